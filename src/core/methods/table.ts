@@ -1,0 +1,43 @@
+/**
+ * What each RPC method means: a pure read over a transaction, or a pure check that turns arguments into a command, or
+ * (the exit for the few that are neither) something the server itself does. Forwarding, tokens, blocking and proposing
+ * are written once, around this table (agent/dispatch.ts).
+ */
+import type { Index, WallMs } from '../../base/units.ts'
+import type { Command, Result } from '../../model/command.ts'
+import type { Found, QueryMeta } from '../../model/query.ts'
+import type { Args, Method, Reply } from '../../model/rpc.ts'
+import type { Authorizer } from '../acl/authorizer.ts'
+import type { ReadTxn } from '../store/rows.ts'
+
+/** What only the leader knows at the moment of proposing. */
+export interface Env {
+  now: WallMs
+  /** A fresh random UUID. */
+  uuid(): string
+  /** True while a lock-delay keeps this key from being locked. */
+  lockDelayed(key: string): boolean
+  /** The server's own datacenter and node name. */
+  datacenter: string
+  node: string
+}
+
+export type Read<M extends Method> = {
+  kind: 'read'
+  /** Throws `ConsulError` to refuse. `Index` 0 means "nothing yet"; the dispatcher answers at least 1. */
+  run(txn: ReadTxn, args: Args<M>, can: Authorizer): Reply<M> extends QueryMeta ? Found<Reply<M>> : Reply<M>
+}
+
+export type Write<M extends Method> = {
+  kind: 'write'
+  /** The command to put into the log, or an answer that needs none. Throws `ConsulError` to refuse. */
+  propose(txn: ReadTxn, args: Args<M>, can: Authorizer, env: Env): { command: Command } | { answer: Reply<M> }
+  /** A failed result never comes here: the dispatcher throws its message. */
+  reply(result: Result, command: Command, index: Index): Reply<M>
+}
+
+/** Done by the server outside the state: Status.*, Catalog.ListDatacenters, Session.Renew. */
+export type Act = { kind: 'act' }
+
+export type Meaning<M extends Method> = Read<M> | Write<M> | Act
+export type MethodTable = { [M in Method]: Meaning<M> }

@@ -1,0 +1,208 @@
+/**
+ * The words of the Raft core: its entries, the messages between servers, what it is told and what it asks for.
+ * Bodies carry the fields of hashicorp/raft's structs (protocol/raft.md section 2) under our own names; wire/raft.ts
+ * turns them into bytes. The core never looks into `data`.
+ */
+import type { Tick } from '../../base/core.ts'
+import type { Index, ServerId, Term } from '../../base/units.ts'
+
+/** Numbers are the wire's (protocol/raft.md, "Log types"). */
+export const ENTRY_TYPES = {
+  command: 0,
+  noop: 1,
+  'add-peer': 2,
+  'remove-peer': 3,
+  barrier: 4,
+  configuration: 5,
+} as const
+export type EntryType = keyof typeof ENTRY_TYPES
+
+export interface Entry {
+  index: Index
+  term: Term
+  type: EntryType
+  data: Uint8Array
+  /** Chunking notes; null for a plain command. */
+  extensions: Uint8Array | null
+}
+
+export type Suffrage = 'voter' | 'nonvoter' | 'staging'
+export interface Server {
+  id: ServerId
+  /** Advertised RPC address as text, `10.0.0.1:8300`; what the wire names leaders and candidates by. */
+  address: string
+  suffrage: Suffrage
+}
+export interface Configuration {
+  servers: Server[]
+}
+
+export interface AppendRequest {
+  type: 'append'
+  term: Term
+  /** Address of the leader. */
+  leader: string
+  prevIndex: Index
+  prevTerm: Term
+  /** null in heartbeats, as the wire tells them apart from empty appends. */
+  entries: Entry[] | null
+  commit: Index
+}
+export interface AppendReply {
+  type: 'append'
+  term: Term
+  lastIndex: Index
+  success: boolean
+  noRetryBackoff: boolean
+}
+export interface VoteRequest {
+  type: 'vote'
+  term: Term
+  candidate: string
+  lastIndex: Index
+  lastTerm: Term
+  leadershipTransfer: boolean
+}
+export interface VoteReply {
+  type: 'vote'
+  term: Term
+  granted: boolean
+}
+/** Asked before a real vote of peers that know it (never of Consul 1.8.7). */
+export interface PreVoteRequest {
+  type: 'pre-vote'
+  term: Term
+  candidate: string
+  lastIndex: Index
+  lastTerm: Term
+}
+export interface PreVoteReply {
+  type: 'pre-vote'
+  term: Term
+  granted: boolean
+}
+export interface TimeoutNowRequest {
+  type: 'timeout-now'
+}
+export interface TimeoutNowReply {
+  type: 'timeout-now'
+}
+/** The bytes of the snapshot travel beside it; the driver streams them from and to its own storage. */
+export interface InstallRequest {
+  type: 'install'
+  term: Term
+  leader: string
+  lastIndex: Index
+  lastTerm: Term
+  configuration: Configuration
+  configurationIndex: Index
+  size: number
+}
+export interface InstallReply {
+  type: 'install'
+  term: Term
+  success: boolean
+}
+
+export type RaftRequest = AppendRequest | VoteRequest | PreVoteRequest | TimeoutNowRequest | InstallRequest
+export type RaftReply = AppendReply | VoteReply | PreVoteReply | TimeoutNowReply | InstallReply
+
+/** What must survive a crash besides the log itself. */
+export interface HardState {
+  term: Term
+  /** Who got this server's vote, in which term. */
+  votedTerm: Term
+  /** Address of the candidate, or "". */
+  votedFor: string
+}
+
+export interface SnapshotMeta {
+  index: Index
+  term: Term
+  configuration: Configuration
+  configurationIndex: Index
+}
+
+export type Role = 'follower' | 'candidate' | 'leader' | 'shutdown'
+
+export type RaftInput =
+  | Tick
+  /** A peer's request; answered by an `answer` effect with the same id. */
+  | { kind: 'request'; id: number; body: RaftRequest }
+  /** The peer's reply to a `send` effect with the same id. */
+  | { kind: 'reply'; id: number; body: RaftReply }
+  /** The request of that `send` will never be answered. `unknownType`: the peer closed on a message type it lacks. */
+  | { kind: 'lost'; id: number; unknownType?: boolean }
+  /** The `persist` effect with this number is durable (and so are all before it). */
+  | { kind: 'persisted'; write: number }
+  /** The `persist` effect with this number failed and left nothing (disk full); a leader steps down or retries. */
+  | { kind: 'persist-failed'; write: number; why: string }
+  | { kind: 'propose'; ticket: number; data: Uint8Array; extensions?: Uint8Array | null }
+  /** Committed like a command, applied by nobody: `resolved` says that all before it is applied. */
+  | { kind: 'barrier'; ticket: number }
+  /** Asks a quorum whether we still lead (a `?consistent` read). */
+  | { kind: 'verify'; ticket: number }
+  | { kind: 'change-servers'; ticket: number; change: ServerChange }
+  /** null: to whoever is most caught up. */
+  | { kind: 'transfer-leadership'; ticket: number; to: ServerId | null }
+  /** The driver has stored a snapshot of the state at `meta.index`; the log may be shortened. */
+  | { kind: 'snapshot-taken'; meta: SnapshotMeta }
+  /** The driver finished (or failed) storing an `install`ed snapshot, see effect `restore`. */
+  | { kind: 'restored'; id: number; ok: boolean }
+  /** The state now stands at `index`: everything up to it was applied. */
+  | { kind: 'applied'; index: Index }
+  /** First start of a cluster: writes the configuration as entry 1. Refused when there is any state. */
+  | { kind: 'bootstrap'; configuration: Configuration }
+  | { kind: 'shutdown' }
+
+export type ServerChange =
+  | { kind: 'add-voter'; id: ServerId; address: string }
+  | { kind: 'add-nonvoter'; id: ServerId; address: string }
+  | { kind: 'demote'; id: ServerId }
+  | { kind: 'remove'; id: ServerId }
+
+export type RefusedWhy = 'not-leader' | 'lost-leadership' | 'transfer-in-progress' | 'shutdown' | 'disk' | 'invalid'
+
+export type RaftEffect =
+  /** Send and bring back `reply` or `lost`. Heartbeats go on a connection of their own. */
+  | { kind: 'send'; id: number; peer: ServerId; address: string; body: RaftRequest; heartbeat: boolean }
+  | { kind: 'answer'; id: number; body: RaftReply }
+  /**
+   * Make durable, in the order given: first drop all entries from `truncateFrom` on, then append, then the hard state,
+   * then drop all up to `compactTo`. Then say `persisted`. Answers that depend on it are withheld by the core.
+   */
+  | {
+      kind: 'persist'
+      write: number
+      truncateFrom: Index | null
+      entries: Entry[]
+      hardState: HardState | null
+      compactTo: Index | null
+    }
+  /** Committed, in order, each exactly once since the start: hand commands to the state. */
+  | { kind: 'commit'; entries: Entry[] }
+  /** The proposal got this index; the outcome comes with `commit`, or `refused`. */
+  | { kind: 'accepted'; ticket: number; index: Index; term: Term }
+  | { kind: 'refused'; ticket: number; why: RefusedWhy; message?: string }
+  /** A barrier, verify, change or transfer is done. */
+  | { kind: 'resolved'; ticket: number }
+  | { kind: 'role'; role: Role; term: Term; leader: Server | null }
+  /** Replace the state by the snapshot that came with request `id`; then say `restored`. */
+  | { kind: 'restore'; id: number; meta: SnapshotMeta }
+  /** For the log, in Consul's words; the driver only prints it. */
+  | {
+      kind: 'log'
+      level: 'debug' | 'info' | 'warn' | 'error'
+      message: string
+      fields: Record<string, string | number>
+    }
+
+export interface RaftTiming {
+  /** A follower waits this long, times 1..2, for a heartbeat. */
+  heartbeatTimeoutMs: number
+  electionTimeoutMs: number
+  /** A leader that cannot reach a quorum for this long steps down. */
+  leaderLeaseTimeoutMs: number
+  /** An idle leader tells followers of new commits after this long, times 1..2. */
+  commitTimeoutMs: number
+}

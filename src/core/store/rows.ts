@@ -1,0 +1,95 @@
+/**
+ * Where rows live: the port that the memory and the LMDB engine implement, and the transactions that the rules use.
+ *
+ * Keys are `byteKey` strings (base/text.ts): one character a byte, ordered by `<`. Rows are never changed after `put`;
+ * whoever wants a change makes a new object, so a row's identity says whether it changed, and readers may keep it.
+ */
+import type { AutopilotConfig } from '../../model/autopilot.ts'
+import type { Node, ServiceRow } from '../../model/catalog.ts'
+import type { NodeCoordinate } from '../../model/coordinate.ts'
+import type { HealthCheck } from '../../model/health.ts'
+import type { DirEntry, Tombstone } from '../../model/kv.ts'
+import type { Session } from '../../model/session.ts'
+
+/** A row of a kind our servers keep and hand on whole, without looking inside (command or snapshot record). */
+export interface OpaqueRow {
+  /** Message type number, without the ignorable bit. */
+  Type: number
+  /** Order of arrival within the type. */
+  Sequence: number
+  Data: Uint8Array
+}
+
+/** Tables and their rows. Key and index functions are declared as data in `tables.ts`. */
+export interface Tables {
+  kvs: DirEntry
+  tombstones: Tombstone
+  nodes: Node
+  services: ServiceRow
+  checks: HealthCheck
+  sessions: Session
+  /** Which checks hold up which sessions. */
+  'session-checks': { Node: string; CheckID: string; Session: string }
+  coordinates: NodeCoordinate
+  autopilot: AutopilotConfig
+  /** The named counters of the index table (protocol/fsm-and-snapshot.md section 2). */
+  index: { Key: string; Value: number }
+  opaque: OpaqueRow
+}
+export type TableName = keyof Tables
+
+/** Secondary indexes, each over one table. */
+export interface Indexes {
+  /** Lower-cased node id. */
+  'nodes-by-id': 'nodes'
+  /** service name \0 node \0 service id */
+  'services-by-name': 'services'
+  /** service name \0 node \0 check id, checks of services only */
+  'checks-by-service': 'checks'
+  /** node \0 service id \0 check id; service id "" for checks of the node */
+  'checks-by-node-service': 'checks'
+  /** status \0 node \0 check id */
+  'checks-by-status': 'checks'
+  /** node \0 session id */
+  'sessions-by-node': 'sessions'
+  /** session id \0 key, of locked keys only */
+  'kvs-by-session': 'kvs'
+  /** session id \0 node \0 check id */
+  'session-checks-by-session': 'session-checks'
+}
+export type IndexName = keyof Indexes
+
+/** One consistent view. Iterables are lazy and valid until the transaction ends. */
+export interface ReadTxn {
+  get<T extends TableName>(table: T, key: string): Tables[T] | undefined
+  /** Rows whose key starts with `prefix`, in key order. */
+  prefix<T extends TableName>(table: T, prefix: string): Iterable<Tables[T]>
+  /** Rows whose index key starts with `prefix`, in index order. */
+  by<I extends IndexName>(index: I, prefix: string): Iterable<Tables[Indexes[I]]>
+  /** A counter of the index table, 0 when it does not exist. */
+  counter(name: string): number
+}
+
+export interface WriteTxn extends ReadTxn {
+  put<T extends TableName>(table: T, row: Tables[T]): void
+  delete<T extends TableName>(table: T, key: string): void
+  setCounter(name: string, value: number): void
+  /** Sets the counter unless it is already as high. */
+  raiseCounter(name: string, value: number): void
+  deleteCounter(name: string): void
+}
+
+export interface RowsSnapshot extends ReadTxn {
+  release(): void
+}
+
+/** The port. One writer; a failed or thrown write leaves nothing behind. */
+export interface Rows {
+  read<T>(run: (txn: ReadTxn) => T): T
+  write<T>(run: (txn: WriteTxn) => T): T
+  /** A view that stays as it is while writes go on. */
+  snapshot(): RowsSnapshot
+  /** Drops everything (a restored snapshot replaces it). */
+  clear(): void
+  close(): Promise<void>
+}

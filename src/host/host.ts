@@ -1,0 +1,113 @@
+/**
+ * The only way to the world: clock, chance, network, disk, processes. Give an agent the real host (node.ts) and it
+ * serves; give it a simulated one and a cluster lives in virtual time. Types alone: no code here.
+ */
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { Instant, WallMs } from '../base/units.ts'
+import type { Entry, HardState } from '../core/raft/messages.ts'
+import type { Rows } from '../core/store/rows.ts'
+
+export type Cancel = () => void
+
+export interface Address {
+  /** An IP address as text. */
+  host: string
+  /** 0 asks for any free port. */
+  port: number
+}
+
+export interface Listener {
+  readonly address: Address
+  /** Stops accepting, ends what is open, resolves when all is closed. */
+  close(): Promise<void>
+}
+
+export interface HttpRequest {
+  method: string
+  /** As on the request line, undecoded: path and query. */
+  url: string
+  /** First value of the header, by lower-case name. */
+  header(name: string): string | undefined
+  /** The whole body, at most as long as the listener was told; empty when there is none. */
+  body: Uint8Array
+  /** True when the body was longer than allowed: `body` is then empty. */
+  tooLarge: boolean
+  remote: Address
+  /** Calls back once if the asker goes away before the answer. */
+  onGone(run: () => void): void
+}
+
+export interface HttpResponse {
+  status: number
+  /** Names and values in turn. `Date` and `Content-Length` are added by the host. */
+  headers: string[]
+  body?: string | Uint8Array
+}
+
+export type HttpHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>
+
+export interface UdpPort extends Listener {
+  send(bytes: Uint8Array, to: Address): void
+}
+
+/** A listener of whole messages over TCP, each behind a 16-bit length (DNS, RFC 1035 section 4.2.2). */
+export type MessageHandler = (
+  message: Uint8Array,
+  from: Address,
+) => Uint8Array | undefined | Promise<Uint8Array | undefined>
+
+/** One durable Raft log with its stable values. */
+export interface LogDisk {
+  load(): { hardState: HardState; entries: Entry[] }
+  /** Resolves when durable, in order; rejects (nothing written) when the disk refuses. */
+  write(change: {
+    truncateFrom: number | null
+    entries: Entry[]
+    hardState: HardState | null
+    compactTo: number | null
+  }): Promise<void>
+  close(): Promise<void>
+}
+
+/** A snapshot of the state on disk: its meta data and its bytes (the content of `state.bin`). */
+export interface SnapshotDisk {
+  /** Newest usable snapshot, its checksum verified; older or broken ones are named in `skipped`. */
+  open(): Promise<{ meta: Uint8Array; state: AsyncIterable<Uint8Array> } | null>
+  /** Atomic: a crash leaves the old ones. Keeps the newest two. */
+  save(name: string, meta: Uint8Array, state: AsyncIterable<Uint8Array>): Promise<void>
+}
+
+/** The data directory. */
+export interface Disk {
+  /** Small files (node-id, services, checks): whole-file reads and atomic writes. undefined when absent. */
+  readFile(name: string): Promise<Uint8Array | undefined>
+  writeFile(name: string, bytes: Uint8Array): Promise<void>
+  removeFile(name: string): Promise<void>
+  listFiles(folder: string): Promise<string[]>
+  openLog(): Promise<LogDisk>
+  openSnapshots(): Promise<SnapshotDisk>
+  /** Rows on disk; undefined when the engine keeps them in memory. */
+  openRows?(): Promise<Rows>
+  /** Releases the directory's lock. */
+  close(): Promise<void>
+}
+
+export interface Host {
+  now(): Instant
+  date(): WallMs
+  random: Random
+  /** Runs once, at or after `at`. */
+  wake(at: Instant, run: () => void): Cancel
+  /** After the inputs that are already waiting were handled: the end of this turn of the event loop. */
+  soon(run: () => void): void
+  http(bind: Address, bodyBytesMax: (method: string, url: string) => number, handle: HttpHandler): Promise<Listener>
+  udp(bind: Address, receive: (bytes: Uint8Array, from: Address, port: UdpPort) => void): Promise<UdpPort>
+  messages(bind: Address, handle: MessageHandler): Promise<Listener>
+  /** Takes the directory for this process alone; refuses one in use, unreadable or not ours, naming it. */
+  disk(path: string): Promise<Disk>
+  hostname(): string
+  /** Addresses of this machine's interfaces, for `bind` and `advertise`. */
+  interfaces(): { name: string; address: string; family: 4 | 6; internal: boolean }[]
+  log: Log
+}

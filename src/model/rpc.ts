@@ -1,0 +1,27 @@
+/** The one way to ask for anything, local or remote, of this datacenter or another. */
+import type { CatalogMethods } from './catalog.ts'
+import type { HealthMethods } from './health.ts'
+import type { KVMethods } from './kv.ts'
+import type { SessionMethods } from './session.ts'
+import type { StatusMethods } from './status.ts'
+
+export interface Methods extends KVMethods, CatalogMethods, HealthMethods, SessionMethods, StatusMethods {}
+
+export type Method = keyof Methods
+export type Args<M extends Method> = Methods[M]['args']
+export type Reply<M extends Method> = Methods[M]['reply']
+
+export interface CallContext {
+  /** Aborted when the asker is gone: a blocking read then frees all it holds. */
+  signal?: AbortSignal
+}
+
+export interface Caller {
+  /** Errors are `ConsulError`s. */
+  call<M extends Method>(method: M, args: Args<M>, context?: CallContext): Promise<Reply<M>>
+  /**
+   * The answer at once from local state, with no promise in between; undefined when it cannot be had so (a write, a
+   * blocking read whose index has not passed, no leader, a quorum round asked for): then use `call`.
+   */
+  peek<M extends Method>(method: M, args: Args<M>): Reply<M> | undefined
+}

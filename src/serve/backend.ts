@@ -1,0 +1,86 @@
+/**
+ * What the doors (HTTP, DNS) need of an agent: the cluster's methods by `call` and `peek`, and the agent itself.
+ * Implemented by servers now, by client agents and workers later; the doors cannot tell them apart.
+ */
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { Instant, WallMs } from '../base/units.ts'
+import type { NodeService } from '../model/catalog.ts'
+import type { HealthCheck } from '../model/health.ts'
+import type { Caller } from '../model/rpc.ts'
+
+export interface Member {
+  Name: string
+  /** IP address as text. */
+  Addr: string
+  Port: number
+  Tags: Record<string, string>
+  /** Serf's: 0 none, 1 alive, 2 leaving, 3 left, 4 failed. */
+  Status: number
+  ProtocolMin: number
+  ProtocolMax: number
+  ProtocolCur: number
+  DelegateMin: number
+  DelegateMax: number
+  DelegateCur: number
+}
+
+/** A service as this agent holds it. */
+export interface LocalService {
+  service: NodeService
+  token: string
+}
+
+export interface LocalCheck {
+  check: HealthCheck
+  token: string
+}
+
+/** What `PUT /v1/agent/service/register` asks, after decoding and validation. */
+export interface ServiceRegistration {
+  service: NodeService
+  checks: CheckRegistration[]
+  token: string
+  replaceExistingChecks: boolean
+}
+
+/** A check as registered: who it is, and how it would be run. */
+export interface CheckRegistration {
+  check: HealthCheck
+  token: string
+}
+
+/** This agent: its own services and checks, its members, its life. */
+export interface Self {
+  nodeName: string
+  nodeId: string
+  datacenter: string
+  /** Answers are pretty-printed without being asked (dev mode). */
+  dev: boolean
+  /** The DNS domain, lower case, with its final dot: `consul.` */
+  domain: string
+  /** `GET /v1/agent/self`, as JSON-ready objects: Config, DebugConfig, Coord, Member, Stats, Meta. */
+  describe(): Record<string, unknown>
+  members(pool: 'lan' | 'wan'): Member[]
+  services(): LocalService[]
+  checks(): LocalCheck[]
+  /** Resolves once stored locally (and on disk); the catalog follows by anti-entropy, at once when it can. */
+  registerService(registration: ServiceRegistration): Promise<void>
+  /** Throws `ConsulError` (not-found: unknown service). */
+  deregisterService(id: string): Promise<void>
+  registerCheck(registration: CheckRegistration): Promise<void>
+  deregisterCheck(id: string): Promise<void>
+  /** TTL checks: the owner reports. Throws `ConsulError`. */
+  updateCheck(id: string, status: string, output: string): Promise<void>
+  leave(): Promise<void>
+  /** Sections of `consul info`. */
+  stats(): Record<string, Record<string, string>>
+}
+
+export interface Backend extends Caller {
+  self: Self
+  now(): Instant
+  date(): WallMs
+  random: Random
+  log: Log
+}
