@@ -1,0 +1,77 @@
+/**
+ * The agent's configuration after all is said: defaults, files and flags merged, addresses resolved, nothing optional
+ * that the agent would have to guess. Keys that a later part of Consul will need are added with that part.
+ */
+import type { Level } from '../../base/log.ts'
+import type { Millis, Nanos } from '../../base/units.ts'
+
+export interface Ports {
+  /** -1 turns a door off; 0 takes any free port (tests and embedding). */
+  http: number
+  https: number
+  dns: number
+  grpc: number
+  serfLan: number
+  serfWan: number
+  server: number
+}
+
+export interface DnsConfig {
+  /** Lower case, with a final dot. */
+  domain: string
+  altDomain: string
+  nodeTtlSeconds: number
+  /** By service name; "*" and "prefix*" are patterns. */
+  serviceTtlSeconds: Record<string, number>
+  onlyPassing: boolean
+  aRecordLimit: number
+  udpAnswerLimit: number
+  enableTruncate: boolean
+  disableCompression: boolean
+  soa: { refresh: number; retry: number; expire: number; minttl: number }
+  nodeMetaTxt: boolean
+  recursors: string[]
+}
+
+export interface RuntimeConfig {
+  /** Dev mode: everything in memory, answers pretty-printed, an election within milliseconds. */
+  dev: boolean
+  server: boolean
+  bootstrap: boolean
+  bootstrapExpect: number
+  nodeName: string
+  /** Empty: read from the data directory, or made. */
+  nodeId: string
+  nodeMeta: Record<string, string>
+  datacenter: string
+  /** Empty in dev mode. */
+  dataDir: string
+  bindAddr: string
+  advertiseAddr: string
+  advertiseAddrWan: string
+  clientAddrs: string[]
+  ports: Ports
+  dns: DnsConfig
+  logLevel: Level
+  logJson: boolean
+  /** 1..10; scales Raft's timeouts. */
+  raftMultiplier: number
+  raftSnapshotThreshold: number
+  raftSnapshotInterval: Millis
+  raftTrailingLogs: number
+  /** Where the state's rows live. */
+  stateEngine: 'memory' | 'lmdb'
+  kvMaxValueSize: number
+  txnMaxReqLen: number
+  httpMaxConnsPerClient: number
+  leaveOnTerminate: boolean
+  skipLeaveOnInterrupt: boolean
+  defaultQueryTime: Nanos
+  maxQueryTime: Nanos
+  httpResponseHeaders: Record<string, string>
+  pidFile: string
+  enableScriptChecks: boolean
+  syncInterval: Millis
+  /** How long a read waits for a leader before it fails (performance.rpc_hold_timeout). */
+  rpcHoldTimeout: Millis
+}
