@@ -1,0 +1,239 @@
+/**
+ * One server's share of the replicated state: its Raft core, its durable log, its store, and those who wait for their
+ * proposals. It performs the core's effects and applies what is committed; it judges nothing.
+ */
+import { unreachable } from '../base/assert.ts'
+import type { Log } from '../base/log.ts'
+import type { Index, Term } from '../base/units.ts'
+import type { Entry, RaftEffect, RaftInput, RefusedWhy, Server, SnapshotMeta } from '../core/raft/messages.ts'
+import type { Raft, RaftStatus } from '../core/raft/raft.ts'
+import type { Store } from '../core/store/store.ts'
+import type { Host, LogDisk } from '../host/host.ts'
+import type { Command, Result } from '../model/command.ts'
+import { ConsulError } from '../model/errors.ts'
+import { CHUNK_BYTES, ChunkAssembler, decodeNote, splitCommand } from '../wire/chunking.ts'
+import { decodeCommand, encodeCommand } from '../wire/command.ts'
+import { drive } from './drive.ts'
+
+/** Applying never holds the event loop longer than this before others get their turn. */
+const APPLY_SLICE_MS = 4
+/** Entries between two looks at the clock while applying. */
+const APPLY_STRIDE = 32
+
+export interface RoleChange {
+  leading: boolean
+  term: Term
+  leader: Server | null
+}
+
+export interface Replica {
+  /** Resolves once the command is durable on a quorum and applied here. Rejects with a `ConsulError`. */
+  propose(command: Command): Promise<{ index: Index; result: Result }>
+  /** Resolves once everything committed before it is applied here. */
+  barrier(): Promise<void>
+  /** Resolves once a quorum has confirmed that this server leads. */
+  verify(): Promise<void>
+  status(): RaftStatus
+  role(): RoleChange
+  onRole(listener: (change: RoleChange) => void): void
+  /** After a snapshot was stored: lets the core shorten the log. */
+  snapshotTaken(meta: SnapshotMeta): void
+  stop(): Promise<void>
+}
+
+interface Waiter {
+  resolve(outcome: { index: Index; result: Result }): void
+  reject(error: Error): void
+}
+
+const REFUSALS: Record<RefusedWhy, () => ConsulError> = {
+  'not-leader': () => new ConsulError('no-leader'),
+  'lost-leadership': () => new ConsulError('leadership-lost'),
+  'transfer-in-progress': () => new ConsulError('no-leader'),
+  shutdown: () => new ConsulError('shutting-down'),
+  disk: () => new ConsulError('disk-full'),
+  invalid: () => new ConsulError('refused', 'the change of servers is not possible now'),
+}
+
+export function makeReplica(parts: { host: Host; raft: Raft; disk: LogDisk; store: Store; log: Log }): Replica {
+  const { host, raft, disk, store, log } = parts
+  const waitingTickets = new Map<number, Waiter>()
+  const waitingIndexes = new Map<Index, { term: Term; waiter: Waiter }>()
+  const chunks = new ChunkAssembler()
+  const listeners: ((change: RoleChange) => void)[] = []
+  let current: RoleChange = { leading: false, term: 0, leader: null }
+  let nextTicket = 1
+  let stopped = false
+
+  const queue: Entry[][] = []
+  let applying = false
+  const driven = drive<RaftInput, RaftEffect>(raft, host, perform)
+
+  function perform(effect: RaftEffect): void {
+    switch (effect.kind) {
+      case 'persist':
+        disk.write(effect).then(
+          () => driven.tellNow({ kind: 'persisted', write: effect.write }),
+          (error: unknown) => {
+            const why = error instanceof Error ? error.message : String(error)
+            log.error('failed to write the raft log', { error: why })
+            driven.tell({ kind: 'persist-failed', write: effect.write, why })
+          },
+        )
+        return
+      case 'commit':
+        queue.push(effect.entries)
+        if (!applying) applySlice()
+        return
+      case 'accepted':
+        accepted(effect.ticket, effect.index, effect.term)
+        return
+      case 'refused':
+        take(effect.ticket)?.reject(
+          effect.message === undefined ? REFUSALS[effect.why]() : new ConsulError('refused', effect.message),
+        )
+        return
+      case 'resolved':
+        take(effect.ticket)?.resolve({ index: 0, result: { kind: 'done' } })
+        return
+      case 'role':
+        current = { leading: effect.role === 'leader', term: effect.term, leader: effect.leader }
+        for (const listener of listeners) listener(current)
+        return
+      case 'log':
+        log[effect.level](effect.message, effect.fields)
+        return
+      case 'send':
+        // Servers reach one another over port 8300, which this version does not serve: every peer counts as lost.
+        driven.tell({ kind: 'lost', id: effect.id })
+        return
+      case 'answer':
+      case 'restore':
+        // Only a peer's request leads here, and none can arrive.
+        return
+      default:
+        unreachable(effect)
+    }
+  }
+
+  function take(ticket: number): Waiter | undefined {
+    const waiter = waitingTickets.get(ticket)
+    waitingTickets.delete(ticket)
+    return waiter
+  }
+
+  /** The proposal has its place in the log; it stays refusable by its ticket until it is applied. */
+  function accepted(ticket: number, index: Index, term: Term): void {
+    const waiter = waitingTickets.get(ticket)
+    if (waiter === undefined) return
+    waitingIndexes.set(index, {
+      term,
+      waiter: {
+        resolve: (outcome) => {
+          waitingTickets.delete(ticket)
+          waiter.resolve(outcome)
+        },
+        reject: (error) => {
+          waitingTickets.delete(ticket)
+          waiter.reject(error)
+        },
+      },
+    })
+  }
+
+  function applySlice(): void {
+    applying = true
+    const until = host.now() + APPLY_SLICE_MS
+    let sinceLook = 0
+    for (let batch = queue[0]; batch !== undefined; batch = queue[0]) {
+      let at = 0
+      for (; at < batch.length; at++) {
+        if (++sinceLook > APPLY_STRIDE && host.now() > until) break
+        if (sinceLook > APPLY_STRIDE) sinceLook = 0
+        applyEntry(batch[at]!)
+      }
+      if (at > 0) driven.tell({ kind: 'applied', index: batch[at - 1]!.index })
+      if (at < batch.length) {
+        queue[0] = batch.slice(at)
+        host.soon(applySlice)
+        return
+      }
+      queue.shift()
+    }
+    applying = false
+  }
+
+  function applyEntry(entry: Entry): void {
+    const result = entry.type === 'command' ? applyCommand(entry) : undefined
+    if (result === undefined && entry.index > store.applied) store.advance(entry.index)
+    if (waitingIndexes.size === 0) return
+    const waiting = waitingIndexes.get(entry.index)
+    if (waiting === undefined) return
+    waitingIndexes.delete(entry.index)
+    if (waiting.term !== entry.term) waiting.waiter.reject(new ConsulError('leadership-lost'))
+    else waiting.waiter.resolve({ index: entry.index, result: result ?? { kind: 'done' } })
+  }
+
+  function applyCommand(entry: Entry): Result | undefined {
+    let data: Uint8Array | undefined = entry.data
+    if (entry.extensions !== null) {
+      const note = decodeNote(entry.extensions)
+      if (note !== undefined) data = chunks.add(entry.term, note, entry.data)
+    }
+    // A store on disk may already hold the effect of entries that the log still has.
+    if (data === undefined || entry.index <= store.applied) return undefined
+    return store.apply(entry.index, decodeCommand(data)).result
+  }
+
+  function submit<T>(make: (ticket: number) => RaftInput, done: (outcome: { index: Index; result: Result }) => T): Promise<T> {
+    if (stopped) return Promise.reject(new ConsulError('shutting-down'))
+    return new Promise<T>((resolve, reject) => {
+      const ticket = nextTicket++
+      waitingTickets.set(ticket, { resolve: (outcome) => resolve(done(outcome)), reject })
+      driven.tell(make(ticket))
+    })
+  }
+
+  return {
+    propose(command) {
+      const data = encodeCommand(command)
+      if (command.type !== 'KVS' || data.length <= CHUNK_BYTES) {
+        return submit(
+          (ticket) => ({ kind: 'propose', ticket, data }),
+          (outcome) => outcome,
+        )
+      }
+      const operation = new DataView(host.random.bytes(8).slice().buffer).getBigUint64(0)
+      const pieces = splitCommand(data, operation).map((chunk) =>
+        submit(
+          (ticket) => ({ kind: 'propose', ticket, data: chunk.data, extensions: chunk.extensions }),
+          (outcome) => outcome,
+        ),
+      )
+      return Promise.all(pieces).then((outcomes) => outcomes.at(-1)!)
+    },
+    barrier: () =>
+      submit(
+        (ticket) => ({ kind: 'barrier', ticket }),
+        () => undefined,
+      ),
+    verify: () =>
+      submit(
+        (ticket) => ({ kind: 'verify', ticket }),
+        () => undefined,
+      ),
+    status: () => raft.status(host.now()),
+    role: () => current,
+    onRole: (listener) => void listeners.push(listener),
+    snapshotTaken: (meta) => driven.tell({ kind: 'snapshot-taken', meta }),
+    async stop() {
+      stopped = true
+      driven.tellNow({ kind: 'shutdown' })
+      driven.stop()
+      for (const waiter of waitingTickets.values()) waiter.reject(new ConsulError('shutting-down'))
+      waitingTickets.clear()
+      waitingIndexes.clear()
+      await disk.close()
+    },
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The real world as a `Host`: Node's clock, timers, sockets and files. It decides nothing about Consul.
+ */
+import { randomBytes, randomInt } from 'node:crypto'
+import { hostname, networkInterfaces } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import type { Log } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { Host } from './host.ts'
+import { listenHttp } from './http.ts'
+import { listenMessages, listenUdp } from './net.ts'
+
+const systemRandom: Random = {
+  float: () => Math.random(),
+  int: (bound) => randomInt(bound),
+  bytes: (length) => randomBytes(length),
+}
+
+/** Node's timers hold 31 bits of milliseconds; a longer wait wakes early and is armed again by its owner. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/** @param log where everything that runs on this host logs to */
+export function nodeHost(log: Log): Host {
+  return {
+    now: () => performance.now(),
+    date: () => Date.now(),
+    random: systemRandom,
+    wake(at, run) {
+      const timer = setTimeout(run, Math.min(TIMER_MS_MAX, Math.max(0, Math.ceil(at - performance.now()))))
+      return () => clearTimeout(timer)
+    },
+    soon: (run) => void setImmediate(run),
+    http: listenHttp,
+    udp: listenUdp,
+    messages: listenMessages,
+    // The disk brings the embedded engine with it: dev mode never pays for loading that.
+    disk: async (path) => (await import('./disk.ts')).openDisk(path, log),
+    hostname,
+    interfaces: () =>
+      Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+        (addresses ?? []).map(({ address, family, internal }) => ({
+          name,
+          address,
+          family: family === 'IPv6' ? (6 as const) : (4 as const),
+          internal,
+        })),
+      ),
+    log,
+  }
+}
