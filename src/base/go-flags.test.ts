@@ -11,6 +11,7 @@ const TABLE = [
   { name: 'wait', kind: 'duration', help: '' },
   { name: 'node', kind: 'string', help: '' },
   { name: 'join', kind: 'strings', help: '' },
+  { name: 'join-also', kind: 'strings', help: '', as: 'join' },
   { name: 'meta', kind: 'pairs', help: '' },
   { name: 'node-meta', kind: 'pairs', help: '', separator: ':' },
 ] as const satisfies readonly FlagSpec[]
@@ -53,6 +54,8 @@ suite('Go flags', () => {
       '-join=x',
       '--join',
       'y',
+      '-join-also=z',
+      '-join=w',
       '-meta=a=b=c',
       '-meta=d=',
       '-node-meta=a:b:c',
@@ -67,7 +70,7 @@ suite('Go flags', () => {
       flags: 2n ** 64n - 1n,
       wait: 90e9,
       node: 'a=b',
-      join: ['x', 'y'],
+      join: ['x', 'y', 'z', 'w'],
       meta: { a: 'b=c', d: '' },
       'node-meta': { a: 'b:c', d: '' },
     })
@@ -123,6 +126,7 @@ suite('Go flags', () => {
       'uint',
       'duration',
       'string',
+      'value',
       'value',
       'value',
       'value',

@@ -34,11 +34,15 @@ export interface FlagSpec {
   readonly numbers?: 'go' | 'strconv'
   /** Of `pairs`: `=` (the default) is required; without `:` the value is empty. */
   readonly separator?: '=' | ':'
+  /** Another flag's name: both gather into that one's value, in the order given. */
+  readonly as?: string
 }
 
 /** Name to value, of the flags that were given. */
 export type FlagValues<Table extends readonly FlagSpec[]> = {
-  [Spec in Table[number] as Spec['name']]?: FlagKinds[Spec['kind']]
+  [Spec in Table[number] as Spec extends { as: infer Other extends string }
+    ? Other
+    : Spec['name']]?: FlagKinds[Spec['kind']]
 }
 
 export interface ParsedFlags<Table extends readonly FlagSpec[]> {
@@ -127,20 +131,21 @@ export function parseGoBool(text: string): boolean | undefined {
 
 /** @returns what is wrong with the text, or undefined when it was taken */
 function set(values: Map<string, FlagValue>, spec: FlagSpec, text: string): string | undefined {
-  const old = values.get(spec.name)
+  const name = spec.as ?? spec.name
+  const old = values.get(name)
   switch (spec.kind) {
     case 'string':
-      values.set(spec.name, text)
+      values.set(name, text)
       return undefined
     case 'strings':
-      values.set(spec.name, [...(Array.isArray(old) ? old : []), text])
+      values.set(name, [...(Array.isArray(old) ? old : []), text])
       return undefined
     case 'pairs': {
       const separator = spec.separator ?? '='
       const split = text.indexOf(separator)
       if (split < 0 && separator === '=') return `Missing "=" value in argument: ${text}`
       const [key, value] = split < 0 ? [text, ''] : [text.slice(0, split), text.slice(split + 1)]
-      values.set(spec.name, { ...(typeof old === 'object' && !Array.isArray(old) ? old : {}), [key]: value })
+      values.set(name, { ...(typeof old === 'object' && !Array.isArray(old) ? old : {}), [key]: value })
       return undefined
     }
     case 'bool':
