@@ -52,7 +52,9 @@ function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) return entry.name === 'testdata' ? [] : sources(path)
-    return /\.ts$/.test(entry.name) && !/\.(test|suite)\.ts$/.test(entry.name) && !/(^|[.-])testing\.ts$/.test(entry.name)
+    return /\.ts$/.test(entry.name) &&
+      !/\.(test|suite)\.ts$/.test(entry.name) &&
+      !/(^|[.-])testing\.ts$/.test(entry.name)
       ? [path]
       : []
   })
@@ -97,7 +99,8 @@ test('only the edge touches Node', () => {
 })
 
 test('the cores ask for no clock, chance or timer of their own', () => {
-  const forbidden = /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.)/
+  const forbidden =
+    /\b(Date\.now|new Date\(\)|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.)/
   const wrong = sources(join(SRC, 'core'))
     .filter((path) => forbidden.test(readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, '')))
     .map((path) => relative(SRC, path))

@@ -1,0 +1,188 @@
+/**
+ * What an agent tells about itself: `/v1/agent/self` and the sections of `consul info`. Names and text forms are
+ * Consul's, since dashboards read them.
+ */
+import { formatGoDuration } from '../base/go-duration.ts'
+import { NANOS_PER_MS } from '../base/units.ts'
+import type { Configuration } from '../core/raft/messages.ts'
+import type { RaftStatus } from '../core/raft/raft.ts'
+import type { Member } from '../serve/backend.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
+import { CONSUL_API_VERSION, PROCONSUL_VERSION } from './version.ts'
+
+export type Sections = Record<string, Record<string, string>>
+
+export interface Facts {
+  config: RuntimeConfig
+  nodeId: string
+  raft: RaftStatus
+  members: { lan: Member[]; wan: Member[] }
+  local: { services: number; checks: number; ttls: number }
+  /** The machine's side of `consul info`. */
+  runtime: { arch: string; os: string; cpus: number; version: string }
+}
+
+const ROLE_NAMES = { follower: 'Follower', candidate: 'Candidate', leader: 'Leader', shutdown: 'Shutdown' } as const
+
+export function describeServers(configuration: Configuration): string {
+  const suffrages = { voter: 'Voter', nonvoter: 'Nonvoter', staging: 'Staging' } as const
+  const servers = configuration.servers.map(
+    ({ suffrage, id, address }) => `{Suffrage:${suffrages[suffrage]} ID:${id} Address:${address}}`,
+  )
+  return `[${servers.join(' ')}]`
+}
+
+export function infoSections(facts: Facts): Sections {
+  const { config, raft, local, runtime, members } = facts
+  return {
+    agent: {
+      check_monitors: '0',
+      check_ttls: String(local.ttls),
+      checks: String(local.checks),
+      services: String(local.services),
+    },
+    build: { prerelease: '', revision: '', version: CONSUL_API_VERSION, proconsul: PROCONSUL_VERSION },
+    consul: {
+      acl: 'disabled',
+      bootstrap: String(config.bootstrap),
+      known_datacenters: '1',
+      leader: String(raft.role === 'leader'),
+      leader_addr: raft.leader?.address ?? '',
+      server: String(config.server),
+    },
+    raft: {
+      applied_index: String(raft.appliedIndex),
+      commit_index: String(raft.commitIndex),
+      fsm_pending: '0',
+      last_contact: raft.role === 'leader' ? '0' : raft.lastContact === null ? 'never' : 'unknown',
+      last_log_index: String(raft.lastIndex),
+      last_log_term: String(raft.lastTerm),
+      last_snapshot_index: String(raft.snapshotIndex),
+      last_snapshot_term: String(raft.snapshotTerm),
+      latest_configuration: describeServers(raft.configuration),
+      latest_configuration_index: '0',
+      num_peers: String(Math.max(0, raft.configuration.servers.filter((s) => s.suffrage === 'voter').length - 1)),
+      protocol_version: '3',
+      protocol_version_max: '3',
+      protocol_version_min: '0',
+      snapshot_version_max: '1',
+      snapshot_version_min: '0',
+      state: ROLE_NAMES[raft.role],
+      term: String(raft.term),
+    },
+    runtime: {
+      arch: runtime.arch,
+      cpu_count: String(runtime.cpus),
+      max_procs: String(runtime.cpus),
+      os: runtime.os,
+      version: runtime.version,
+    },
+    serf_lan: serfSection(members.lan),
+    serf_wan: serfSection(members.wan),
+  }
+}
+
+function serfSection(members: Member[]): Record<string, string> {
+  const count = (status: number) => String(members.filter((member) => member.Status === status).length)
+  return {
+    coordinate_resets: '0',
+    encrypted: 'false',
+    event_queue: '0',
+    event_time: '1',
+    failed: count(4),
+    health_score: '0',
+    intent_queue: '0',
+    left: count(3),
+    member_time: '1',
+    members: String(members.length),
+    query_queue: '0',
+    query_time: '1',
+  }
+}
+
+/** The body of `/v1/agent/self`. */
+export function describeSelf(facts: Facts): Record<string, unknown> {
+  const { config, nodeId } = facts
+  return {
+    Config: {
+      Datacenter: config.datacenter,
+      NodeName: config.nodeName,
+      NodeID: nodeId,
+      Revision: '',
+      Server: config.server,
+      Version: CONSUL_API_VERSION,
+    },
+    DebugConfig: debugConfig(config, nodeId),
+    Coord: { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 },
+    Member: facts.members.lan[0],
+    Stats: infoSections(facts),
+    Meta: { ...config.nodeMeta, 'consul-network-segment': '' },
+  }
+}
+
+function debugConfig(config: RuntimeConfig, nodeId: string): Record<string, unknown> {
+  const { ports, dns } = config
+  const at = (scheme: string, port: number) =>
+    port < 0 ? [] : config.clientAddrs.map((address) => `${scheme}://${joinHostPort(address, port)}`)
+  const bound = (port: number) => `tcp://${joinHostPort(config.bindAddr, port)}`
+  return {
+    AdvertiseAddrLAN: config.advertiseAddr,
+    AdvertiseAddrWAN: config.advertiseAddrWan,
+    BindAddr: config.bindAddr,
+    Bootstrap: config.bootstrap,
+    BootstrapExpect: config.bootstrapExpect,
+    ClientAddrs: config.clientAddrs,
+    DNSARecordLimit: dns.aRecordLimit,
+    DNSAddrs: [...at('tcp', ports.dns), ...at('udp', ports.dns)],
+    DNSAltDomain: dns.altDomain,
+    DNSDisableCompression: dns.disableCompression,
+    DNSDomain: dns.domain,
+    DNSEnableTruncate: dns.enableTruncate,
+    DNSNodeMetaTXT: dns.nodeMetaTxt,
+    DNSNodeTTL: formatGoDuration(dns.nodeTtlSeconds * 1e9),
+    DNSOnlyPassing: dns.onlyPassing,
+    DNSPort: ports.dns,
+    DNSRecursors: dns.recursors,
+    DNSSOA: {
+      Expire: dns.soa.expire,
+      Minttl: dns.soa.minttl,
+      Refresh: dns.soa.refresh,
+      Retry: dns.soa.retry,
+    },
+    DNSUDPAnswerLimit: dns.udpAnswerLimit,
+    DataDir: config.dataDir,
+    Datacenter: config.datacenter,
+    DefaultQueryTime: formatGoDuration(config.defaultQueryTime),
+    DevMode: config.dev,
+    GRPCPort: ports.grpc,
+    HTTPAddrs: at('tcp', ports.http),
+    HTTPMaxConnsPerClient: config.httpMaxConnsPerClient,
+    HTTPPort: ports.http,
+    HTTPResponseHeaders: config.httpResponseHeaders,
+    HTTPSPort: ports.https,
+    KVMaxValueSize: config.kvMaxValueSize,
+    LeaveOnTerm: config.leaveOnTerminate,
+    Logging: { LogLevel: config.logLevel.toUpperCase(), LogJSON: config.logJson },
+    MaxQueryTime: formatGoDuration(config.maxQueryTime),
+    NodeID: nodeId,
+    NodeMeta: config.nodeMeta,
+    NodeName: config.nodeName,
+    RPCAdvertiseAddr: `tcp://${joinHostPort(config.advertiseAddr, ports.server)}`,
+    RPCBindAddr: bound(ports.server),
+    RPCHoldTimeout: formatGoDuration(config.rpcHoldTimeout * NANOS_PER_MS),
+    SerfBindAddrLAN: bound(ports.serfLan),
+    SerfBindAddrWAN: bound(ports.serfWan),
+    SerfPortLAN: ports.serfLan,
+    SerfPortWAN: ports.serfWan,
+    ServerMode: config.server,
+    ServerPort: ports.server,
+    SkipLeaveOnInt: config.skipLeaveOnInterrupt,
+    TxnMaxReqLen: config.txnMaxReqLen,
+    Version: CONSUL_API_VERSION,
+  }
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function joinHostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
