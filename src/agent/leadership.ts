@@ -1,0 +1,84 @@
+/**
+ * What a server does when it comes to lead: settle what earlier terms left, make sure the cluster's own rows exist, and
+ * run the leader's timers (sessions, tombstones). What to write is decided in core/leader; this file only carries it out.
+ */
+import type { Log } from '../base/log.ts'
+import { NANOS_PER_MS, NANOS_PER_SECOND } from '../base/units.ts'
+import type { Store } from '../core/store/store.ts'
+import type { AutopilotConfig } from '../model/autopilot.ts'
+import type { Command } from '../model/command.ts'
+import type { Dispatch } from './dispatch.ts'
+import type { Replica, RoleChange } from './replica.ts'
+
+/** Consul's defaults, written once by a cluster's first leader. */
+const AUTOPILOT_DEFAULTS: AutopilotConfig = {
+  CleanupDeadServers: true,
+  LastContactThreshold: 200 * NANOS_PER_MS,
+  MaxTrailingLogs: 250,
+  MinQuorum: 0,
+  ServerStabilizationTime: 10 * NANOS_PER_SECOND,
+  RedundancyZoneTag: '',
+  DisableUpgradeMigration: false,
+  UpgradeVersionTag: '',
+  CreateIndex: 0,
+  ModifyIndex: 0,
+}
+
+/** A duty that runs for as long as this server leads. */
+export interface Duty {
+  start(): void
+  stop(): void
+}
+
+export interface LeadershipParts {
+  replica: Replica
+  store: Store
+  dispatch: Dispatch
+  duties: Duty[]
+  /** Commands that bring the catalog in line with the members that are known now. */
+  reconcile(): Command[]
+  /** The name of the server that leads, by its id, for the log. */
+  nameOf(id: string): string
+  log: Log
+  leaderLog: Log
+}
+
+export function takeLeadership(parts: LeadershipParts): void {
+  const { replica, store, dispatch, duties, log } = parts
+  let leadingTerm = 0
+
+  replica.onRole((change) => {
+    announce(change)
+    if (change.leading && leadingTerm !== change.term) {
+      leadingTerm = change.term
+      log.info('cluster leadership acquired')
+      establish(change.term).catch((error: unknown) => {
+        log.error('failed to establish leadership', { error: error instanceof Error ? error.message : String(error) })
+      })
+    } else if (!change.leading && leadingTerm !== 0) {
+      leadingTerm = 0
+      dispatch.setReady(false)
+      for (const duty of duties) duty.stop()
+      log.info('cluster leadership lost')
+    }
+  })
+
+  let announced = ''
+  function announce({ leader }: RoleChange): void {
+    if (leader === null || leader.id === announced) return
+    announced = leader.id
+    parts.leaderLog.info('New leader elected', { payload: parts.nameOf(leader.id) })
+  }
+
+  async function establish(term: number): Promise<void> {
+    await replica.barrier()
+    if (leadingTerm !== term) return
+    if (store.read((txn) => txn.get('autopilot', 'config')) === undefined) {
+      await replica.propose({ type: 'Autopilot', body: { Config: AUTOPILOT_DEFAULTS, CAS: false } })
+    }
+    if (leadingTerm !== term) return
+    for (const duty of duties) duty.start()
+    dispatch.setReady(true)
+    for (const command of parts.reconcile()) await replica.propose(command)
+  }
+}

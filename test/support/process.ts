@@ -1,0 +1,189 @@
+/**
+ * Agents as real processes on 127.0.0.1 with free ports: Proconsul's by `bin/consul`, the real Consul's by its binary.
+ * Nothing here sleeps for a fixed time: a start is over when a leader answers, a stop when the process is gone.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { resolve } from 'node:path'
+
+export const ROOT = resolve(import.meta.dirname, '../..')
+export const CONSUL = resolve(ROOT, 'bin/consul')
+const PEER_TOOL = resolve(ROOT, '../shared/tools/consul-peer')
+const START_TIMEOUT_MS = 30_000
+const POLL_MS = 10
+
+export interface Ports {
+  http: number
+  dns: number
+  server: number
+  serfLan: number
+  serfWan: number
+}
+
+export interface Answer {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  body: string
+}
+
+export interface AgentProcess {
+  child: ChildProcess
+  ports: Ports
+  /** Everything it printed so far, both streams. */
+  output(): string
+  /** Resolves with its exit code, or the signal that ended it. */
+  exited: Promise<number | NodeJS.Signals>
+  http(method: string, path: string, body?: string | Uint8Array, headers?: Record<string, string>): Promise<Answer>
+  /** Resolves when what it printed matches. */
+  printed(pattern: RegExp): Promise<void>
+  kill(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>
+}
+
+/** The real Consul's binary, or undefined where the reference tools are not beside the checkout. */
+export function realConsul(): string | undefined {
+  if (process.env.REAL_CONSUL !== undefined) return process.env.REAL_CONSUL
+  if (!existsSync(PEER_TOOL)) return undefined
+  const output = execFileSync(PEER_TOOL, [resolve(ROOT, '.cache/peer')], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  return output.trim()
+}
+
+export async function freePorts(): Promise<Ports> {
+  const servers = await Promise.all(
+    Array.from({ length: 5 }, () => {
+      const server = createServer()
+      return new Promise<typeof server>((done) => server.listen(0, '127.0.0.1', () => done(server)))
+    }),
+  )
+  const [http, dns, server, serfLan, serfWan] = servers.map((each) => (each.address() as { port: number }).port)
+  await Promise.all(servers.map((each) => new Promise((done) => each.close(done))))
+  return { http: http!, dns: dns!, server: server!, serfLan: serfLan!, serfWan: serfWan! }
+}
+
+/**
+ * @param args after `agent`, without the port flags
+ * @param command whose `agent` it is
+ */
+export async function startAgentProcess(
+  args: string[],
+  { command = CONSUL, ports, wait = true }: { command?: string; ports?: Ports; wait?: boolean } = {},
+): Promise<AgentProcess> {
+  const own = ports ?? (await freePorts())
+  const child = spawn(
+    command,
+    [
+      'agent',
+      ...args,
+      `-http-port=${own.http}`,
+      `-dns-port=${own.dns}`,
+      `-server-port=${own.server}`,
+      `-serf-lan-port=${own.serfLan}`,
+      `-serf-wan-port=${own.serfWan}`,
+      '-grpc-port=-1',
+    ],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  )
+  let printedSoFar = ''
+  const listeners = new Set<() => void>()
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on('data', (data) => {
+      printedSoFar += data
+      for (const listener of listeners) listener()
+    })
+  }
+  const exited = new Promise<number | NodeJS.Signals>((done) =>
+    child.once('close', (code, signal) => {
+      done(code ?? signal!)
+      for (const listener of listeners) listener()
+    }),
+  )
+  const gone = () => child.exitCode !== null || child.signalCode !== null
+  const agent: AgentProcess = {
+    child,
+    ports: own,
+    output: () => printedSoFar,
+    exited,
+    http: (method, path, body, headers) => httpRequest(own.http, method, path, body, headers),
+    printed: (pattern) =>
+      new Promise((done, fail) => {
+        const look = () => {
+          if (pattern.test(printedSoFar)) done()
+          else if (gone()) fail(new Error(`the agent ended without printing ${pattern}:\n${printedSoFar}`))
+          else return
+          listeners.delete(look)
+        }
+        listeners.add(look)
+        look()
+      }),
+    async kill(signal = 'SIGKILL') {
+      if (!gone()) child.kill(signal)
+      return exited
+    },
+  }
+  if (!wait) return agent
+  const until = Date.now() + START_TIMEOUT_MS
+  while (!(await leads(agent))) {
+    if (gone() || Date.now() > until) {
+      await agent.kill()
+      throw new Error(`the agent did not come up:\n${printedSoFar}`)
+    }
+    await new Promise((done) => setTimeout(done, POLL_MS))
+  }
+  return agent
+}
+
+async function leads(agent: AgentProcess): Promise<boolean> {
+  try {
+    const { status, body } = await agent.http('GET', '/v1/health/state/passing')
+    return status === 200 && body.includes('serfHealth')
+  } catch {
+    return false
+  }
+}
+
+export function httpRequest(
+  port: number,
+  method: string,
+  path: string,
+  body?: string | Uint8Array,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return new Promise((done, fail) => {
+    const call = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = []
+      response.on('data', (chunk) => chunks.push(chunk))
+      response.on('error', fail)
+      response.on('end', () =>
+        done({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks).toString() }),
+      )
+    })
+    call.on('error', fail)
+    call.end(body)
+  })
+}
+
+/** Runs a command to its end. */
+export function runCommand(
+  args: string[],
+  {
+    command = CONSUL,
+    env = {},
+    input,
+    cwd,
+  }: { command?: string; env?: Record<string, string>; input?: string; cwd?: string } = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  return new Promise((done, fail) => {
+    const child = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio: 'pipe' })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (data) => (stdout += data))
+    child.stderr.on('data', (data) => (stderr += data))
+    child.on('error', fail)
+    child.on('close', (code) => done({ code: code ?? -1, stdout, stderr }))
+    child.stdin.end(input ?? '')
+  })
+}
