@@ -199,14 +199,20 @@ export function kvList(txn: ReadTxn, prefix: string): Found<IndexedDirEntries> {
 
 /**
  * Keys with the prefix; with a separator, all that share the text up to its first occurrence after the prefix are one.
- * Left-out keys count for the index.
+ * Left-out keys count for the index, and so do keys that are not `visible`.
  */
-export function kvKeys(txn: ReadTxn, prefix: string, separator: string): Found<IndexedKeyList> {
+export function kvKeys(
+  txn: ReadTxn,
+  prefix: string,
+  separator: string,
+  visible?: (key: string) => boolean,
+): Found<IndexedKeyList> {
   const keys: string[] = []
   let high = 0
   let last = ''
   for (const entry of txn.prefix('kvs', kvKey(prefix))) {
     if (entry.ModifyIndex > high) high = entry.ModifyIndex
+    if (visible !== undefined && !visible(entry.Key)) continue
     const at = separator === '' ? -1 : entry.Key.indexOf(separator, prefix.length)
     if (at < 0) {
       keys.push(entry.Key)

@@ -1,0 +1,78 @@
+/** The methods of health. Source: Consul's agent/consul/health_endpoint.go. */
+import type { ServiceSpecificRequest } from '../../model/catalog.ts'
+import type { CheckServiceNode, HealthCheck, IndexedHealthChecks } from '../../model/health.ts'
+import type { Found, QuerySource, ToDatacenter } from '../../model/query.ts'
+import type { Authorizer } from '../acl/authorizer.ts'
+import { checkServiceNodes, checksInState, nodeChecks, serviceChecks } from '../store/health-reads.ts'
+import type { ReadTxn } from '../store/rows.ts'
+import { sortByDistance } from './near.ts'
+import { checkOptions, refuseConnect, refused } from './refuse.ts'
+import type { MethodTable } from './table.ts'
+
+export const healthMethods = {
+  'Health.ChecksInState': {
+    kind: 'read',
+    run(txn, args, can) {
+      checkOptions(args)
+      return arranged(txn, args, visible(checksInState(txn, args.State, args.NodeMetaFilters), can))
+    },
+  },
+
+  'Health.NodeChecks': {
+    kind: 'read',
+    run(txn, args, can) {
+      checkOptions(args)
+      return visible(nodeChecks(txn, args.Node), can)
+    },
+  },
+
+  'Health.ServiceChecks': {
+    kind: 'read',
+    run(txn, args, can) {
+      if (args.TagFilter) throw refused('Tag filtering is not supported')
+      checkOptions(args)
+      return arranged(txn, args, visible(serviceChecks(txn, args.ServiceName, args.NodeMetaFilters), can))
+    },
+  },
+
+  'Health.ServiceNodes': {
+    kind: 'read',
+    run(txn, args, can) {
+      if (args.ServiceName === '') throw refused('Must provide service name')
+      checkOptions(args)
+      refuseConnect(args.Connect || args.Ingress)
+      const found = checkServiceNodes(txn, args.ServiceName, { tags: wantedTags(args), meta: args.NodeMetaFilters })
+      if (found.Nodes === null) return found
+      if (!can.all) found.Nodes = found.Nodes.filter((instance) => mayRead(can, instance))
+      sortByDistance(txn, args, found.Nodes, (instance) => instance.Node.Node)
+      return found
+    },
+  },
+} satisfies Partial<MethodTable>
+
+/** The tags that an instance must carry; senders before 1.3 name a single one. */
+export function wantedTags(args: ServiceSpecificRequest): string[] | undefined {
+  if (!args.TagFilter) return undefined
+  return args.ServiceTag ? [args.ServiceTag] : (args.ServiceTags ?? [])
+}
+
+function mayRead(can: Authorizer, instance: CheckServiceNode): boolean {
+  return can.allowed('node', 'read', instance.Node.Node) && can.allowed('service', 'read', instance.Service.Service)
+}
+
+function visible(found: Found<IndexedHealthChecks>, can: Authorizer): Found<IndexedHealthChecks> {
+  if (can.all || found.HealthChecks === null) return found
+  const mayReadCheck = (check: HealthCheck): boolean =>
+    can.allowed('node', 'read', check.Node) &&
+    (check.ServiceName === '' || can.allowed('service', 'read', check.ServiceName))
+  return { Index: found.Index, HealthChecks: found.HealthChecks.filter(mayReadCheck) }
+}
+
+function arranged(
+  txn: ReadTxn,
+  args: ToDatacenter & { Source?: QuerySource },
+  found: Found<IndexedHealthChecks>,
+): Found<IndexedHealthChecks> {
+  if (found.HealthChecks !== null) sortByDistance(txn, args, found.HealthChecks, (check) => check.Node)
+  return found
+}

@@ -1,0 +1,15 @@
+/** The method table, assembled from its nouns. */
+import { catalogMethods } from './catalog.ts'
+import { healthMethods } from './health.ts'
+import { kvMethods } from './kv.ts'
+import { sessionMethods } from './session.ts'
+import { statusMethods } from './status.ts'
+import type { MethodTable } from './table.ts'
+
+export const methods: MethodTable = {
+  ...kvMethods,
+  ...catalogMethods,
+  ...healthMethods,
+  ...sessionMethods,
+  ...statusMethods,
+}

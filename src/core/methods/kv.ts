@@ -1,0 +1,61 @@
+/**
+ * The methods of the key/value store. Lock delays are judged here, before the log: they follow the leader's own clock,
+ * which no other server shares. Source: Consul's agent/consul/kvs_endpoint.go.
+ */
+import type { DirEntry, KVOp } from '../../model/kv.ts'
+import type { Authorizer } from '../acl/authorizer.ts'
+import { kvGet, kvKeys, kvList } from '../store/kv.ts'
+import { demand, refused } from './refuse.ts'
+import type { MethodTable } from './table.ts'
+
+const OPS: Record<KVOp, true> = {
+  set: true,
+  delete: true,
+  'delete-cas': true,
+  'delete-tree': true,
+  cas: true,
+  lock: true,
+  unlock: true,
+}
+
+export const kvMethods = {
+  'KVS.Apply': {
+    kind: 'write',
+    propose(_txn, args, can, env) {
+      const key = args.DirEnt.Key
+      if (key === '' && args.Op !== 'delete-tree') throw refused('Must provide key')
+      if (!Object.hasOwn(OPS, args.Op)) throw refused(`Invalid KVS operation '${args.Op}'`)
+      demand(can, 'key', 'write', key)
+      if (args.Op === 'lock' && env.lockDelayed(key)) return { answer: false }
+      return { command: { type: 'KVS', body: args } }
+    },
+    reply: (result) => result.kind === 'bool' && result.value,
+  },
+
+  'KVS.Get': {
+    kind: 'read',
+    run(txn, args, can) {
+      demand(can, 'key', 'read', args.Key)
+      return kvGet(txn, args.Key)
+    },
+  },
+
+  'KVS.List': {
+    kind: 'read',
+    run(txn, args, can) {
+      const found = kvList(txn, args.Key)
+      if (can.all || found.Entries === null) return found
+      const entries: DirEntry[] = found.Entries.filter((entry) => can.allowed('key', 'read', entry.Key))
+      return { Index: found.Index, Entries: entries.length === 0 ? null : entries }
+    },
+  },
+
+  'KVS.ListKeys': {
+    kind: 'read',
+    run: (txn, args, can) => kvKeys(txn, args.Prefix, args.Seperator, readable(can)),
+  },
+} satisfies Partial<MethodTable>
+
+function readable(can: Authorizer): ((key: string) => boolean) | undefined {
+  return can.all ? undefined : (key) => can.allowed('key', 'read', key)
+}

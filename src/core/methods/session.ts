@@ -1,0 +1,87 @@
+/**
+ * The methods of sessions. Whatever chance or clock decides (the id) is decided here, before the log.
+ * Source: Consul's agent/consul/session_endpoint.go.
+ */
+import { formatGoDuration, parseGoDuration } from '../../base/go-duration.ts'
+import { NANOS_PER_SECOND } from '../../base/units.ts'
+import type { Found } from '../../model/query.ts'
+import type { IndexedSessions, Session, SessionRequest } from '../../model/session.ts'
+import type { Authorizer } from '../acl/authorizer.ts'
+import type { ReadTxn } from '../store/rows.ts'
+import { nodeSessions, sessionGet, sessionList } from '../store/session.ts'
+import { demand, refused } from './refuse.ts'
+import type { Env, MethodTable } from './table.ts'
+
+/** Below this a session would die in an ordinary election (Consul's `session_ttl_min`). */
+export const TTL_MIN_NANOS = 10 * NANOS_PER_SECOND
+export const TTL_MAX_NANOS = 24 * 3600 * NANOS_PER_SECOND
+
+export const sessionMethods = {
+  'Session.Apply': {
+    kind: 'write',
+    propose(txn, args, can, env) {
+      switch (args.Op) {
+        case 'create':
+          return { command: { type: 'Session', body: creation(txn, args, can, env) } }
+        case 'destroy': {
+          const { ID } = args.Session
+          if (ID === '') throw refused('Must provide ID')
+          if (!can.all) {
+            const session = sessionGet(txn, ID).Sessions?.[0]
+            if (session === undefined) return { answer: '' }
+            demand(can, 'session', 'write', session.Node)
+          }
+          return { command: { type: 'Session', body: { ...args, Session: withBehavior(args.Session) } } }
+        }
+        default:
+          throw refused(`Invalid Session operation '${String((args as { Op: unknown }).Op)}'`)
+      }
+    },
+    reply: (result) => (result.kind === 'text' ? result.value : ''),
+  },
+
+  'Session.Get': {
+    kind: 'read',
+    run: (txn, args, can) => visible(sessionGet(txn, args.SessionID || args.Session || ''), can),
+  },
+  'Session.List': { kind: 'read', run: (txn, _args, can) => visible(sessionList(txn), can) },
+  'Session.NodeSessions': { kind: 'read', run: (txn, args, can) => visible(nodeSessions(txn, args.Node), can) },
+  'Session.Renew': { kind: 'act' },
+} satisfies Partial<MethodTable>
+
+function creation(txn: ReadTxn, args: SessionRequest, can: Authorizer, env: Env): SessionRequest {
+  if (args.Session.Node === '') throw refused('Must provide Node')
+  demand(can, 'session', 'write', args.Session.Node)
+  const session = withBehavior(args.Session)
+  if (session.TTL !== '') checkTtl(session.TTL)
+  let id = env.uuid()
+  while (sessionGet(txn, id).Sessions !== null) id = env.uuid()
+  return { ...args, Session: { ...session, ID: id } }
+}
+
+function withBehavior(session: Session): Session {
+  switch (session.Behavior) {
+    case 'release':
+    case 'delete':
+      return session
+    case '':
+      return { ...session, Behavior: 'release' }
+    default:
+      throw refused(`Invalid Behavior setting '${session.Behavior}'`)
+  }
+}
+
+function checkTtl(text: string): void {
+  const ttl = parseGoDuration(text)
+  if (ttl === undefined) throw refused(`Session TTL '${text}' invalid: time: invalid duration ${text}`)
+  if (ttl !== 0 && (ttl < TTL_MIN_NANOS || ttl > TTL_MAX_NANOS)) {
+    const bounds = `${formatGoDuration(TTL_MIN_NANOS)}=${formatGoDuration(TTL_MAX_NANOS)}`
+    throw refused(`Invalid Session TTL '${ttl}', must be between [${bounds}]`)
+  }
+}
+
+function visible(found: Found<IndexedSessions>, can: Authorizer): Found<IndexedSessions> {
+  if (can.all || found.Sessions === null) return found
+  const sessions = found.Sessions.filter((session) => can.allowed('session', 'read', session.Node))
+  return { Index: found.Index, Sessions: sessions.length === 0 ? null : sessions }
+}
