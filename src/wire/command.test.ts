@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import type { Command } from '../model/command.ts'
+import { decodeCommand, encodeCommand } from './command.ts'
+import { MsgpackError } from './msgpack.ts'
+import { noVectors, says, type Vector, vectorFile, vectors } from './testdata/vectors.ts'
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+
+/** A KV put as a real server logged it. */
+const KVS_SET = Buffer.from(
+  '0284aa4461746163656e746572a3646331a6446972456e7487ab437265617465496e64657800a5466c616773cfffffffffffffffff' +
+    'a34b6579a66170702f7a7aa94c6f636b496e64657800ab4d6f64696679496e64657800a753657373696f6ea0a556616c7565a3000102' +
+    'a24f70a3736574a5546f6b656ea0',
+  'hex',
+)
+
+suite('log commands', () => {
+  test('a put holds all 64 bits of flags and its bytes', () => {
+    const command = decodeCommand(KVS_SET)
+    assert.deepEqual(command, {
+      type: 'KVS',
+      body: {
+        Datacenter: 'dc1',
+        DirEnt: {
+          CreateIndex: 0,
+          Flags: 0xffff_ffff_ffff_ffffn,
+          Key: 'app/zz',
+          LockIndex: 0,
+          ModifyIndex: 0,
+          Session: '',
+          Value: new Uint8Array([0, 1, 2]),
+        },
+        Op: 'set',
+        Token: '',
+      },
+    })
+    assert.equal(hex(encodeCommand(command)), hex(KVS_SET))
+  })
+
+  test('coordinates carry the bit that lets an older server pass over them', () => {
+    const command: Command = {
+      type: 'CoordinateBatchUpdate',
+      body: [{ Node: 'n1', Segment: '', Coord: { Vec: [1, 2.5], Error: 1.5, Adjustment: 0, Height: 1e-5 } }],
+    }
+    const data = encodeCommand(command)
+    assert.equal(data[0], 0x86)
+    assert.deepEqual(decodeCommand(data), command)
+  })
+
+  test('what a sender leaves out goes as zero, and comes back as zero', () => {
+    const data = encodeCommand({ type: 'Deregister', body: { Node: 'n1' } })
+    assert.deepEqual(decodeCommand(data), {
+      type: 'Deregister',
+      body: { CheckID: '', Datacenter: '', Node: 'n1', ServiceID: '', Token: '' },
+    })
+  })
+
+  test('types that we do not interpret are kept whole', () => {
+    const data = Uint8Array.from([17 | 128, 0x81, 0xa1, 0x41, 0xc0])
+    const command = decodeCommand(data)
+    assert.deepEqual(command, { type: 'Opaque', number: 17, ignorable: true, data: data.subarray(1) })
+    assert.equal(hex(encodeCommand(command)), hex(data))
+  })
+
+  test('a command cut off anywhere is refused', () => {
+    for (let end = 0; end < KVS_SET.length; end++)
+      assert.throws(() => decodeCommand(KVS_SET.subarray(0, end)), { name: 'MsgpackError', fault: 'truncated' })
+  })
+
+  test('random bytes are refused by the codec and by nothing else', () => {
+    const interpreted = fc.constantFrom(0, 1, 2, 3, 5, 6, 9)
+    const property = fc.property(interpreted, fc.uint8Array({ maxLength: 200 }), (type, body) => {
+      try {
+        decodeCommand(Uint8Array.from([type, ...body]))
+      } catch (error) {
+        assert.ok(error instanceof MsgpackError, String(error))
+      }
+    })
+    fc.assert(property, { numRuns: 2000 })
+  })
+
+  test('a real command with bytes changed is refused by the codec, or read', () => {
+    const property = fc.property(
+      fc.array(fc.tuple(fc.nat(KVS_SET.length - 2), fc.nat(255)), { maxLength: 4 }),
+      (edits) => {
+        const data = Uint8Array.from(KVS_SET)
+        for (const [at, value] of edits) data[at + 1] = value
+        try {
+          encodeCommand(decodeCommand(data))
+        } catch (error) {
+          assert.ok(error instanceof MsgpackError, String(error))
+        }
+      },
+    )
+    fc.assert(property, { numRuns: 2000 })
+  })
+
+  const captured = vectors('fsm').filter((v): v is Vector & { file: string } => typeof v.file === 'string')
+  test('every captured log entry is read as it was meant', { skip: noVectors }, () => {
+    assert.ok(captured.length > 50)
+    for (const vector of captured) {
+      const data = vectorFile('fsm', vector.file)
+      const command = decodeCommand(data)
+      if (command.type === 'Opaque') assert.equal(command.number, Number(vector.typeByte) & 127, vector.name)
+      else assert.ok(says(command.body, vector.decoded), `${vector.name}: ${JSON.stringify(vector.decoded)}`)
+    }
+  })
+
+  test('every captured log entry is written as it was, byte by byte', { skip: noVectors }, () => {
+    for (const vector of captured) {
+      const data = vectorFile('fsm', vector.file)
+      assert.equal(hex(encodeCommand(decodeCommand(data))), hex(data), vector.name)
+    }
+  })
+})
