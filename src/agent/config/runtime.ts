@@ -49,7 +49,11 @@ export interface RuntimeConfig {
   bindAddr: string
   advertiseAddr: string
   advertiseAddrWan: string
+  /** How others reach this node: lan, wan, and by family lan_ipv4, lan_ipv6, wan_ipv4, wan_ipv6; the user's own too. */
+  taggedAddresses: Record<string, string>
   clientAddrs: string[]
+  /** Where each door listens; `clientAddrs` unless said otherwise. */
+  addresses: { http: string[]; https: string[]; dns: string[] }
   ports: Ports
   dns: DnsConfig
   logLevel: Level
@@ -71,7 +75,14 @@ export interface RuntimeConfig {
   httpResponseHeaders: Record<string, string>
   pidFile: string
   enableScriptChecks: boolean
+  /** Bytes of output kept for each check. */
+  checkOutputMaxSize: number
+  /** How long a check's new output waits for the catalog while its status stays; 0 for not at all. */
+  checkUpdateInterval: Millis
+  discardCheckOutput: boolean
   syncInterval: Millis
   /** How long a read waits for a leader before it fails (performance.rpc_hold_timeout). */
   rpcHoldTimeout: Millis
+  /** How long a server that leaves goes on answering before it stops. */
+  leaveDrainTime: Millis
 }

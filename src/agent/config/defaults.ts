@@ -1,0 +1,41 @@
+/** What holds when nothing is said, in the form of a configuration file. Source: agent/config/default.go. */
+import type { Settings } from './decode.ts'
+
+export const DEFAULTS: Settings = {
+  bind_addr: '0.0.0.0',
+  bootstrap: false,
+  bootstrap_expect: 0,
+  check_output_max_size: 4096,
+  check_update_interval: '5m',
+  client_addr: '127.0.0.1',
+  datacenter: 'dc1',
+  default_query_time: '300s',
+  domain: 'consul.',
+  log_level: 'INFO',
+  max_query_time: '600s',
+  raft_snapshot_interval: '30s',
+  raft_snapshot_threshold: 16384,
+  raft_trailing_logs: 10240,
+  retry_interval: '30s',
+  retry_interval_wan: '30s',
+  server: false,
+  dns_config: { a_record_limit: 0, udp_answer_limit: 3, enable_additional_node_meta_txt: true },
+  limits: { http_max_conns_per_client: 200, kv_max_value_size: 512 * 1024, txn_max_req_len: 512 * 1024 },
+  performance: { leave_drain_time: '5s', raft_multiplier: 5, rpc_hold_timeout: '7s' },
+  ports: { dns: 8600, http: 8500, https: -1, grpc: -1, serf_lan: 8301, serf_wan: 8302, server: 8300 },
+}
+
+/** Laid over the defaults by -dev. */
+export const DEV_DEFAULTS: Settings = {
+  bind_addr: '127.0.0.1',
+  log_level: 'DEBUG',
+  server: true,
+  performance: { raft_multiplier: 1 },
+  ports: { grpc: 8502 },
+}
+
+/** Not for users to choose: how often the agent compares itself with the catalog. */
+export const SYNC_INTERVAL_MS = 60_000
+
+/** Where the state's rows live unless said otherwise. */
+export const STATE_ENGINE = 'memory'

@@ -1,0 +1,15 @@
+/** Durations in configuration: Go's text form, and Go's words for what is none. */
+import { parseGoDuration } from '../../base/go-duration.ts'
+import { quoteGo } from '../../base/go-flags.ts'
+import type { Nanos } from '../../base/units.ts'
+
+/** What is wrong goes to `problems`, and the answer is then 0. */
+export function readDuration(key: string, text: string, problems: string[]): Nanos {
+  const nanos = parseGoDuration(text)
+  if (nanos !== undefined) return nanos
+  const missing = /^[-+]?(\d+\.?\d*|\.\d+)$/.test(text)
+  problems.push(
+    `${key}: invalid duration: ${quoteGo(text)}: time: ${missing ? 'missing unit in' : 'invalid'} duration ${quoteGo(text)}`,
+  )
+  return 0
+}
