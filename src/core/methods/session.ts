@@ -5,7 +5,7 @@
 import { formatGoDuration, parseGoDuration } from '../../base/go-duration.ts'
 import { NANOS_PER_SECOND } from '../../base/units.ts'
 import type { Found } from '../../model/query.ts'
-import type { IndexedSessions, Session, SessionRequest } from '../../model/session.ts'
+import type { IndexedSessions, Session, SessionRequest, SessionSpecificRequest } from '../../model/session.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
 import type { ReadTxn } from '../store/rows.ts'
 import { nodeSessions, sessionGet, sessionList } from '../store/session.ts'
@@ -48,6 +48,16 @@ export const sessionMethods = {
   'Session.NodeSessions': { kind: 'read', run: (txn, args, can) => visible(nodeSessions(txn, args.Node), can) },
   'Session.Renew': { kind: 'act' },
 } satisfies Partial<MethodTable>
+
+/**
+ * The state's part of `Session.Renew`: the session whose timer the leader must set back, or none.
+ * @throws ConsulError permission-denied, refused
+ */
+export function renewal(txn: ReadTxn, args: SessionSpecificRequest, can: Authorizer): Found<IndexedSessions> {
+  const found = sessionGet(txn, args.SessionID || args.Session || '')
+  for (const session of found.Sessions ?? []) demand(can, 'session', 'write', session.Node)
+  return found
+}
 
 function creation(txn: ReadTxn, args: SessionRequest, can: Authorizer, env: Env): SessionRequest {
   if (args.Session.Node === '') throw refused('Must provide Node')
