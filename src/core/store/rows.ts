@@ -2,14 +2,17 @@
  * Where rows live: the port that the memory and the LMDB engine implement, and the transactions that the rules use.
  *
  * Keys are `byteKey` strings (base/text.ts): one character a byte, ordered by `<`. Rows are never changed after `put`;
- * whoever wants a change makes a new object, so a row's identity says whether it changed, and readers may keep it.
+ * whoever wants a change makes a new object, so readers may keep what they got. An engine that holds rows as bytes
+ * makes a new object for each read: compare rows by what they say, not by identity.
  */
+import type { Index } from '../../base/units.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
 import type { Node, ServiceRow } from '../../model/catalog.ts'
 import type { NodeCoordinate } from '../../model/coordinate.ts'
 import type { HealthCheck } from '../../model/health.ts'
 import type { DirEntry, Tombstone } from '../../model/kv.ts'
 import type { Session } from '../../model/session.ts'
+import type { Change } from './store.ts'
 
 /** A row of a kind our servers keep and hand on whole, without looking inside (command or snapshot record). */
 export interface OpaqueRow {
@@ -40,7 +43,7 @@ export type TableName = keyof Tables
 
 /** Secondary indexes, each over one table. */
 export interface Indexes {
-  /** Lower-cased node id. */
+  /** Lower-cased node id \0 node, of nodes that have one. */
   'nodes-by-id': 'nodes'
   /** service name \0 node \0 service id */
   'services-by-name': 'services'
@@ -59,7 +62,10 @@ export interface Indexes {
 }
 export type IndexName = keyof Indexes
 
-/** One consistent view. Iterables are lazy and valid until the transaction ends. */
+/**
+ * One consistent view. Iterables are lazy and valid until the transaction ends. Within a write they go on after the last
+ * row that they gave, so rows may be put and deleted meanwhile.
+ */
 export interface ReadTxn {
   get<T extends TableName>(table: T, key: string): Tables[T] | undefined
   /** Rows whose key starts with `prefix`, in key order. */
@@ -83,13 +89,28 @@ export interface RowsSnapshot extends ReadTxn {
   release(): void
 }
 
+/** Rows that are to replace all others: put in as many turns of the event loop as it takes, seen by nobody until then. */
+export interface Replacement {
+  readonly txn: WriteTxn
+  /** From here on these are the rows. Snapshots keep showing the old ones. */
+  commit(applied: Index): void
+  abandon(): void
+}
+
 /** The port. One writer; a failed or thrown write leaves nothing behind. */
 export interface Rows {
+  /** The log index given with the last write: it is kept together with what was written. */
+  readonly applied: Index
   read<T>(run: (txn: ReadTxn) => T): T
-  write<T>(run: (txn: WriteTxn) => T): T
-  /** A view that stays as it is while writes go on. */
+  /**
+   * @param applied kept as the index that the rows stand for
+   * @param changes is given every change in order, counters included; emptied when `run` throws
+   */
+  write<T>(run: (txn: WriteTxn) => T, applied?: Index, changes?: Change[]): T
+  /** Writes inside `run` reach the disk together, which is much cheaper; each is still undone alone when it throws. */
+  batch<T>(run: () => T): T
+  /** A view that stays as it is while writes go on. Not to be taken within a write or a batch. */
   snapshot(): RowsSnapshot
-  /** Drops everything (a restored snapshot replaces it). */
-  clear(): void
+  replace(): Replacement
   close(): Promise<void>
 }

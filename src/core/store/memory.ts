@@ -1,0 +1,220 @@
+/**
+ * Rows in memory: a table is an ordered map, an index another. Writes go in place; a snapshot makes later writes copy
+ * what it shows. Nothing outlives the process: a server that must not forget replays its log and its last snapshot.
+ */
+import { assert } from '../../base/assert.ts'
+import type { Index } from '../../base/units.ts'
+import { ObjectRows, type RowMap, type RowMapSnapshot, type RowMapView } from './row-map.ts'
+import type {
+  Indexes,
+  IndexName,
+  ReadTxn,
+  Replacement,
+  Rows,
+  RowsSnapshot,
+  TableName,
+  Tables,
+  WriteTxn,
+} from './rows.ts'
+import type { Change } from './store.ts'
+import { counterKey, INDEX_NAMES, TABLE_NAMES, TABLES } from './tables.ts'
+
+type RowMaps = { [T in TableName]: RowMap<Tables[T]> }
+type RowMapViews = { [T in TableName]: RowMapView<Tables[T]> }
+type IndexMaps = { [I in IndexName]: RowMap<Tables[Indexes[I]]> }
+type IndexViews = { [I in IndexName]: RowMapView<Tables[Indexes[I]]> }
+
+function newTables(): RowMaps {
+  return Object.fromEntries(TABLE_NAMES.map((name) => [name, new ObjectRows()])) as unknown as RowMaps
+}
+
+function newIndexes(): IndexMaps {
+  return Object.fromEntries(INDEX_NAMES.map((name) => [name, new ObjectRows()])) as unknown as IndexMaps
+}
+
+class Reader implements ReadTxn {
+  protected readonly tables: RowMapViews
+  protected readonly indexes: IndexViews
+
+  constructor(tables: RowMapViews, indexes: IndexViews) {
+    this.tables = tables
+    this.indexes = indexes
+  }
+
+  get<T extends TableName>(table: T, key: string): Tables[T] | undefined {
+    return this.tables[table].get(key)
+  }
+
+  prefix<T extends TableName>(table: T, prefix: string): Iterable<Tables[T]> {
+    return this.tables[table].under(prefix)
+  }
+
+  by<I extends IndexName>(index: I, prefix: string): Iterable<Tables[Indexes[I]]> {
+    return this.indexes[index].under(prefix)
+  }
+
+  counter(name: string): number {
+    const row = this.tables.index.get(counterKey(name))
+    return row === undefined ? 0 : row.Value
+  }
+}
+
+class Writer extends Reader implements WriteTxn {
+  private readonly maps: RowMaps
+  private readonly indexMaps: IndexMaps
+  /** What was done since the write began; undefined when nobody will ask and nothing can be undone. */
+  changes: Change[] | undefined = undefined
+
+  constructor(maps: RowMaps, indexMaps: IndexMaps) {
+    super(maps, indexMaps)
+    this.maps = maps
+    this.indexMaps = indexMaps
+  }
+
+  put<T extends TableName>(table: T, row: Tables[T]): void {
+    const key = TABLES[table].key(row)
+    const before = this.set(table, key, row)
+    this.changes?.push({ table, key, before, after: row })
+  }
+
+  delete<T extends TableName>(table: T, key: string): void {
+    const before = this.remove(table, key)
+    if (before !== undefined) this.changes?.push({ table, key, before, after: undefined })
+  }
+
+  setCounter(name: string, value: number): void {
+    this.put('index', { Key: name, Value: value })
+  }
+
+  raiseCounter(name: string, value: number): void {
+    if (this.counter(name) < value) this.setCounter(name, value)
+  }
+
+  deleteCounter(name: string): void {
+    this.delete('index', counterKey(name))
+  }
+
+  /** Takes back all changes, the last one first. */
+  undo(): void {
+    const changes = this.changes ?? []
+    for (let change = changes.pop(); change !== undefined; change = changes.pop()) {
+      if (change.before === undefined) this.remove(change.table, change.key)
+      else this.set(change.table, change.key, change.before as Tables[TableName])
+    }
+  }
+
+  private set<T extends TableName>(table: T, key: string, row: Tables[T]): Tables[T] | undefined {
+    const before = this.maps[table].set(key, row)
+    for (const index of TABLES[table].indexes) {
+      const map = this.indexMaps[index.name] as unknown as RowMap<Tables[T]>
+      const now = index.key(row)
+      const then = before === undefined ? undefined : index.key(before)
+      if (then !== undefined && then !== now) map.delete(then)
+      if (now !== undefined) map.set(now, row)
+    }
+    return before
+  }
+
+  private remove<T extends TableName>(table: T, key: string): Tables[T] | undefined {
+    const before = this.maps[table].delete(key)
+    if (before === undefined) return undefined
+    for (const index of TABLES[table].indexes) {
+      const then = index.key(before)
+      if (then !== undefined) this.indexMaps[index.name].delete(then)
+    }
+    return before
+  }
+}
+
+class Snapshot extends Reader implements RowsSnapshot {
+  private readonly parts: RowMapSnapshot<unknown>[]
+
+  constructor(tables: RowMapViews, indexes: IndexViews, parts: RowMapSnapshot<unknown>[]) {
+    super(tables, indexes)
+    this.parts = parts
+  }
+
+  release(): void {
+    for (const part of this.parts) part.release()
+  }
+}
+
+class MemoryRows implements Rows {
+  applied: Index = 0
+  private tables = newTables()
+  private indexes = newIndexes()
+  private writer = new Writer(this.tables, this.indexes)
+  private writing = false
+  /** Used when the caller has no list of his own: a write must be undone when it throws. */
+  private readonly scratch: Change[] = []
+
+  read<T>(run: (txn: ReadTxn) => T): T {
+    return run(this.writer)
+  }
+
+  write<T>(run: (txn: WriteTxn) => T, applied?: Index, changes: Change[] = this.scratch): T {
+    assert(!this.writing, 'a write within a write')
+    assert(changes.length === 0, 'the list of changes starts empty')
+    const { writer } = this
+    this.writing = true
+    writer.changes = changes
+    try {
+      const value = run(writer)
+      if (applied !== undefined) this.applied = applied
+      return value
+    } catch (error) {
+      writer.undo()
+      throw error
+    } finally {
+      writer.changes = undefined
+      this.writing = false
+      this.scratch.length = 0
+    }
+  }
+
+  batch<T>(run: () => T): T {
+    return run()
+  }
+
+  snapshot(): RowsSnapshot {
+    assert(!this.writing, 'a snapshot within a write')
+    const parts: RowMapSnapshot<unknown>[] = []
+    const freeze = (map: RowMap<unknown>) => {
+      const part = map.snapshot()
+      parts.push(part)
+      return part
+    }
+    const views = (maps: object) =>
+      Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, freeze(map as RowMap<unknown>)]))
+    return new Snapshot(
+      views(this.tables) as unknown as RowMapViews,
+      views(this.indexes) as unknown as IndexViews,
+      parts,
+    )
+  }
+
+  replace(): Replacement {
+    const tables = newTables()
+    const indexes = newIndexes()
+    const txn = new Writer(tables, indexes)
+    return {
+      txn,
+      commit: (applied) => {
+        assert(!this.writing, 'a replacement within a write')
+        this.tables = tables
+        this.indexes = indexes
+        this.writer = txn
+        this.applied = applied
+      },
+      abandon: () => {},
+    }
+  }
+
+  async close(): Promise<void> {
+    this.replace().commit(0)
+  }
+}
+
+export function memoryRows(): Rows {
+  return new MemoryRows()
+}

@@ -1,0 +1,84 @@
+/** What one table or index in memory must do, and the plain way to do it: an ordered map of row objects. */
+import { type Cursor, OrderedMap, type OrderedSnapshot, type OrderedView } from '../../base/ordered-map.ts'
+
+export interface RowMapView<R> {
+  get(key: string): R | undefined
+  /** Rows whose key starts with `prefix`, in key order. */
+  under(prefix: string): Iterable<R>
+}
+
+export interface RowMapSnapshot<R> extends RowMapView<R> {
+  release(): void
+}
+
+export interface RowMap<R> extends RowMapView<R> {
+  /** @returns the row before, if there was one */
+  set(key: string, row: R): R | undefined
+  delete(key: string): R | undefined
+  snapshot(): RowMapSnapshot<R>
+}
+
+/** Iterates a cursor's values. One iterator object serves one loop. */
+class Values<R> implements Iterable<R>, Iterator<R> {
+  private readonly view: OrderedView<R>
+  private readonly prefix: string
+  private cursor: Cursor<R> | undefined = undefined
+
+  constructor(view: OrderedView<R>, prefix: string) {
+    this.view = view
+    this.prefix = prefix
+  }
+
+  [Symbol.iterator](): Iterator<R> {
+    return new Values(this.view, this.prefix)
+  }
+
+  next(): IteratorResult<R> {
+    this.cursor ??= this.view.cursor(this.prefix)
+    return this.cursor.next() ? { done: false, value: this.cursor.value! } : { done: true, value: undefined }
+  }
+}
+
+export class ObjectRows<R> implements RowMap<R> {
+  private readonly map = new OrderedMap<R>()
+
+  get(key: string): R | undefined {
+    return this.map.get(key)
+  }
+
+  under(prefix: string): Iterable<R> {
+    return new Values(this.map, prefix)
+  }
+
+  set(key: string, row: R): R | undefined {
+    return this.map.set(key, row)
+  }
+
+  delete(key: string): R | undefined {
+    return this.map.delete(key)
+  }
+
+  snapshot(): RowMapSnapshot<R> {
+    return new ObjectRowsSnapshot(this.map.snapshot())
+  }
+}
+
+class ObjectRowsSnapshot<R> implements RowMapSnapshot<R> {
+  private readonly view: OrderedSnapshot<R>
+
+  constructor(view: OrderedSnapshot<R>) {
+    this.view = view
+  }
+
+  get(key: string): R | undefined {
+    return this.view.get(key)
+  }
+
+  under(prefix: string): Iterable<R> {
+    return new Values(this.view, prefix)
+  }
+
+  release(): void {
+    this.view.release()
+  }
+}
