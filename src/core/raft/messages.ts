@@ -37,6 +37,16 @@ export interface Configuration {
   servers: Server[]
 }
 
+/**
+ * Bytes are wire's business, but a server must read the configurations in its own log: the core is handed the two
+ * functions for that.
+ */
+export interface ConfigurationCodec {
+  encode(configuration: Configuration): Uint8Array
+  /** Also reads the peer lists of the old types: whole lists, as after the change. Throws when malformed. */
+  decode(type: 'configuration' | 'add-peer' | 'remove-peer', data: Uint8Array): Configuration
+}
+
 export interface AppendRequest {
   type: 'append'
   term: Term
@@ -87,7 +97,11 @@ export interface TimeoutNowRequest {
 export interface TimeoutNowReply {
   type: 'timeout-now'
 }
-/** The bytes of the snapshot travel beside it; the driver streams them from and to its own storage. */
+/**
+ * The bytes of the snapshot travel beside it; the driver streams them from and to its own storage. In a `send`, `size`
+ * is 0: only the driver knows it. If its newest snapshot is newer than the one named here, it may send that one, with
+ * that one's index, term and configuration.
+ */
 export interface InstallRequest {
   type: 'install'
   term: Term

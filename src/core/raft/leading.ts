@@ -1,0 +1,94 @@
+/**
+ * What only a leader has, from the moment it is elected until it steps down: its followers' progress, who waits for
+ * what, and the majorities that follow from it. It makes no effects: raft.ts asks and acts.
+ * Read: Raft paper, sections 5.3, 5.4.2 and 8; thesis, section 6.4 (reads), 3.10 (transfer).
+ */
+import type { Index, Instant, ServerId, Term } from '../../base/units.ts'
+import type { AppendRequest, Server, ServerChange } from './messages.ts'
+import type { Progress } from './progress.ts'
+import { reachedByMajority } from './quorum.ts'
+import { Tickets } from './tickets.ts'
+
+/** Server changes that wait for the one under way. They come from operators and autopilot: few, or something is wrong. */
+export const CHANGES_WAITING_MAX = 64
+
+export interface Awaiting {
+  ticket: number
+  index: Index
+}
+
+export class Leading {
+  /** First index of this term: until it is committed nothing is known to be current. */
+  readonly startIndex: Index
+  readonly peers = new Map<ServerId, Progress>()
+  /** The same bytes to everyone, so built once. */
+  readonly heartbeat: AppendRequest
+  readonly proposals = new Tickets()
+  /** Barriers, and verified reads: done when the state stands at `index`. */
+  applying: Awaiting[] = []
+  /** Verifies: those that wait for the next round, and those of the round that is under way. */
+  verifyNext: Awaiting[] = []
+  verifyNow: Awaiting[] = []
+  round = 0
+  /** The server change that is under way, and those after it. */
+  change: Awaiting | null = null
+  changes: { ticket: number; change: ServerChange }[] = []
+  transfer: { ticket: number; to: ServerId; deadline: Instant; sent: boolean } | null = null
+  leaseCheckAt: Instant
+  private readonly self: ServerId
+  private readonly scratch: number[] = []
+
+  constructor(self: ServerId, address: string, term: Term, startIndex: Index, now: Instant) {
+    this.self = self
+    this.startIndex = startIndex
+    this.leaseCheckAt = now
+    this.heartbeat = {
+      type: 'append',
+      term,
+      leader: address,
+      prevIndex: 0,
+      prevTerm: 0,
+      entries: null,
+      commit: 0,
+    }
+  }
+
+  /** The highest index that a majority of `voters` has on disk; `own` is how far we have. */
+  replicated(voters: Server[], own: Index): Index {
+    if (voters.length === 1 && voters[0]!.id === this.self) return own
+    return this.majority(voters, own, (peer) => peer.match)
+  }
+
+  /** When a majority was last heard of, ourselves included. */
+  contactAt(voters: Server[], now: Instant): Instant {
+    return this.majority(voters, now, (peer) => peer.contactAt)
+  }
+
+  /** Whether a majority answered something that was sent since the round under way began. */
+  roundConfirmed(voters: Server[]): boolean {
+    return this.majority(voters, this.round, (peer) => peer.round) >= this.round
+  }
+
+  /** The voter with the longest matching log, other than ourselves. */
+  mostCaughtUp(voters: Server[]): Progress | undefined {
+    let best: Progress | undefined
+    for (const { id } of voters) {
+      const peer = this.peers.get(id)
+      if (peer !== undefined && (best === undefined || peer.match > best.match)) best = peer
+    }
+    return best
+  }
+
+  private majority(voters: Server[], own: number, read: (peer: Progress) => number): number {
+    const values = this.scratch
+    values.length = 0
+    for (const { id } of voters) {
+      if (id === this.self) values.push(own)
+      else {
+        const peer = this.peers.get(id)
+        values.push(peer === undefined ? 0 : read(peer))
+      }
+    }
+    return reachedByMajority(values, 0)
+  }
+}
