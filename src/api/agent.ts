@@ -1,0 +1,103 @@
+/** The agent that answers: itself, its members, its own services and checks. */
+import type { NodeService, ServiceAddress, Weights } from '../model/catalog.ts'
+import type { CheckStatus, HealthCheck } from '../model/health.ts'
+import { type Caller, decodeJson, escapePath, expectOk, type RequestOptions } from './client.ts'
+
+/** A member of the gossip pool. */
+export interface AgentMember {
+  Name: string
+  Addr: string
+  Port: number
+  Tags: Record<string, string>
+  /** Serf's: 0 none, 1 alive, 2 leaving, 3 left, 4 failed. */
+  Status: number
+  ProtocolMin: number
+  ProtocolMax: number
+  ProtocolCur: number
+  DelegateMin: number
+  DelegateMax: number
+  DelegateCur: number
+}
+
+/** How a check is run, as it is registered: exactly one of the ways, durations as Go writes them. */
+export interface CheckDefinition {
+  CheckID?: string
+  Name?: string
+  Notes?: string
+  Status?: CheckStatus
+  TTL?: string
+  HTTP?: string
+  Method?: string
+  Header?: Record<string, string[]>
+  Body?: string
+  TLSSkipVerify?: boolean
+  TCP?: string
+  GRPC?: string
+  GRPCUseTLS?: boolean
+  Args?: string[]
+  DockerContainerID?: string
+  Shell?: string
+  AliasNode?: string
+  AliasService?: string
+  Interval?: string
+  Timeout?: string
+  SuccessBeforePassing?: number
+  FailuresBeforeCritical?: number
+  DeregisterCriticalServiceAfter?: string
+}
+
+export interface ServiceDefinition {
+  /** The name when not given. */
+  ID?: string
+  Name: string
+  Kind?: string
+  Tags?: string[]
+  Port?: number
+  Address?: string
+  TaggedAddresses?: Record<string, ServiceAddress>
+  Meta?: Record<string, string>
+  Weights?: Weights
+  EnableTagOverride?: boolean
+  Check?: CheckDefinition
+  Checks?: CheckDefinition[]
+}
+
+export interface Agent {
+  /** Its configuration, its statistics and how others see it, in sections. */
+  self(options?: RequestOptions): Promise<Record<string, Record<string, unknown>>>
+  /** @param options `segment`: only that one's; `_all` for every one */
+  members(options?: RequestOptions & { wan?: boolean; segment?: string }): Promise<AgentMember[]>
+  services(options?: RequestOptions): Promise<Record<string, NodeService>>
+  checks(options?: RequestOptions): Promise<Record<string, HealthCheck>>
+  registerService(service: ServiceDefinition, options?: RequestOptions): Promise<void>
+  deregisterService(id: string, options?: RequestOptions): Promise<void>
+  registerCheck(check: CheckDefinition & { ServiceID?: string }, options?: RequestOptions): Promise<void>
+  deregisterCheck(id: string, options?: RequestOptions): Promise<void>
+  /** Reports the state of a TTL check. */
+  updateCheck(id: string, status: CheckStatus, output?: string, options?: RequestOptions): Promise<void>
+  /** The agent leaves its cluster and ends. */
+  leave(options?: RequestOptions): Promise<void>
+}
+
+export function makeAgent(caller: Caller): Agent {
+  const read = async <T>(path: string, options?: RequestOptions, parameters = {}): Promise<T> =>
+    decodeJson<T>(expectOk(await caller.send('GET', path, options, parameters)))
+  const put = async (path: string, options?: RequestOptions, body?: unknown): Promise<void> => {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    expectOk(await caller.send('PUT', path, options, {}, text))
+  }
+  return {
+    self: (options) => read('/v1/agent/self', options),
+    members: (options) =>
+      read('/v1/agent/members', options, { segment: options?.segment, wan: options?.wan ? '1' : undefined }),
+    services: (options) => read('/v1/agent/services', options),
+    checks: (options) => read('/v1/agent/checks', options),
+    registerService: (service, options) => put('/v1/agent/service/register', options, service),
+    deregisterService: (id, options) => put(`/v1/agent/service/deregister/${escapePath(id)}`, options),
+    registerCheck: (check, options) => put('/v1/agent/check/register', options, check),
+    deregisterCheck: (id, options) => put(`/v1/agent/check/deregister/${escapePath(id)}`, options),
+    updateCheck: (id, status, output = '', options = {}) =>
+      put(`/v1/agent/check/update/${escapePath(id)}`, options, { Status: status, Output: output }),
+    leave: (options) => put('/v1/agent/leave', options),
+  }
+}

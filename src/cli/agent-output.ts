@@ -1,0 +1,149 @@
+/**
+ * What `consul agent` prints: the banner, and the log in Consul's text form or as JSON, held back until the banner has
+ * been shown. It forms lines and hands them on; what is logged, and when the agent starts or ends, is not decided here.
+ * Source of the forms: hashicorp/go-hclog (intlogger.go), Consul's command/agent.
+ */
+import type { Field, Fields, Level, LogRecord, Sink } from '../base/log.ts'
+
+export interface BannerInfo {
+  version: string
+  nodeId: string
+  nodeName: string
+  datacenter: string
+  /** Of the network; servers are in all of them. */
+  segment: string
+  server: boolean
+  bootstrap: boolean
+  clientAddrs: readonly string[]
+  /** The address that other agents know. */
+  clusterAddr: string
+  ports: { http: number; https: number; grpc: number; dns: number; serfLan: number; serfWan: number }
+  encrypt: { gossip: boolean; tlsOutgoing: boolean; tlsIncoming: boolean; autoEncryptTls: boolean }
+}
+
+export interface AgentOutput {
+  sink: Sink
+  /** A line for people, marked with an arrow; none with JSON logs. */
+  say(text: string): void
+  /** Shows the banner and lets the log through. */
+  banner(info: BannerInfo): void
+  /** There will be no banner: what went wrong must not be lost. Does nothing once the banner has been shown. */
+  giveUp(print: (line: string) => void): void
+}
+
+/** Before every line of the log and of the banner. */
+const INDENT = '    '
+const ARROW = '==> '
+/** Records that wait for the banner. More of them than a start gives: a fault, of which the newest tell most. */
+const HELD_MAX = 1000
+
+/** @param clock wall time in milliseconds, with fractions */
+export function makeAgentOutput(options: { json: boolean; clock(): number; print(line: string): void }): AgentOutput {
+  const { json, clock, print } = options
+  const form = json ? jsonLine : textLine
+  let held: string[] | null = []
+  const say = (text: string) => {
+    if (!json) print(ARROW + text)
+  }
+  return {
+    say,
+    sink(record) {
+      const line = INDENT + form(record, clock())
+      if (held === null) print(line)
+      else if (held.push(line) > HELD_MAX) held.shift()
+    },
+    banner(info) {
+      say('Starting Consul agent...')
+      if (!json) for (const line of bannerLines(info)) print(INDENT + line)
+      say('')
+      say('Log data will now stream in as it occurs:\n')
+      for (const line of held ?? []) print(line)
+      held = null
+    },
+    giveUp(printError) {
+      for (const line of held ?? []) printError(line)
+      held = null
+    },
+  }
+}
+
+const LABEL_WIDTH = 14
+
+export function bannerLines(info: BannerInfo): string[] {
+  const { ports, encrypt } = info
+  const doors = `HTTP: ${ports.http}, HTTPS: ${ports.https}, gRPC: ${ports.grpc}, DNS: ${ports.dns}`
+  const facts = [
+    ['Version', `'${info.version}'`],
+    ['Node ID', `'${info.nodeId}'`],
+    ['Node name', `'${info.nodeName}'`],
+    ['Datacenter', `'${info.datacenter}' (Segment: '${info.segment}')`],
+    ['Server', `${info.server} (Bootstrap: ${info.bootstrap})`],
+    ['Client Addr', `[${info.clientAddrs.join(' ')}] (${doors})`],
+    ['Cluster Addr', `${info.clusterAddr} (LAN: ${ports.serfLan}, WAN: ${ports.serfWan})`],
+    [
+      'Encrypt',
+      `Gossip: ${encrypt.gossip}, TLS-Outgoing: ${encrypt.tlsOutgoing}, TLS-Incoming: ${encrypt.tlsIncoming}, Auto-Encrypt-TLS: ${encrypt.autoEncryptTls}`,
+    ],
+  ] as const
+  return facts.map(([label, fact]) => `${label.padStart(LABEL_WIDTH)}: ${fact}`)
+}
+
+const LEVEL_TEXT: Record<Level, string> = {
+  trace: '[TRACE]',
+  debug: '[DEBUG]',
+  info: '[INFO] ',
+  warn: '[WARN] ',
+  error: '[ERROR]',
+}
+
+/** `2026-11-22T14:46:55.529Z [INFO]  agent.server: Adding LAN server: server="x (Addr: tcp/...)"` */
+export function textLine({ level, name, message, fields }: LogRecord, at: number): string {
+  const values = Object.entries(fields).map(([key, value]) => ` ${key}=${textValue(value)}`)
+  const start = `${localTime(at)} ${LEVEL_TEXT[level]} ${name === '' ? '' : `${name}: `}${message}`
+  return values.length === 0 ? start : `${start}:${values.join('')}`
+}
+
+/** Quotes stand around a value with white space; those inside it are left alone. */
+function textValue(value: Field): string {
+  const text = value === null || value === undefined ? '<nil>' : String(value)
+  return /[ \t\n\r]/.test(text) ? `"${text}"` : text
+}
+
+/** Names in order; what HTML would misread is escaped, as Go does. */
+export function jsonLine({ level, name, message, fields }: LogRecord, at: number): string {
+  const all: Fields = { ...fields, '@level': level, '@message': message, '@timestamp': microTime(at) }
+  if (name !== '') all['@module'] = name
+  const parts = Object.keys(all)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${jsonValue(all[key])}`)
+  return `{${parts.join(',')}}`.replace(
+    /[<>&\u2028\u2029]/g,
+    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+function jsonValue(value: Field): string {
+  return typeof value === 'bigint' ? String(value) : JSON.stringify(value ?? null)
+}
+
+/** Local time with its offset, milliseconds: `...529Z`, `...529+0100`. */
+function localTime(at: number): string {
+  const { clock, offset } = localClock(at)
+  return `${clock}${offset.replace(':', '')}`
+}
+
+/** Local time with its offset, microseconds: `...529123Z`, `...529123+01:00`. */
+function microTime(at: number): string {
+  const { clock, offset } = localClock(at)
+  const micros = Math.floor((at - Math.floor(at)) * 1000)
+  return `${clock}${String(micros).padStart(3, '0')}${offset}`
+}
+
+function localClock(at: number): { clock: string; offset: string } {
+  const minutes = -new Date(at).getTimezoneOffset()
+  const clock = new Date(at + minutes * 60_000).toISOString().slice(0, -1)
+  if (minutes === 0) return { clock, offset: 'Z' }
+  const two = (value: number) => String(value).padStart(2, '0')
+  const size = Math.abs(minutes)
+  return { clock, offset: `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}` }
+}

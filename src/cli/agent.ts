@@ -1,0 +1,123 @@
+/**
+ * `consul agent`: reads the configuration, starts the agent on the real host, shows its banner and its log, and ends it
+ * when told to. What the agent does is the agent's (../agent); how the process lives and ends is agent-life.ts.
+ */
+import { rmSync, writeFileSync } from 'node:fs'
+import { flushCompileCache } from 'node:module'
+import { loadConfig } from '../agent/config/build.ts'
+import { ConfigError } from '../agent/config/error.ts'
+import { AGENT_FLAGS } from '../agent/config/flags.ts'
+import type { RuntimeConfig } from '../agent/config/runtime.ts'
+import { CONSUL_API_VERSION } from '../agent/version.ts'
+import { makeLog } from '../base/log.ts'
+import { nodeHost } from '../host/node.ts'
+import { live, type RunningAgent, type Signal } from './agent-life.ts'
+import { type AgentOutput, makeAgentOutput } from './agent-output.ts'
+import { type Command, type Io, reason } from './command.ts'
+import { openError } from './input.ts'
+
+const agent: Command = {
+  usage: 'consul agent [options]',
+  about: `Runs an agent until it is interrupted. An agent is one node of a cluster: a server, or a client of the servers.
+
+For a first look, with everything in memory:
+
+    $ consul agent -dev`,
+  flags: AGENT_FLAGS,
+  run,
+}
+
+async function run(io: Io, argv: string[]): Promise<number> {
+  const host = nodeHost(
+    makeLog(
+      'agent',
+      (record) => output.sink(record),
+      () => config.logLevel,
+    ),
+  )
+  let loaded: ReturnType<typeof loadConfig>
+  try {
+    loaded = loadConfig({ args: argv, hostname: host.hostname(), interfaces: host.interfaces() })
+  } catch (error) {
+    return refuse(io, error)
+  }
+  const { config, warnings } = loaded
+  const output = makeAgentOutput({
+    json: config.logJson,
+    clock: () => performance.timeOrigin + performance.now(),
+    print: io.out,
+  })
+  for (const warning of warnings) host.log.warn(warning)
+  const code = await live({
+    log: host.log,
+    leaveOn: { SIGINT: !config.skipLeaveOnInterrupt, SIGTERM: config.leaveOnTerminate },
+    async start() {
+      const { startAgentOn } = await import('../agent/agent.ts')
+      return withPidFile(config.pidFile, () =>
+        startAgentOn(config, host, (nodeId) => showBanner(output, config, nodeId)),
+      )
+    },
+    running() {
+      output.say('Consul agent running!')
+      setTimeout(() => flushCompileCache(), CACHE_FLUSH_MS).unref()
+    },
+    onSignal(take) {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies Signal[]) {
+        process.on(signal, () => take(signal))
+      }
+    },
+    after: (ms, act) => host.wake(host.now() + ms, act),
+  })
+  output.giveUp(io.err)
+  return code
+}
+
+/** When compiled code is saved: an agent may be killed before it ends as Node would like it to. */
+const CACHE_FLUSH_MS = 10_000
+
+async function refuse(io: Io, error: unknown): Promise<number> {
+  const code = error instanceof ConfigError ? error.code : 'refused'
+  if (code === 'flags' || code === 'help') {
+    const { flagUsage } = await import('./help.ts')
+    if (code === 'flags') io.err(reason(error))
+    io.err(flagUsage(AGENT_FLAGS))
+  }
+  if (code !== 'help') io.err(`==> ${code === 'flags' ? 'error parsing flags: ' : ''}${reason(error)}`)
+  return 1
+}
+
+function showBanner(output: AgentOutput, config: RuntimeConfig, nodeId: string): void {
+  output.banner({
+    version: CONSUL_API_VERSION,
+    nodeId,
+    nodeName: config.nodeName,
+    datacenter: config.datacenter,
+    segment: config.server ? '<all>' : '',
+    server: config.server,
+    bootstrap: config.bootstrap,
+    clientAddrs: config.clientAddrs,
+    clusterAddr: config.advertiseAddr,
+    ports: config.ports,
+    encrypt: { gossip: false, tlsOutgoing: false, tlsIncoming: false, autoEncryptTls: false },
+  })
+}
+
+/** The file holds the process id while the agent runs. */
+async function withPidFile(path: string, start: () => Promise<RunningAgent>): Promise<RunningAgent> {
+  if (path === '') return start()
+  try {
+    writeFileSync(path, String(process.pid))
+  } catch (error) {
+    throw new Error(`Could not open pid file: ${openError(error)}`, { cause: error })
+  }
+  const remove = () => rmSync(path, { force: true })
+  try {
+    const agent = await start()
+    return { ended: agent.ended, leave: () => agent.leave(), stop: () => agent.stop().finally(remove) }
+  } catch (error) {
+    remove()
+    throw error
+  }
+}
+
+export const commands = { agent }

@@ -1,0 +1,192 @@
+/** `consul services`: registers services with the asked agent, and takes them away, by flags or by definition files. */
+import { readFileSync } from 'node:fs'
+import type { ServiceDefinition } from '../api/agent.ts'
+import { withAgent } from './client.ts'
+import { command, group, type Io, reason } from './command.ts'
+import { ALL_HTTP_FLAGS } from './http-flags.ts'
+import { openError } from './input.ts'
+
+const services = group(
+  'consul services <subcommand> [options] [args]',
+  `Registers services with the asked agent, and takes them away again.
+
+    $ consul services register web.json
+    $ consul services deregister web.json
+
+Each subcommand has its own help.`,
+)
+
+const register = command({
+  usage: 'consul services register [options] [FILE...]',
+  about: `Registers one or more services with the asked agent: those of the files, or the one that the flags describe. Files are configuration files in JSON, with "service" or "services". The service stays until it is deregistered.
+
+    $ consul services register web.json
+    $ consul services register -name=web -port=8080 -tag=v1`,
+  flags: [
+    ...ALL_HTTP_FLAGS,
+    { name: 'address', kind: 'string', help: "Address of the service; without one, the agent's." },
+    { name: 'id', kind: 'string', help: 'Id of the instance; without one, its name.' },
+    { name: 'kind', kind: 'string', help: 'Kind of the service, for proxies and gateways.' },
+    {
+      name: 'meta',
+      kind: 'pairs',
+      valueName: 'value',
+      help: 'Metadata of the service, as key=value. May be repeated.',
+    },
+    { name: 'name', kind: 'string', help: 'Name of the service.' },
+    { name: 'port', kind: 'int', help: 'Port of the service.' },
+    { name: 'tag', kind: 'strings', help: 'A tag of the service. May be repeated.' },
+    {
+      name: 'tagged-address',
+      kind: 'pairs',
+      valueName: 'value',
+      help: 'A further address of the service under a name, as name=address:port. May be repeated.',
+    },
+  ],
+  async run(io, flags, args) {
+    const { name = '' } = flags
+    if (args.length === 0 && name === '') {
+      return fail(io, 'Service registration requires at least one argument or flags.')
+    }
+    if (args.length > 0 && name !== '') {
+      return fail(io, 'Service registration requires arguments or -id, not both.')
+    }
+    let definitions: ServiceDefinition[]
+    try {
+      definitions =
+        args.length > 0
+          ? servicesOf(args)
+          : [
+              {
+                Name: name,
+                ID: flags.id,
+                Kind: flags.kind,
+                Address: flags.address,
+                Port: flags.port,
+                Tags: flags.tag,
+                Meta: flags.meta,
+                TaggedAddresses: flags['tagged-address'] && taggedAddresses(flags['tagged-address']),
+              },
+            ]
+    } catch (error) {
+      return fail(io, reason(error))
+    }
+    return withAgent(io, flags, 'Error registering services', async (consul) => {
+      for (const service of definitions) {
+        try {
+          await consul.agent.registerService(service)
+        } catch (error) {
+          return fail(io, `Error registering service ${JSON.stringify(service.Name)}: ${reason(error)}`)
+        }
+        io.out(`Registered service: ${service.Name}`)
+      }
+      return 0
+    })
+  },
+})
+
+const deregister = command({
+  usage: 'consul services deregister [options] [FILE...]',
+  about: `Takes one or more services away from the asked agent, which must be the one where they were registered: those of the files, or the one that -id names.
+
+    $ consul services deregister web.json db.json
+    $ consul services deregister -id=web`,
+  flags: [...ALL_HTTP_FLAGS, { name: 'id', kind: 'string', help: 'Id of the service. Not together with files.' }],
+  async run(io, flags, args) {
+    const { id = '' } = flags
+    if (args.length === 0 && id === '') {
+      return fail(io, 'Service deregistration requires at least one argument or -id.')
+    }
+    if (args.length > 0 && id !== '') {
+      return fail(io, 'Service deregistration requires arguments or -id, not both.')
+    }
+    let ids: string[]
+    try {
+      ids = args.length > 0 ? servicesOf(args).map((service) => service.ID || service.Name) : [id]
+    } catch (error) {
+      return fail(io, reason(error))
+    }
+    return withAgent(io, flags, 'Error deregistering services', async (consul) => {
+      for (const each of ids) {
+        try {
+          await consul.agent.deregisterService(each)
+        } catch (error) {
+          return fail(io, `Error deregistering service ${JSON.stringify(each)}: ${reason(error)}`)
+        }
+        io.out(`Deregistered service: ${each}`)
+      }
+      return 0
+    })
+  },
+})
+
+class DefinitionError extends Error {
+  override name = 'DefinitionError'
+}
+
+/** Every service of the files. @throws DefinitionError */
+function servicesOf(paths: string[]): ServiceDefinition[] {
+  return paths.flatMap((path) => {
+    const file = asObject(parseFile(path), path)
+    const list = file.services === undefined ? [] : Array.isArray(file.services) ? file.services : [file.services]
+    const found = file.service === undefined ? list : [file.service, ...list]
+    return found.map((service) => readDefinition(service, path))
+  })
+}
+
+function parseFile(path: string): unknown {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new DefinitionError(`Error: error reading ${JSON.stringify(path)}: ${openError(error)}`, { cause: error })
+  }
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new DefinitionError(`Error: Error parsing ${path}: ${reason(error)}`, { cause: error })
+  }
+}
+
+function asObject(value: unknown, path: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new DefinitionError(`Error: Error parsing ${path}: it does not hold service definitions`)
+  }
+  return { ...value }
+}
+
+/**
+ * Files write `enable_tag_override` where the API writes `EnableTagOverride`, and the agent reads both spellings: names
+ * pass through as they are, but the ones this command itself needs.
+ */
+function readDefinition(value: unknown, path: string): ServiceDefinition {
+  const fields = asObject(value, path)
+  const text = (wanted: string): string | undefined => {
+    const key = Object.keys(fields).find((name) => name.toLowerCase() === wanted)
+    const found = key === undefined ? undefined : fields[key]
+    if (key !== undefined) delete fields[key]
+    return typeof found === 'string' ? found : undefined
+  }
+  const Name = text('name') ?? ''
+  const ID = text('id')
+  if (Name === '' && ID === undefined) throw new DefinitionError(`Error: ${path}: a service has no name`)
+  return { ...fields, Name, ID }
+}
+
+function taggedAddresses(given: Record<string, string>): ServiceDefinition['TaggedAddresses'] {
+  return Object.fromEntries(
+    Object.entries(given).map(([name, text]) => {
+      const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(text)
+      if (match === null)
+        throw new DefinitionError(`Invalid Tagged Address: ${JSON.stringify(text)} is not address:port`)
+      return [name, { Address: match[1] ?? match[2] ?? '', Port: Number(match[3] ?? 0) }]
+    }),
+  )
+}
+
+function fail(io: Io, message: string): number {
+  io.err(message)
+  return 1
+}
+
+export const commands = { services, 'services register': register, 'services deregister': deregister }

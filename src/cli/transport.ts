@@ -1,0 +1,133 @@
+/**
+ * The API's transport over `node:http`, for the command line: Unix sockets, client certificates, and errors in the words
+ * that Go's HTTP client has for them, because scripts look for those.
+ */
+import { type ClientRequest, type RequestOptions, request } from 'node:http'
+import type { ApiRequest, ApiResponse, Transport } from '../api/client.ts'
+import { quoteGo } from '../base/go-flags.ts'
+
+export interface TlsOptions {
+  /** PEM. Undefined: the system's. */
+  ca?: string[]
+  cert?: string
+  key?: string
+  serverName?: string
+  verify: boolean
+}
+
+/** The request got no answer. */
+export class TransportError extends Error {
+  override name = 'TransportError'
+}
+
+/** @param options.tls given for https addresses */
+export function nodeTransport(options: { socket?: string; tls?: TlsOptions }): Transport {
+  return async (asked) => {
+    const target = takeApart(asked.url)
+    try {
+      checkPort(target.port)
+      const settings: RequestOptions = {
+        method: asked.method,
+        path: target.path,
+        headers: { 'Accept-Encoding': 'identity', ...asked.headers },
+        signal: asked.signal,
+        // One command, one request: a connection kept open would only keep the process alive.
+        agent: false,
+        ...(options.socket === undefined
+          ? { host: target.host, port: target.port === '' ? undefined : Number(target.port) }
+          : { socketPath: options.socket, headers: { Host: '127.0.0.1', ...asked.headers } }),
+      }
+      return await exchange(await open(settings, options.tls), asked)
+    } catch (error) {
+      const verb = asked.method[0] + asked.method.slice(1).toLowerCase()
+      throw new TransportError(`${verb} ${quoteGo(asked.url)}: ${goReason(error, target.host, options.socket)}`, {
+        cause: error,
+      })
+    }
+  }
+}
+
+async function open(settings: RequestOptions, tls: TlsOptions | undefined): Promise<ClientRequest> {
+  if (tls === undefined) return request(settings)
+  const https = await import('node:https')
+  return https.request({
+    ...settings,
+    ca: tls.ca,
+    cert: tls.cert,
+    key: tls.key,
+    servername: tls.serverName,
+    rejectUnauthorized: tls.verify,
+  })
+}
+
+function exchange(sent: ClientRequest, asked: ApiRequest): Promise<ApiResponse> {
+  return new Promise((resolve, reject) => {
+    sent.on('error', reject)
+    sent.on('response', (response) => {
+      const chunks: Uint8Array[] = []
+      response.on('data', (chunk: Uint8Array) => chunks.push(chunk))
+      response.on('error', reject)
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          header(name) {
+            const value = response.headers[name.toLowerCase()]
+            return value === undefined ? null : String(value)
+          },
+          body: Buffer.concat(chunks),
+        }),
+      )
+    })
+    if (asked.body === undefined) sent.end()
+    else {
+      const body = typeof asked.body === 'string' ? Buffer.from(asked.body) : asked.body
+      sent.setHeader('Content-Length', body.length)
+      sent.end(body)
+    }
+  })
+}
+
+/** The parts of a URL as they were written: WHATWG's parser would refuse or rewrite what Go takes. */
+function takeApart(url: string): { host: string; port: string; path: string } {
+  const rest = url.slice(url.indexOf('://') + 3)
+  const slash = rest.indexOf('/')
+  const authority = rest.slice(0, slash)
+  const [, host = '', port = ''] = /^(\[.*\]|[^:]*)(?::(.*))?$/.exec(authority) ?? [undefined, authority]
+  return { host: host.replace(/^\[|\]$/g, ''), port, path: rest.slice(slash) }
+}
+
+const PORT_MAX = 65535
+
+function checkPort(port: string): void {
+  if (port !== '' && !(/^\d+$/.test(port) && Number(port) <= PORT_MAX)) {
+    throw new TransportError(`dial tcp: address ${port}: invalid port`)
+  }
+}
+
+const DIAL_REASONS: Record<string, string> = {
+  ECONNREFUSED: 'connect: connection refused',
+  ENOENT: 'connect: no such file or directory',
+  EACCES: 'connect: permission denied',
+  EHOSTUNREACH: 'connect: no route to host',
+  ENETUNREACH: 'connect: network is unreachable',
+  EADDRNOTAVAIL: 'connect: cannot assign requested address',
+  ETIMEDOUT: 'connect: connection timed out',
+}
+
+function goReason(error: unknown, host: string, socket: string | undefined): string {
+  if (error instanceof AggregateError) return goReason(error.errors.at(-1), host, socket)
+  if (!(error instanceof Error)) return String(error)
+  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${host}: no such host`
+  const dial = code === undefined ? undefined : DIAL_REASONS[code]
+  if (dial !== undefined && (error as NodeJS.ErrnoException).syscall === 'connect') {
+    if (socket !== undefined) return `dial unix ${socket}: ${dial}`
+    return `dial tcp ${address?.includes(':') ? `[${address}]` : address}:${port}: ${dial}`
+  }
+  if (code === 'ECONNRESET') return 'EOF'
+  if (code === 'CERT_HAS_EXPIRED') return `x509: certificate has expired or is not yet valid (${error.message})`
+  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT' || code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE') {
+    return `x509: certificate signed by unknown authority (${error.message})`
+  }
+  return error.message
+}
