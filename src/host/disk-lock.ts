@@ -1,0 +1,38 @@
+/**
+ * One agent to a data directory. The lock is the kernel's, so that it goes with its process however that ends, also
+ * across containers that share a volume but not their process numbers. Node has no call for file locks, but its SQLite
+ * takes exactly such a lock when an exclusive transaction begins: we begin one on an empty file and write nothing.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DiskError, diskError } from './disk-error.ts'
+
+const LOCK_FILE = 'proconsul.lock'
+/** Who holds the lock, for people; it decides nothing. */
+const HOLDER_FILE = 'proconsul.pid'
+const SQLITE_BUSY = 5
+
+export interface DirectoryLock {
+  release(): void
+}
+
+/** @throws DiskError `in-use` when another agent holds the directory */
+export async function lockDirectory(folder: string): Promise<DirectoryLock> {
+  const what = `data directory "${folder}"`
+  const { DatabaseSync } = await import('node:sqlite')
+  const holder = join(folder, HOLDER_FILE)
+  let lock: InstanceType<typeof DatabaseSync> | undefined
+  try {
+    lock = new DatabaseSync(join(folder, LOCK_FILE))
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  } catch (error) {
+    lock?.close()
+    if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY) throw diskError(what, error)
+    const pid = await readFile(holder, 'utf8').catch(() => '')
+    const who = /^\d+$/.test(pid.trim()) ? ` by process ${pid.trim()}` : ''
+    throw new DiskError('in-use', `${what} is in use${who}`, { cause: error })
+  }
+  const held = lock
+  await writeFile(holder, `${process.pid}\n`, { mode: 0o644 }).catch(() => {})
+  return { release: () => held.close() }
+}

@@ -1,0 +1,134 @@
+/**
+ * Snapshots of the state on disk: a folder each, with `meta`, `state.bin`, and their SHA-256 sums in the form that
+ * `sha256sum -c` reads. A folder gets its name when all of it is durable, so what has a name is whole, unless the disk
+ * decayed since: the sums are checked before a snapshot is used.
+ */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Log } from '../base/log.ts'
+import { DiskError, diskError, hasCode, messageOf } from './disk-error.ts'
+import { syncFolder, UNFINISHED, withFile } from './disk-files.ts'
+import type { SnapshotDisk } from './host.ts'
+
+const META = 'meta'
+const STATE = 'state.bin'
+const SUMS = 'SHA256SUMS'
+/** The newest, and one to fall back to when it turns out broken. */
+const KEPT = 2
+const READ_BYTES = 256 * 1024
+const FOLDER_MODE = 0o755
+
+/** @param folder exists, and holds nothing but snapshots */
+export async function openSnapshotDisk(folder: string, log: Log): Promise<SnapshotDisk> {
+  await removeUnfinished(folder)
+
+  return {
+    async open() {
+      for (const name of await snapshotNames(folder)) {
+        const path = join(folder, name)
+        try {
+          await verify(path)
+          const meta = new Uint8Array(await readFile(join(path, META)))
+          return { meta, state: createReadStream(join(path, STATE), { highWaterMark: READ_BYTES }) }
+        } catch (error) {
+          log.warn('skipping a snapshot that cannot be used', { path, error: messageOf(error) })
+        }
+      }
+      return null
+    },
+
+    async save(name, meta, state) {
+      const path = join(folder, name)
+      const unfinished = path + UNFINISHED
+      try {
+        await rm(unfinished, { recursive: true, force: true })
+        await mkdir(unfinished, { mode: FOLDER_MODE })
+        const sums = [
+          `${await writeSummed(join(unfinished, META), [meta])}  ${META}\n`,
+          `${await writeSummed(join(unfinished, STATE), state)}  ${STATE}\n`,
+        ]
+        await writeSummed(join(unfinished, SUMS), [Buffer.from(sums.join(''))])
+        await syncFolder(unfinished)
+        await replace(unfinished, path)
+        await syncFolder(folder)
+      } catch (error) {
+        await rm(unfinished, { recursive: true, force: true }).catch(() => {})
+        throw diskError(`snapshot "${path}"`, error)
+      }
+      await removeOld(folder, log)
+    },
+  }
+}
+
+/** Newest first. Names are numbers joined by dashes, term and index foremost, as Consul's are. */
+async function snapshotNames(folder: string): Promise<string[]> {
+  const found = await readdir(folder, { withFileTypes: true })
+  return found
+    .filter((entry) => entry.isDirectory() && !entry.name.endsWith(UNFINISHED))
+    .map((entry) => entry.name)
+    .sort((a, b) => -compareNames(a, b))
+}
+
+function compareNames(a: string, b: string): number {
+  const left = a.split('-')
+  const right = b.split('-')
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const difference = Number(left[i] ?? -1) - Number(right[i] ?? -1)
+    if (difference !== 0 && !Number.isNaN(difference)) return difference
+  }
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** @throws when a file is missing or is not what was written */
+async function verify(path: string): Promise<void> {
+  const lines = (await readFile(join(path, SUMS), 'utf8')).split('\n')
+  for (const name of [META, STATE]) {
+    const sum = createHash('sha256')
+    for await (const chunk of createReadStream(join(path, name), { highWaterMark: READ_BYTES })) sum.update(chunk)
+    if (!lines.includes(`${sum.digest('hex')}  ${name}`))
+      throw new DiskError('corrupt', `the checksum of ${name} does not match`)
+  }
+}
+
+/** @returns the SHA-256 of what was written, in hex, once it is durable */
+async function writeSummed(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<string> {
+  const sum = createHash('sha256')
+  await withFile(path, async (file) => {
+    for await (const chunk of chunks) {
+      sum.update(chunk)
+      await file.writeFile(chunk)
+    }
+    await file.sync()
+  })
+  return sum.digest('hex')
+}
+
+/** Gives the finished folder its name. One of that name is moved aside first, and so survives a crash as unfinished. */
+async function replace(finished: string, path: string): Promise<void> {
+  const aside = `${path}.old${UNFINISHED}`
+  try {
+    await rename(path, aside)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+  }
+  await rename(finished, path)
+  await syncFolder(dirname(path))
+  await rm(aside, { recursive: true, force: true })
+}
+
+async function removeOld(folder: string, log: Log): Promise<void> {
+  for (const name of (await snapshotNames(folder)).slice(KEPT)) {
+    try {
+      await rm(join(folder, name), { recursive: true, force: true })
+    } catch (error) {
+      log.warn('failed to remove an old snapshot', { path: join(folder, name), error: messageOf(error) })
+    }
+  }
+}
+
+async function removeUnfinished(folder: string): Promise<void> {
+  for (const name of await readdir(folder))
+    if (name.endsWith(UNFINISHED)) await rm(join(folder, name), { recursive: true, force: true })
+}
