@@ -43,6 +43,7 @@ export class TracingTxn implements ReadTxn {
 class Watcher {
   readonly footprint: Footprint
   readonly wake: () => void
+  stopped = false
 
   constructor(footprint: Footprint, wake: () => void) {
     this.footprint = footprint
@@ -117,7 +118,10 @@ export class Watches {
       }
       watchers.add(watcher, text, isPrefix)
     })
-    return () => this.remove(watcher)
+    return () => {
+      watcher.stopped = true
+      this.remove(watcher)
+    }
   }
 
   /** Marks those whom these changes concern. */
@@ -134,7 +138,7 @@ export class Watches {
     if (this.touched.size === 0) return
     const due = [...this.touched]
     for (const watcher of due) this.remove(watcher)
-    for (const watcher of due) watcher.wake()
+    for (const watcher of due) if (!watcher.stopped) watcher.wake()
   }
 
   private remove(watcher: Watcher): void {

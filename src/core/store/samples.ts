@@ -1,0 +1,110 @@
+/** Small rows for the tests of this folder: only what a test names differs from the plainest row of its kind. */
+import type { Node, ServiceRow } from '../../model/catalog.ts'
+import type { HealthCheck } from '../../model/health.ts'
+import type { DirEntry } from '../../model/kv.ts'
+import type { Session } from '../../model/session.ts'
+
+export function sampleEntry(key: string, more: Partial<DirEntry> = {}): DirEntry {
+  return { LockIndex: 0, Key: key, Flags: 0n, Value: null, Session: '', CreateIndex: 0, ModifyIndex: 0, ...more }
+}
+
+export function sampleNode(name: string, more: Partial<Node> = {}): Node {
+  return {
+    ID: '',
+    Node: name,
+    Address: '10.0.0.1',
+    Datacenter: 'dc1',
+    TaggedAddresses: null,
+    Meta: null,
+    CreateIndex: 1,
+    ModifyIndex: 1,
+    ...more,
+  }
+}
+
+export function sampleService(node: string, name: string, id = name): ServiceRow {
+  return {
+    Node: node,
+    Service: {
+      Kind: '',
+      ID: id,
+      Service: name,
+      Tags: ['a', 'b'],
+      Address: '',
+      TaggedAddresses: null,
+      Meta: { version: '1' },
+      Port: 80,
+      Weights: { Passing: 1, Warning: 1 },
+      EnableTagOverride: false,
+      Proxy: {
+        DestinationServiceName: '',
+        DestinationServiceID: '',
+        LocalServiceAddress: '',
+        LocalServicePort: 0,
+        Config: null,
+        Upstreams: null,
+        MeshGateway: { Mode: '' },
+        Expose: { Checks: false, Paths: null },
+      },
+      Connect: { Native: false, SidecarService: null },
+      LocallyRegisteredAsSidecar: false,
+      CreateIndex: 1,
+      ModifyIndex: 1,
+    },
+  }
+}
+
+export function sampleCheck(node: string, id: string, more: Partial<HealthCheck> = {}): HealthCheck {
+  return {
+    Node: node,
+    CheckID: id,
+    Name: id,
+    Status: 'passing',
+    Notes: '',
+    Output: '',
+    ServiceID: '',
+    ServiceName: '',
+    ServiceTags: null,
+    Type: '',
+    Definition: {
+      HTTP: '',
+      TLSSkipVerify: false,
+      Header: null,
+      Method: '',
+      Body: '',
+      TCP: '',
+      Interval: 0,
+      OutputMaxSize: 0,
+      Timeout: 0,
+      DeregisterCriticalServiceAfter: 0,
+      ScriptArgs: null,
+      DockerContainerID: '',
+      Shell: '',
+      GRPC: '',
+      GRPCUseTLS: false,
+      AliasNode: '',
+      AliasService: '',
+      TTL: 0,
+    },
+    CreateIndex: 1,
+    ModifyIndex: 1,
+    ...more,
+  }
+}
+
+export function sampleSession(id: string, node: string, more: Partial<Session> = {}): Session {
+  return {
+    ID: id,
+    Name: '',
+    Node: node,
+    LockDelay: 0,
+    Behavior: 'release',
+    TTL: '',
+    NodeChecks: null,
+    ServiceChecks: null,
+    Checks: null,
+    CreateIndex: 1,
+    ModifyIndex: 1,
+    ...more,
+  }
+}
