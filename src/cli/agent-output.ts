@@ -27,8 +27,6 @@ export interface AgentOutput {
   say(text: string): void
   /** Shows the banner and lets the log through. */
   banner(info: BannerInfo): void
-  /** There will be no banner: what went wrong must not be lost. Does nothing once the banner has been shown. */
-  giveUp(print: (line: string) => void): void
 }
 
 /** Before every line of the log and of the banner. */
@@ -58,10 +56,6 @@ export function makeAgentOutput(options: { json: boolean; clock(): number; print
       say('')
       say('Log data will now stream in as it occurs:\n')
       for (const line of held ?? []) print(line)
-      held = null
-    },
-    giveUp(printError) {
-      for (const line of held ?? []) printError(line)
       held = null
     },
   }

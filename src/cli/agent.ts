@@ -48,14 +48,23 @@ async function run(io: Io, argv: string[]): Promise<number> {
     print: io.out,
   })
   for (const warning of warnings) host.log.warn(warning)
-  const code = await live({
+  return live({
     log: host.log,
     leaveOn: { SIGINT: !config.skipLeaveOnInterrupt, SIGTERM: config.leaveOnTerminate },
     async start() {
-      const { startAgentOn } = await import('../agent/agent.ts')
-      return withPidFile(config.pidFile, () =>
-        startAgentOn(config, host, (nodeId) => showBanner(output, config, nodeId)),
-      )
+      let shown = false
+      const identified = (nodeId: string) => {
+        shown = true
+        showBanner(output, config, nodeId)
+      }
+      try {
+        const { startAgentOn } = await import('../agent/agent.ts')
+        return await withPidFile(config.pidFile, () => startAgentOn(config, host, identified))
+      } catch (error) {
+        // The log is still held back, and with it what went wrong.
+        if (!shown) io.err(`==> ${reason(error)}`)
+        throw error
+      }
     },
     running() {
       output.say('Consul agent running!')
@@ -68,8 +77,6 @@ async function run(io: Io, argv: string[]): Promise<number> {
     },
     after: (ms, act) => host.wake(host.now() + ms, act),
   })
-  output.giveUp(io.err)
-  return code
 }
 
 /** When compiled code is saved: an agent may be killed before it ends as Node would like it to. */
@@ -108,7 +115,7 @@ async function withPidFile(path: string, start: () => Promise<RunningAgent>): Pr
   try {
     writeFileSync(path, String(process.pid))
   } catch (error) {
-    throw new Error(`Could not open pid file: ${openError(error)}`, { cause: error })
+    throw new Error(`Could not open pid file: ${openError(error, path)}`, { cause: error })
   }
   const remove = () => rmSync(path, { force: true })
   try {

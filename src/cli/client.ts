@@ -118,7 +118,7 @@ function readFolder(path: string): string[] {
   try {
     return readdirSync(path).map((name) => readFileSync(join(path, name), 'utf8'))
   } catch (error) {
-    throw new ClientConfigError(`Error loading CA Path: ${openError(error)}`)
+    throw new ClientConfigError(`Error loading CA Path: ${openError(error, path)}`)
   }
 }
 
@@ -126,7 +126,7 @@ function readText(path: string, failed: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new ClientConfigError(`${failed === '' ? '' : `${failed}: `}${openError(error)}`)
+    throw new ClientConfigError(`${failed === '' ? '' : `${failed}: `}${openError(error, path)}`)
   }
 }
 

@@ -14,7 +14,7 @@ export function readArgument(text: string, io: Io): Uint8Array<ArrayBuffer> {
   try {
     return Uint8Array.from(readFileSync(text.slice(1)))
   } catch (error) {
-    throw new InputError(`Failed to read file: ${openError(error)}`, { cause: error })
+    throw new InputError(`Failed to read file: ${openError(error, text.slice(1))}`, { cause: error })
   }
 }
 
@@ -27,10 +27,10 @@ const REASONS: Record<string, string> = {
 }
 
 /** Why a file could not be read, in Go's words: `open /x: no such file or directory`. */
-export function openError(error: unknown): string {
+export function openError(error: unknown, path: string): string {
   if (!(error instanceof Error)) return String(error)
-  const { code, path, syscall } = error as NodeJS.ErrnoException
+  const { code } = error as NodeJS.ErrnoException
   const why = code === undefined ? undefined : REASONS[code]
   if (why === undefined) return error.message
-  return code === 'EISDIR' ? `read ${path ?? ''}: ${why}` : `${syscall ?? 'open'} ${path ?? ''}: ${why}`
+  return `${code === 'EISDIR' ? 'read' : 'open'} ${path}: ${why}`
 }

@@ -243,9 +243,11 @@ function printDetails(io: Io, pair: KVPair, base64: boolean | undefined): void {
     ['LockIndex', String(pair.LockIndex)],
     ['ModifyIndex', String(pair.ModifyIndex)],
     ['Session', pair.Session || '-'],
+    // Nothing fills the label of an empty value up.
     ['Value', ''],
   ] as const
-  printValue(io, tabbed(rows), pair, base64)
+  const text = tabbed(rows)
+  printValue(io, pair.Value.length === 0 ? text.trimEnd() : text, pair, base64)
 }
 
 export const commands = { kv, 'kv get': get, 'kv put': put, 'kv delete': remove }

@@ -64,7 +64,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     const { usage } = await import('./help.ts')
     const known = asked.help && asked.name === ''
     const print = known ? io.out : io.err
-    print(`${usage(TABLE)}\n`)
+    print(usage(TABLE))
     return known ? 0 : NOT_FOUND
   }
   const command = await load(asked.name)

@@ -139,7 +139,7 @@ function parseFile(path: string): unknown {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new DefinitionError(`Error: error reading ${JSON.stringify(path)}: ${openError(error)}`, { cause: error })
+    throw new DefinitionError(`Error: config: Open failed on ${path}. ${openError(error, path)}`, { cause: error })
   }
   try {
     return JSON.parse(text)

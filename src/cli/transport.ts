@@ -124,7 +124,12 @@ function goReason(error: unknown, host: string, socket: string | undefined): str
     if (socket !== undefined) return `dial unix ${socket}: ${dial}`
     return `dial tcp ${address?.includes(':') ? `[${address}]` : address}:${port}: ${dial}`
   }
-  if (code === 'ECONNRESET') return 'EOF'
+  if (code === 'ECONNRESET') {
+    return (error as NodeJS.ErrnoException).syscall === 'read' ? 'read: connection reset by peer' : 'EOF'
+  }
+  if (code === 'EPROTO' && error.message.includes('wrong version number')) {
+    return 'http: server gave HTTP response to HTTPS client'
+  }
   if (code === 'CERT_HAS_EXPIRED') return `x509: certificate has expired or is not yet valid (${error.message})`
   if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT' || code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE') {
     return `x509: certificate signed by unknown authority (${error.message})`
