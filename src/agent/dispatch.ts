@@ -179,6 +179,10 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
   }
 }
 
-function act(acts: Acts, method: ActMethod, args: unknown): Methods[ActMethod]['reply'] | Promise<Methods[ActMethod]['reply']> {
+function act(
+  acts: Acts,
+  method: ActMethod,
+  args: unknown,
+): Methods[ActMethod]['reply'] | Promise<Methods[ActMethod]['reply']> {
   return (acts[method] as (args: unknown) => Methods[ActMethod]['reply'] | Promise<Methods[ActMethod]['reply']>)(args)
 }

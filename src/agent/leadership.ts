@@ -40,7 +40,6 @@ export interface LeadershipParts {
   /** The name of the server that leads, by its id, for the log. */
   nameOf(id: string): string
   log: Log
-  leaderLog: Log
 }
 
 export function takeLeadership(parts: LeadershipParts): void {
@@ -67,7 +66,7 @@ export function takeLeadership(parts: LeadershipParts): void {
   function announce({ leader }: RoleChange): void {
     if (leader === null || leader.id === announced) return
     announced = leader.id
-    parts.leaderLog.info('New leader elected', { payload: parts.nameOf(leader.id) })
+    log.info('New leader elected', { payload: parts.nameOf(leader.id) })
   }
 
   async function establish(term: number): Promise<void> {

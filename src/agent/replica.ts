@@ -2,10 +2,18 @@
  * One server's share of the replicated state: its Raft core, its durable log, its store, and those who wait for their
  * proposals. It performs the core's effects and applies what is committed; it judges nothing.
  */
-import { unreachable } from '../base/assert.ts'
+import { assert, unreachable } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
 import type { Index, Term } from '../base/units.ts'
-import type { Entry, RaftEffect, RaftInput, RefusedWhy, Server, SnapshotMeta } from '../core/raft/messages.ts'
+import type {
+  Configuration,
+  Entry,
+  RaftEffect,
+  RaftInput,
+  RefusedWhy,
+  Server,
+  SnapshotMeta,
+} from '../core/raft/messages.ts'
 import type { Raft, RaftStatus } from '../core/raft/raft.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Host, LogDisk } from '../host/host.ts'
@@ -35,6 +43,8 @@ export interface Replica {
   verify(): Promise<void>
   status(): RaftStatus
   role(): RoleChange
+  /** First start of a cluster: writes this configuration as the log's first entry. */
+  bootstrap(configuration: Configuration): void
   onRole(listener: (change: RoleChange) => void): void
   /** After a snapshot was stored: lets the core shorten the log. */
   snapshotTaken(meta: SnapshotMeta): void
@@ -182,10 +192,20 @@ export function makeReplica(parts: { host: Host; raft: Raft; disk: LogDisk; stor
     }
     // A store on disk may already hold the effect of entries that the log still has.
     if (data === undefined || entry.index <= store.applied) return undefined
-    return store.apply(entry.index, decodeCommand(data)).result
+    const command = decodeCommand(data)
+    if (command.type !== 'Opaque') return store.apply(entry.index, command).result
+    // As Consul does: what is marked as ignorable is passed over, and anything else must not be.
+    assert(
+      command.ignorable,
+      `log entry ${entry.index} holds a command of type ${command.number}, unknown to this version`,
+    )
+    return undefined
   }
 
-  function submit<T>(make: (ticket: number) => RaftInput, done: (outcome: { index: Index; result: Result }) => T): Promise<T> {
+  function submit<T>(
+    make: (ticket: number) => RaftInput,
+    done: (outcome: { index: Index; result: Result }) => T,
+  ): Promise<T> {
     if (stopped) return Promise.reject(new ConsulError('shutting-down'))
     return new Promise<T>((resolve, reject) => {
       const ticket = nextTicket++
@@ -224,6 +244,7 @@ export function makeReplica(parts: { host: Host; raft: Raft; disk: LogDisk; stor
       ),
     status: () => raft.status(host.now()),
     role: () => current,
+    bootstrap: (configuration) => driven.tell({ kind: 'bootstrap', configuration }),
     onRole: (listener) => void listeners.push(listener),
     snapshotTaken: (meta) => driven.tell({ kind: 'snapshot-taken', meta }),
     async stop() {

@@ -45,6 +45,13 @@ export interface HttpResponse {
   body?: string | Uint8Array
 }
 
+export interface HttpLimits {
+  /** Connections from one address at a time; more are answered 429. No limit when absent or 0. */
+  connsPerClientMax?: number
+  closeGraceMs?: number
+  requestTimeoutMs?: number
+}
+
 export type HttpHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>
 
 export interface UdpPort extends Listener {
@@ -101,10 +108,15 @@ export interface Host {
   wake(at: Instant, run: () => void): Cancel
   /** After the inputs that are already waiting were handled: the end of this turn of the event loop. */
   soon(run: () => void): void
-  http(bind: Address, bodyBytesMax: (method: string, url: string) => number, handle: HttpHandler): Promise<Listener>
+  http(
+    bind: Address,
+    bodyBytesMax: (method: string, url: string) => number,
+    handle: HttpHandler,
+    limits?: HttpLimits,
+  ): Promise<Listener>
   udp(bind: Address, receive: (bytes: Uint8Array, from: Address, port: UdpPort) => void): Promise<UdpPort>
   messages(bind: Address, handle: MessageHandler): Promise<Listener>
-  /** Takes the directory for this process alone; refuses one in use, unreadable or not ours, naming it. */
+  /** Takes the directory for this process alone; refuses one in use, unreadable or not ours. "": keep nothing. */
   disk(path: string): Promise<Disk>
   hostname(): string
   /** Addresses of this machine's interfaces, for `bind` and `advertise`. */

@@ -34,7 +34,10 @@ export function nodeHost(log: Log): Host {
     udp: listenUdp,
     messages: listenMessages,
     // The disk brings the embedded engine with it: dev mode never pays for loading that.
-    disk: async (path) => (await import('./disk.ts')).openDisk(path, log),
+    disk: async (path) => {
+      if (path === '') return (await import('./disk-memory.ts')).memoryDisk()
+      return (await import('./disk.ts')).openDisk(path, log)
+    },
     hostname,
     interfaces: () =>
       Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>

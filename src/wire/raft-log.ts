@@ -161,3 +161,8 @@ export function encodePeers({ servers }: Configuration): Uint8Array {
     ),
   )
 }
+
+/** A legacy peer list as a configuration: voters known by their addresses alone. @throws MsgpackError */
+export function decodePeers(bytes: Uint8Array): Configuration {
+  return { servers: peers.read(new Reader(bytes)).map((address) => ({ id: address, address, suffrage: 'voter' })) }
+}

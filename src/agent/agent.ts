@@ -1,0 +1,210 @@
+/**
+ * One agent: its identity, its data directory, its part in the cluster (server.ts) and its doors. Embedders hold what
+ * this file returns; everything with a meaning of Consul's own is decided further down.
+ */
+
+import { uuid } from '../base/random.ts'
+import type { Instant } from '../base/units.ts'
+import type { Zone } from '../core/dns/zone.ts'
+import type { Address, Disk, Host, Listener } from '../host/host.ts'
+import { ConsulError } from '../model/errors.ts'
+import type { Caller } from '../model/rpc.ts'
+import { makeDns } from '../serve/dns.ts'
+import { bodyBytesMax, makeHttpHandler } from '../serve/http/index.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
+import { joinHostPort } from './describe.ts'
+import { startServer } from './server.ts'
+
+export interface Agent extends Caller {
+  readonly nodeName: string
+  readonly nodeId: string
+  readonly datacenter: string
+  /** URL of the first HTTP door, without a final slash; "" when there is none. */
+  readonly http: string
+  /** Where DNS is answered, over UDP and TCP; undefined when it is not. */
+  readonly dns: Address | undefined
+  /** Resolves once a leader answers. Rejects when the agent is stopped before. */
+  readonly ready: Promise<void>
+  /** Resolves once all is closed. */
+  readonly ended: Promise<void>
+  /** Leaves the cluster in good order; the doors stay open until `stop`. */
+  leave(): Promise<void>
+  /** Closes the doors and lets go of the disk; what was acknowledged stays. May be called again. */
+  stop(): Promise<void>
+}
+
+const NODE_ID_FILE = 'node-id'
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+/** The cluster is asked by embedders before they call it ready; it answers within an election. */
+const READY_WAIT_MS = 60_000
+
+/**
+ * @param identified called once it is known who this agent is, before it does anything that others can see
+ * @throws an error that names the address, file or setting that is in the way; nothing is left open then
+ */
+export async function startAgentOn(
+  config: RuntimeConfig,
+  host: Host,
+  identified: (nodeId: string) => void = () => {},
+): Promise<Agent> {
+  refuseUnbuilt(config)
+  const disk = await host.disk(config.dataDir)
+  const closers: (() => Promise<void>)[] = [() => disk.close()]
+  const closeAll = async () => {
+    for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
+  }
+  try {
+    const nodeId = await findNodeId(config, host, disk)
+    identified(nodeId)
+    let finish = () => {}
+    const ended = new Promise<void>((done) => {
+      finish = done
+    })
+    let stopping: Promise<void> | undefined
+    const stop = () => {
+      stopping ??= closeAll().then(() => {
+        host.log.info('shutdown complete')
+        finish()
+      })
+      return stopping
+    }
+    const server = await startServer({ config, nodeId, host, disk, stopAgent: () => void stop() })
+    closers.push(() => server.stop())
+    const { backend } = server
+    const httpDoors = await openHttp(config, host, backend, closers)
+    const dnsDoors = await openDns(config, host, backend, closers)
+    const first = httpDoors[0]
+    return {
+      nodeName: config.nodeName,
+      nodeId,
+      datacenter: config.datacenter,
+      http: first === undefined ? '' : `http://${joinHostPort(first.address.host, first.address.port)}`,
+      dns: dnsDoors[0]?.address,
+      ready: whenReady(backend, host.now() + READY_WAIT_MS, host),
+      ended,
+      call: (method, args, context) => backend.call(method, args, context),
+      peek: (method, args) => backend.peek(method, args),
+      leave: () => server.leave(),
+      stop,
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+/** What a configuration may ask for and this version does not have yet is refused before anything starts. */
+function refuseUnbuilt(config: RuntimeConfig): void {
+  if (!config.server) {
+    throw new ConsulError(
+      'not-built',
+      'client agents are not built yet: start a server with -dev or -server -bootstrap',
+    )
+  }
+  if (!config.dev && !config.bootstrap && config.bootstrapExpect !== 1) {
+    throw new ConsulError(
+      'not-built',
+      'clusters of several servers are not built yet: start one server with -bootstrap',
+    )
+  }
+  if (config.ports.https > 0) throw new ConsulError('not-built', 'HTTPS is not built yet: leave ports.https at -1')
+}
+
+async function findNodeId(config: RuntimeConfig, host: Host, disk: Disk): Promise<string> {
+  const stored = await disk.readFile(NODE_ID_FILE)
+  if (config.nodeId === '' && stored !== undefined) {
+    const id = Array.from(stored, (byte) => String.fromCharCode(byte))
+      .join('')
+      .trim()
+      .toLowerCase()
+    if (!UUID.test(id))
+      throw new ConsulError('refused', `${NODE_ID_FILE} in ${config.dataDir} does not hold a node id: ${id}`)
+    return id
+  }
+  const id = config.nodeId === '' ? uuid(host.random) : config.nodeId
+  await disk.writeFile(
+    NODE_ID_FILE,
+    Uint8Array.from(`${id}\n`, (char) => char.charCodeAt(0)),
+  )
+  return id
+}
+
+type Backend = Parameters<typeof makeHttpHandler>[0]
+type Closers = (() => Promise<void>)[]
+
+async function openHttp(config: RuntimeConfig, host: Host, backend: Backend, closers: Closers): Promise<Listener[]> {
+  if (config.ports.http < 0) return []
+  const options = { kvMaxValueSize: config.kvMaxValueSize, responseHeaders: config.httpResponseHeaders }
+  const handle = makeHttpHandler(backend, options)
+  const doors: Listener[] = []
+  for (const address of config.clientAddrs) {
+    const limits = { connsPerClientMax: config.httpMaxConnsPerClient }
+    const door = await host.http({ host: address, port: config.ports.http }, bodyBytesMax(options), handle, limits)
+    closers.push(() => door.close())
+    doors.push(door)
+    host.log.info('Started HTTP server', {
+      address: joinHostPort(door.address.host, door.address.port),
+      network: 'tcp',
+    })
+  }
+  return doors
+}
+
+async function openDns(config: RuntimeConfig, host: Host, backend: Backend, closers: Closers): Promise<Listener[]> {
+  if (config.ports.dns < 0) return []
+  const dns = makeDns(backend, { zone: zoneOf(config) })
+  const doors: Listener[] = []
+  for (const address of config.clientAddrs) {
+    const udp = await host.udp({ host: address, port: config.ports.dns }, (bytes, from, port) => {
+      const answer = dns.udp(bytes)
+      if (answer instanceof Promise) answer.then((late) => late && port.send(late, from))
+      else if (answer !== undefined) port.send(answer, from)
+    })
+    closers.push(() => udp.close())
+    const tcp = await host.messages(udp.address, (message) => dns.tcp(message))
+    closers.push(() => tcp.close())
+    doors.push(udp)
+    const shown = joinHostPort(udp.address.host, udp.address.port)
+    host.log.info('Started DNS server', { address: shown, network: 'udp' })
+    host.log.info('Started DNS server', { address: shown, network: 'tcp' })
+  }
+  return doors
+}
+
+function zoneOf({ dns, datacenter }: RuntimeConfig): Zone {
+  const { soa } = dns
+  return {
+    domain: dns.domain,
+    altDomain: dns.altDomain,
+    datacenter,
+    token: '',
+    nodeTtlSeconds: dns.nodeTtlSeconds,
+    serviceTtlSeconds: dns.serviceTtlSeconds,
+    onlyPassing: dns.onlyPassing,
+    aRecordLimit: dns.aRecordLimit,
+    udpAnswerLimit: dns.udpAnswerLimit,
+    enableTruncate: dns.enableTruncate,
+    compress: !dns.disableCompression,
+    nodeMetaTxt: dns.nodeMetaTxt,
+    translateWanAddrs: false,
+    soa: { refresh: soa.refresh, retry: soa.retry, expire: soa.expire, minimum: soa.minttl },
+    hasRecursors: dns.recursors.length > 0,
+    allowStale: true,
+    maxStaleMs: DNS_STALE_MS_MAX,
+  }
+}
+
+/** Ten years: DNS prefers an old answer to none (dns_config.max_stale). */
+const DNS_STALE_MS_MAX = 87_600 * 3_600_000
+
+async function whenReady(caller: Caller, until: Instant, host: Host): Promise<void> {
+  for (;;) {
+    try {
+      await caller.call('Catalog.ListNodes', {})
+      return
+    } catch (error) {
+      const retry = error instanceof ConsulError && error.code === 'no-leader' && host.now() < until
+      if (!retry) throw error
+    }
+  }
+}

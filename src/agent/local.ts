@@ -1,0 +1,201 @@
+/**
+ * Drives this node's own services and checks: brings registrations from the doors to the core, its calls to the
+ * servers, and its files to the data directory.
+ */
+import { createHash } from 'node:crypto'
+import {
+  type LocalCall,
+  type LocalEffect,
+  type LocalInput,
+  makeLocal,
+  type PersistFolder,
+} from '../core/local/local.ts'
+import type { Disk, Host } from '../host/host.ts'
+import { ConsulError } from '../model/errors.ts'
+import type { Caller } from '../model/rpc.ts'
+import type { Self } from '../serve/backend.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
+import { drive } from './drive.ts'
+
+export interface RunningLocal {
+  self: Pick<
+    Self,
+    | 'services'
+    | 'checks'
+    | 'registerService'
+    | 'deregisterService'
+    | 'registerCheck'
+    | 'deregisterCheck'
+    | 'updateCheck'
+  >
+  counts(): { services: number; checks: number; ttls: number }
+  leaderChanged(): void
+  /** Resolves when all that was registered is on disk. */
+  flush(): Promise<void>
+  stop(): void
+}
+
+export interface LocalParts {
+  config: RuntimeConfig
+  nodeId: string
+  host: Host
+  disk: Disk
+  dispatch: Caller
+  members(): number
+}
+
+type Request = LocalInput extends infer Input
+  ? Input extends { ticket: number }
+    ? Omit<Input, 'ticket'>
+    : never
+  : never
+
+export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
+  const { config, nodeId, host, disk, dispatch } = parts
+  const core = makeLocal({
+    nodeId,
+    nodeName: config.nodeName,
+    datacenter: config.datacenter,
+    address: config.advertiseAddr,
+    taggedAddresses: taggedAddresses(config),
+    meta: config.nodeMeta,
+    syncInterval: config.syncInterval,
+    checkUpdateInterval: CHECK_UPDATE_INTERVAL_MS,
+    discardCheckOutput: false,
+    checkOutputMaxSize: CHECK_OUTPUT_BYTES_MAX,
+    durable: config.dataDir !== '',
+    random: host.random,
+  })
+  const waiting = new Map<number, { done(): void; refused(error: Error): void }>()
+  let nextTicket = 1
+  /** Files are written one after another, so that the last word on a file is the one that stays. */
+  let files: Promise<unknown> = Promise.resolve()
+  const driven = drive<LocalInput, LocalEffect>(core, host, perform)
+
+  function perform(effect: LocalEffect): void {
+    switch (effect.kind) {
+      case 'call':
+        call(effect)
+        return
+      case 'persist':
+        write(() => disk.writeFile(fileName(effect.folder, effect.id), toJson(effect.value)))
+        return
+      case 'forget':
+        write(() => disk.removeFile(fileName(effect.folder, effect.id)))
+        return
+      case 'done': {
+        const { ticket } = effect
+        files.then(
+          () => settle(ticket)?.done(),
+          (error: unknown) => settle(ticket)?.refused(error instanceof Error ? error : new Error(String(error))),
+        )
+        return
+      }
+      case 'refused':
+        settle(effect.ticket)?.refused(new ConsulError('refused', effect.message))
+        return
+      case 'log':
+        ;(effect.part === '' ? host.log : host.log.named(effect.part))[effect.level](effect.message, effect.fields)
+        return
+    }
+  }
+
+  function call({ id, method, args }: LocalCall): void {
+    dispatch.call(method, args).then(
+      (reply) => driven.tell({ kind: 'reply', id, reply }),
+      (error: unknown) => {
+        const code = error instanceof ConsulError ? error.code : 'refused'
+        driven.tell({ kind: 'failed', id, code, message: error instanceof Error ? error.message : String(error) })
+      },
+    )
+  }
+
+  function write(run: () => Promise<void>): void {
+    // One file that fails is told to whoever waits for it, and does not keep later ones from being written.
+    files = files.then(run, run)
+    files.catch((error: unknown) => host.log.error('failed to write to the data directory', { error: String(error) }))
+  }
+
+  function settle(ticket: number) {
+    const waiter = waiting.get(ticket)
+    waiting.delete(ticket)
+    return waiter
+  }
+
+  function ask(request: Request): Promise<void> {
+    return new Promise((done, refused) => {
+      const ticket = nextTicket++
+      waiting.set(ticket, { done, refused })
+      driven.tell({ ...request, ticket } as LocalInput)
+    })
+  }
+
+  driven.tell({ kind: 'restore', date: host.date(), files: await readFiles(host, disk) })
+  driven.tell({ kind: 'cluster-size', nodes: parts.members() })
+  driven.tell({ kind: 'start' })
+  host.log.info('started state syncer')
+
+  return {
+    self: {
+      services: () => core.services(),
+      checks: () => core.checks(),
+      registerService: (registration) => ask({ kind: 'register-service', registration }),
+      deregisterService: (id) => ask({ kind: 'deregister-service', id }),
+      registerCheck: (registration) => ask({ kind: 'register-check', registration }),
+      deregisterCheck: (id) => ask({ kind: 'deregister-check', id }),
+      updateCheck: (id, status, output) => ask({ kind: 'update-check', id, status, output, date: host.date() }),
+    },
+    counts: () => ({ services: core.services().length, checks: core.checks().length, ttls: core.ttls() }),
+    leaderChanged: () => driven.tell({ kind: 'leader-changed' }),
+    flush: () => files.then(() => {}),
+    stop() {
+      driven.tellNow({ kind: 'stop' })
+      driven.stop()
+    },
+  }
+}
+
+/** Consul's defaults: check_update_interval and check_output_max_size. */
+const CHECK_UPDATE_INTERVAL_MS = 5 * 60_000
+const CHECK_OUTPUT_BYTES_MAX = 4096
+
+const FOLDERS: PersistFolder[] = ['services', 'checks', 'checks/state']
+
+/** Ids are any text, so files are named by a digest of them. */
+function fileName(folder: PersistFolder, id: string): string {
+  return `${folder}/${createHash('sha256').update(id).digest('hex')}`
+}
+
+function toJson(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value))
+}
+
+async function readFiles(host: Host, disk: Disk) {
+  const [services, checks, states] = await Promise.all(
+    FOLDERS.map(async (folder) => {
+      const values: unknown[] = []
+      for (const name of await disk.listFiles(folder)) {
+        const bytes = await disk.readFile(`${folder}/${name}`)
+        if (bytes === undefined) continue
+        try {
+          values.push(JSON.parse(Buffer.from(bytes).toString()))
+        } catch (error) {
+          host.log.error('failed to read a registration from the data directory: it is left out', {
+            file: `${folder}/${name}`,
+            error: String(error),
+          })
+        }
+      }
+      return values
+    }),
+  )
+  return { services: services!, checks: checks!, states: states! }
+}
+
+function taggedAddresses({ advertiseAddr, advertiseAddrWan }: RuntimeConfig): Record<string, string> {
+  const tagged: Record<string, string> = { lan: advertiseAddr, wan: advertiseAddrWan }
+  for (const [place, address] of [['lan', advertiseAddr] as const, ['wan', advertiseAddrWan] as const]) {
+    tagged[`${place}_${address.includes(':') ? 'ipv6' : 'ipv4'}`] = address
+  }
+  return tagged
+}

@@ -1,0 +1,288 @@
+/**
+ * A server: the replicated state, the methods over it, the leader's duties, and this node's own services and checks. It
+ * wires; when something here starts to decide, the decision belongs in core.
+ */
+import { arch, cpus, platform } from 'node:os'
+import { uuid } from '../base/random.ts'
+import { lanMember, wanMember } from '../core/gossip/members.ts'
+import { makeLockDelays } from '../core/leader/lock-delay.ts'
+import { type GossipMember, reconcileMember } from '../core/leader/reconcile.ts'
+import { makeSessionTimers } from '../core/leader/sessions.ts'
+import { makeTombstoneClock } from '../core/leader/tombstones.ts'
+import { methods } from '../core/methods/index.ts'
+import type { Env } from '../core/methods/table.ts'
+import type { ConfigurationCodec, RaftTiming, Server } from '../core/raft/messages.ts'
+import { makeRaft } from '../core/raft/raft.ts'
+import type { Store } from '../core/store/store.ts'
+import { sessionKey } from '../core/store/tables.ts'
+import type { Disk, Host } from '../host/host.ts'
+import type { Command } from '../model/command.ts'
+import type { Session } from '../model/session.ts'
+import type { Backend, Member } from '../serve/backend.ts'
+import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
+import { describeSelf, type Facts, infoSections, joinHostPort } from './describe.ts'
+import { type Acts, makeDispatch } from './dispatch.ts'
+import { drive } from './drive.ts'
+import { keepSnapshots, openState } from './durable.ts'
+import { type Duty, takeLeadership } from './leadership.ts'
+import { runLocal } from './local.ts'
+import { makeReplica, type Replica } from './replica.ts'
+import { CONSUL_API_VERSION } from './version.ts'
+
+/** Consul's timeouts before the multiplier, and those of dev mode. */
+const RAFT_TIMING: RaftTiming = {
+  heartbeatTimeoutMs: 1000,
+  electionTimeoutMs: 1000,
+  leaderLeaseTimeoutMs: 500,
+  commitTimeoutMs: 50,
+}
+const DEV_TIMING: RaftTiming = {
+  heartbeatTimeoutMs: 35,
+  electionTimeoutMs: 52,
+  leaderLeaseTimeoutMs: 20,
+  commitTimeoutMs: 50,
+}
+const APPEND_ENTRIES_MAX = 64
+
+const CONFIGURATION_CODEC: ConfigurationCodec = {
+  encode: encodeConfiguration,
+  decode: (type, data) => (type === 'configuration' ? decodeConfiguration(data) : decodePeers(data)),
+}
+
+export interface RunningServer {
+  backend: Backend
+  leave(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface ServerParts {
+  config: RuntimeConfig
+  nodeId: string
+  host: Host
+  disk: Disk
+  /** Called after a `leave` that came over HTTP. */
+  stopAgent(): void
+}
+
+export async function startServer({ config, nodeId, host, disk, stopAgent }: ServerParts): Promise<RunningServer> {
+  const log = host.log.named('server')
+  const address = joinHostPort(config.advertiseAddr, config.ports.server)
+  const { store, saved, logDisk, snapshots } = await openState(config, disk, log)
+  const raft = makeRaft({
+    id: nodeId,
+    address,
+    timing: raftTiming(config),
+    random: host.random,
+    preVote: false,
+    trailingLogs: config.raftTrailingLogs,
+    appendEntriesMax: APPEND_ENTRIES_MAX,
+    codec: CONFIGURATION_CODEC,
+    saved,
+    now: host.now(),
+  })
+  const replica = makeReplica({ host, raft, disk: logDisk, store, log: log.named('raft') })
+  if (saved.snapshot === null && saved.entries.length === 0) {
+    replica.bootstrap({ servers: [{ id: nodeId, address, suffrage: 'voter' }] })
+  }
+
+  const identity = { ...config, nodeId }
+  const members = { lan: [lanMember(identity, CONSUL_API_VERSION)], wan: [wanMember(identity, CONSUL_API_VERSION)] }
+  announceMembers(host, config, members, address)
+
+  const lockDelays = makeLockDelays()
+  const env: Env = {
+    get now() {
+      return host.date()
+    },
+    uuid: () => uuid(host.random),
+    lockDelayed: (key) => lockDelays.delayed(host.now(), key),
+    datacenter: config.datacenter,
+    node: config.nodeName,
+  }
+  const duties = leaderDuties(config, host, store, replica)
+  const acts = serverActs(config, replica, store, duties.renew)
+  const dispatch = makeDispatch({ host, config, methods, acts, store, replica, env, log })
+  const offCommit = store.onCommit((commit) => lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes }))
+
+  const local = await runLocal({ config, nodeId, host, disk, dispatch, members: () => members.lan.length })
+  takeLeadership({
+    replica,
+    store,
+    dispatch,
+    duties: [duties, { start: () => local.leaderChanged(), stop: () => {} }],
+    reconcile: () => reconcileAll(store, members.lan, config, log),
+    nameOf: (id) => (id === nodeId ? config.nodeName : id),
+    log,
+  })
+  const stopSnapshots = keepSnapshots({ config, host, store, replica, snapshots, log: log.named('snapshot') })
+
+  const facts = (): Facts => ({
+    config,
+    nodeId,
+    raft: replica.status(),
+    members,
+    local: local.counts(),
+    runtime: { arch: goArch(arch()), os: platform(), cpus: cpus().length, version: `node ${process.version}` },
+  })
+
+  async function leave(): Promise<void> {
+    log.info('server starting leave')
+    for (const member of [...members.lan, ...members.wan]) member.Status = MEMBER_LEAVING
+    await local.flush()
+  }
+
+  const backend: Backend = {
+    call: dispatch.call,
+    peek: dispatch.peek,
+    self: {
+      nodeName: config.nodeName,
+      nodeId,
+      datacenter: config.datacenter,
+      dev: config.dev,
+      domain: config.dns.domain,
+      describe: () => describeSelf(facts()),
+      stats: () => infoSections(facts()),
+      members: (pool) => members[pool],
+      ...local.self,
+      async leave() {
+        await leave()
+        // The answer is on its way before the door it came through is closed.
+        host.soon(stopAgent)
+      },
+    },
+    now: () => host.now(),
+    date: () => host.date(),
+    random: host.random,
+    log: host.log,
+  }
+
+  return {
+    backend,
+    leave,
+    async stop() {
+      log.info('shutting down server')
+      offCommit()
+      dispatch.stop()
+      local.stop()
+      duties.stop()
+      await stopSnapshots()
+      await replica.stop()
+      await store.close()
+    },
+  }
+}
+
+const MEMBER_LEAVING = 2
+
+function raftTiming({ dev, raftMultiplier }: RuntimeConfig): RaftTiming {
+  if (dev) return DEV_TIMING
+  return {
+    heartbeatTimeoutMs: RAFT_TIMING.heartbeatTimeoutMs * raftMultiplier,
+    electionTimeoutMs: RAFT_TIMING.electionTimeoutMs * raftMultiplier,
+    leaderLeaseTimeoutMs: RAFT_TIMING.leaderLeaseTimeoutMs * raftMultiplier,
+    commitTimeoutMs: RAFT_TIMING.commitTimeoutMs,
+  }
+}
+
+/** Go's names for processors, as tools expect them in `consul info`. */
+function goArch(name: string): string {
+  return { x64: 'amd64', ia32: '386' }[name] ?? name
+}
+
+function announceMembers(
+  host: Host,
+  config: RuntimeConfig,
+  members: { lan: Member[]; wan: Member[] },
+  address: string,
+): void {
+  const log = host.log.named('server')
+  for (const pool of ['wan', 'lan'] as const) {
+    const serf = log.named(`serf.${pool}`)
+    for (const { Name, Addr } of members[pool]) serf.info(`serf: EventMemberJoin: ${Name} ${Addr}`)
+  }
+  for (const { Name } of members.lan) {
+    log.info('Adding LAN server', { server: `${Name} (Addr: tcp/${address}) (DC: ${config.datacenter})` })
+  }
+  for (const { Name } of members.wan) {
+    log.info('Handled event for server in area', { event: 'member-join', server: Name, area: 'wan' })
+  }
+  const { serfLan, serfWan, server } = config.ports
+  log.warn('gossip and server RPC are not built yet: their ports stay closed', {
+    serf_lan: serfLan,
+    serf_wan: serfWan,
+    server,
+  })
+}
+
+const STATUS_NAMES = ['none', 'alive', 'leaving', 'left', 'failed'] as const
+
+function gossipMember(member: Member): GossipMember {
+  return {
+    name: member.Name,
+    addr: member.Addr,
+    status: STATUS_NAMES[member.Status] ?? 'none',
+    tags: member.Tags,
+    protocolMin: member.ProtocolMin,
+    protocolMax: member.ProtocolMax,
+    protocolCur: member.ProtocolCur,
+  }
+}
+
+function reconcileAll(store: Store, members: Member[], self: RuntimeConfig, log: Host['log']): Command[] {
+  return members.flatMap((member) => {
+    const found = store.read((txn) => reconcileMember(txn, gossipMember(member), self))
+    if (found === undefined) return []
+    log[found.level](found.message, found.fields)
+    return found.command === undefined ? [] : [found.command]
+  })
+}
+
+/** The leader's timers: sessions that run out, tombstones that have served. */
+function leaderDuties(config: RuntimeConfig, host: Host, store: Store, replica: Replica): Duty & Renewal {
+  const sessions = drive(makeSessionTimers(config.datacenter), host, ({ id, command }) => {
+    replica.propose(command).catch(() => sessions.tell({ kind: 'failed', id }))
+  })
+  const tombstones = drive(makeTombstoneClock(config.datacenter), host, ({ command }) => {
+    // A reap that fails is made up for by the next leader, which starts from its last index.
+    replica.propose(command).catch(() => {})
+  })
+  store.onCommit(({ index, changes }) => {
+    if (changes.length === 0) return
+    sessions.tell({ kind: 'commit', changes })
+    tombstones.tell({ kind: 'commit', index, changes })
+  })
+  return {
+    start() {
+      sessions.tell({ kind: 'lead', sessions: store.read((txn) => [...txn.prefix('sessions', '')]) })
+      tombstones.tell({ kind: 'lead', lastIndex: store.applied })
+    },
+    stop() {
+      sessions.tell({ kind: 'follow' })
+      tombstones.tell({ kind: 'follow' })
+    },
+    renew(id) {
+      const session = store.read((txn) => txn.get('sessions', sessionKey(id)))
+      if (session !== undefined) sessions.tell({ kind: 'renew', session })
+      return session
+    },
+  }
+}
+
+interface Renewal {
+  renew(id: string): Session | undefined
+}
+
+function serverActs(config: RuntimeConfig, replica: Replica, store: Store, renew: Renewal['renew']): Acts {
+  return {
+    'Status.Ping': () => ({}),
+    'Status.Leader': () => replica.role().leader?.address ?? '',
+    'Status.Peers': () => replica.status().configuration.servers.map(({ address }: Server) => address),
+    'Catalog.ListDatacenters': () => [config.datacenter],
+    'Session.Renew'({ SessionID, Session }) {
+      const session = renew(SessionID || Session || '')
+      const Index = store.read((txn) => txn.counter('sessions'))
+      return { Index, LastContact: 0, KnownLeader: true, Sessions: session === undefined ? null : [session] }
+    },
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * How an agent presents itself to its pools: the member entry and the tags that Consul 1.8.7's servers carry
+ * (protocol/serf.md section 7). Gossip itself, which tells members of one another, is not here.
+ */
+
+export interface MemberIdentity {
+  nodeName: string
+  nodeId: string
+  datacenter: string
+  advertiseAddr: string
+  advertiseAddrWan: string
+  bootstrap: boolean
+  bootstrapExpect: number
+  ports: { server: number; serfLan: number; serfWan: number }
+}
+
+export interface PoolMember {
+  Name: string
+  Addr: string
+  Port: number
+  Tags: Record<string, string>
+  Status: number
+  ProtocolMin: number
+  ProtocolMax: number
+  ProtocolCur: number
+  DelegateMin: number
+  DelegateMax: number
+  DelegateCur: number
+}
+
+const ALIVE = 1
+const VERSIONS = { ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4 }
+
+/** @param build the API level that peers shall count on, e.g. "1.8.7" */
+export function lanMember(self: MemberIdentity, build: string): PoolMember {
+  const tags = serverTags(self, build)
+  return {
+    Name: self.nodeName,
+    Addr: self.advertiseAddr,
+    Port: self.ports.serfLan,
+    Tags: { ...tags, segment: '', wan_join_port: String(self.ports.serfWan) },
+    Status: ALIVE,
+    ...VERSIONS,
+  }
+}
+
+export function wanMember(self: MemberIdentity, build: string): PoolMember {
+  return {
+    Name: `${self.nodeName}.${self.datacenter}`,
+    Addr: self.advertiseAddrWan,
+    Port: self.ports.serfWan,
+    Tags: serverTags(self, build),
+    Status: ALIVE,
+    ...VERSIONS,
+  }
+}
+
+function serverTags(self: MemberIdentity, build: string): Record<string, string> {
+  const tags: Record<string, string> = {
+    acls: '0',
+    build: `${build}:`,
+    dc: self.datacenter,
+    ft_fs: '1',
+    id: self.nodeId,
+    port: String(self.ports.server),
+    raft_vsn: '3',
+    role: 'consul',
+    vsn: '2',
+    vsn_max: '3',
+    vsn_min: '2',
+  }
+  if (self.bootstrap) tags.bootstrap = '1'
+  if (self.bootstrapExpect > 0) tags.expect = String(self.bootstrapExpect)
+  return tags
+}
