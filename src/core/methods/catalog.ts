@@ -12,6 +12,7 @@ import type {
   ServiceNode,
 } from '../../model/catalog.ts'
 import type { HealthCheck } from '../../model/health.ts'
+import { serviceFault } from '../../model/service-rules.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
 import { addressNodes, nodeServiceList, nodeServices, nodes, serviceNodes, services } from '../store/catalog-reads.ts'
 import { vetDeregistration, vetRegistration } from './catalog-acl.ts'
@@ -19,7 +20,6 @@ import { checkType } from './check-type.ts'
 import { wantedTags } from './health.ts'
 import { sortByDistance } from './near.ts'
 import { checkOptions, demand, refuseConnect, refused } from './refuse.ts'
-import { serviceFault } from './service-rules.ts'
 import type { MethodTable } from './table.ts'
 
 /** Servers register themselves under this name; any agent may write it for its own server. */

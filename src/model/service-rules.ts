@@ -2,7 +2,7 @@
  * What a service definition may not say: proxies without a destination or with clashing upstreams, gateways that pose
  * as proxies, nested sidecars. All faults are told at once. Source: Consul's agent/structs, `NodeService.Validate`.
  */
-import type { ExposePath, NodeService, ServiceKind, Upstream } from '../../model/catalog.ts'
+import type { ExposePath, NodeService, ServiceKind, Upstream } from './catalog.ts'
 
 const PORT_MAX = 65535
 const GATEWAYS = new Set<ServiceKind>(['mesh-gateway', 'terminating-gateway', 'ingress-gateway'])
