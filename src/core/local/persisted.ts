@@ -1,0 +1,200 @@
+/**
+ * Registrations as they stand in the data directory, in the JSON of Consul's own files (`services/`, `checks/`,
+ * `checks/state/`), so that either program can take up the other's. Reading trusts nothing: what does not fit is
+ * undefined, what is missing is empty. Source: Consul's agent/agent.go (persistedService, persistedCheck).
+ */
+import { parseGoDuration } from '../../base/go-duration.ts'
+import type { WallMs } from '../../base/units.ts'
+import type { ConnectProxyConfig, NodeService, ServiceAddress, ServiceKind, Weights } from '../../model/catalog.ts'
+import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
+import { NO_DEFINITION } from './checks.ts'
+
+/** Registered over the API, not by a configuration file. */
+const SOURCE = 'remote'
+
+export function persistedService(service: NodeService, token: string): unknown {
+  return {
+    Token: token,
+    Service: service,
+    Source: SOURCE,
+    LocallyRegisteredAsSidecar: service.LocallyRegisteredAsSidecar,
+  }
+}
+
+export function persistedCheck(check: HealthCheck, run: HealthCheckDefinition, token: string): unknown {
+  return { Check: check, ChkType: run, Token: token, Source: SOURCE }
+}
+
+/** @param expires when the status no longer counts */
+export function persistedState(id: string, status: string, output: string, expires: WallMs): unknown {
+  return { CheckID: id, Status: status, Output: output, Expires: Math.floor(expires / 1000) }
+}
+
+export function readService(raw: unknown): { service: NodeService; token: string } | undefined {
+  const file = readObject(raw)
+  const given = readObject(file?.Service)
+  if (file === undefined || given === undefined) return undefined
+  const name = text(given.Service)
+  const id = text(given.ID) || name
+  if (id === '') return undefined
+  const weights = readObject(given.Weights)
+  const connect = readObject(given.Connect)
+  return {
+    token: text(file.Token),
+    service: {
+      Kind: text(given.Kind) as ServiceKind,
+      ID: id,
+      Service: name,
+      Tags: readStrings(given.Tags),
+      Address: text(given.Address),
+      TaggedAddresses: readAddresses(given.TaggedAddresses),
+      Meta: readTexts(given.Meta),
+      Port: whole(given.Port),
+      Weights: weights === undefined ? null : readWeights(weights),
+      EnableTagOverride: given.EnableTagOverride === true,
+      Proxy: readProxy(given.Proxy),
+      Connect: { Native: connect?.Native === true, SidecarService: null },
+      LocallyRegisteredAsSidecar: file.LocallyRegisteredAsSidecar === true,
+      CreateIndex: 0,
+      ModifyIndex: 0,
+    },
+  }
+}
+
+export function readCheck(raw: unknown): { check: HealthCheck; run: HealthCheckDefinition; token: string } | undefined {
+  const file = readObject(raw)
+  const given = readObject(file?.Check)
+  if (file === undefined || given === undefined || text(given.CheckID) === '') return undefined
+  return {
+    token: text(file.Token),
+    run: readRun(readObject(file.ChkType) ?? {}),
+    check: {
+      Node: text(given.Node),
+      CheckID: text(given.CheckID),
+      Name: text(given.Name),
+      Status: text(given.Status),
+      Notes: text(given.Notes),
+      Output: text(given.Output),
+      ServiceID: text(given.ServiceID),
+      ServiceName: text(given.ServiceName),
+      ServiceTags: readStrings(given.ServiceTags),
+      Type: text(given.Type),
+      Definition: NO_DEFINITION,
+      CreateIndex: 0,
+      ModifyIndex: 0,
+    },
+  }
+}
+
+export function readState(raw: unknown): { id: string; status: string; output: string; expires: WallMs } | undefined {
+  const file = readObject(raw)
+  if (file === undefined || text(file.CheckID) === '' || text(file.Status) === '') return undefined
+  return {
+    id: text(file.CheckID),
+    status: text(file.Status),
+    output: text(file.Output),
+    expires: whole(file.Expires) * 1000,
+  }
+}
+
+function readRun(given: Record<string, unknown>): HealthCheckDefinition {
+  const headers = readObject(given.Header)
+  return {
+    HTTP: text(given.HTTP),
+    TLSSkipVerify: given.TLSSkipVerify === true,
+    Header:
+      headers === undefined
+        ? null
+        : Object.fromEntries(Object.entries(headers).map(([name, values]) => [name, readStrings(values) ?? []])),
+    Method: text(given.Method),
+    Body: text(given.Body),
+    TCP: text(given.TCP),
+    Interval: duration(given.Interval),
+    OutputMaxSize: whole(given.OutputMaxSize),
+    Timeout: duration(given.Timeout),
+    DeregisterCriticalServiceAfter: duration(given.DeregisterCriticalServiceAfter),
+    ScriptArgs: readStrings(given.ScriptArgs),
+    DockerContainerID: text(given.DockerContainerID),
+    Shell: text(given.Shell),
+    GRPC: text(given.GRPC),
+    GRPCUseTLS: given.GRPCUseTLS === true,
+    AliasNode: text(given.AliasNode),
+    AliasService: text(given.AliasService),
+    TTL: duration(given.TTL),
+  }
+}
+
+export const NO_PROXY: ConnectProxyConfig = Object.freeze({
+  DestinationServiceName: '',
+  DestinationServiceID: '',
+  LocalServiceAddress: '',
+  LocalServicePort: 0,
+  Config: null,
+  Upstreams: null,
+  MeshGateway: { Mode: '' },
+  Expose: { Checks: false, Paths: null },
+})
+
+/** Proxies are kept whole: nothing here looks inside their upstreams. */
+function readProxy(raw: unknown): ConnectProxyConfig {
+  const given = readObject(raw)
+  if (given === undefined) return NO_PROXY
+  const upstreams = given.Upstreams
+  const paths = readObject(given.Expose)?.Paths
+  return {
+    DestinationServiceName: text(given.DestinationServiceName),
+    DestinationServiceID: text(given.DestinationServiceID),
+    LocalServiceAddress: text(given.LocalServiceAddress),
+    LocalServicePort: whole(given.LocalServicePort),
+    Config: readObject(given.Config) ?? null,
+    Upstreams: Array.isArray(upstreams) ? (upstreams as ConnectProxyConfig['Upstreams']) : null,
+    MeshGateway: { Mode: text(readObject(given.MeshGateway)?.Mode) },
+    Expose: {
+      Checks: readObject(given.Expose)?.Checks === true,
+      Paths: Array.isArray(paths) ? (paths as ConnectProxyConfig['Expose']['Paths']) : null,
+    },
+  }
+}
+
+function readWeights(given: Record<string, unknown>): Weights {
+  return { Passing: whole(given.Passing), Warning: whole(given.Warning) }
+}
+
+function readAddresses(raw: unknown): Record<string, ServiceAddress> | null {
+  const given = readObject(raw)
+  if (given === undefined) return null
+  return Object.fromEntries(
+    Object.entries(given).map(([tag, value]) => {
+      const address = readObject(value) ?? {}
+      return [tag, { Address: text(address.Address), Port: whole(address.Port) }]
+    }),
+  )
+}
+
+function readTexts(raw: unknown): Record<string, string> | null {
+  const given = readObject(raw)
+  return given === undefined
+    ? null
+    : Object.fromEntries(Object.entries(given).filter((pair): pair is [string, string] => typeof pair[1] === 'string'))
+}
+
+function readStrings(raw: unknown): string[] | null {
+  return Array.isArray(raw) ? raw.filter((item): item is string => typeof item === 'string') : null
+}
+
+function readObject(raw: unknown): Record<string, unknown> | undefined {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? (raw as Record<string, unknown>) : undefined
+}
+
+function text(raw: unknown): string {
+  return typeof raw === 'string' ? raw : ''
+}
+
+function whole(raw: unknown): number {
+  return typeof raw === 'number' && Number.isSafeInteger(raw) ? raw : 0
+}
+
+/** Consul's files have both: text, and whole nanoseconds. */
+function duration(raw: unknown): number {
+  return typeof raw === 'string' ? (parseGoDuration(raw) ?? 0) : whole(raw)
+}
