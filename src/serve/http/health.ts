@@ -1,0 +1,114 @@
+/** `/v1/health/…`: checks, and service instances with their checks (agent/health_endpoint.go). */
+import type { HttpResponse } from '../../host/host.ts'
+import type { CheckServiceNode, IndexedHealthChecks } from '../../model/health.ts'
+import type { QueryOptions } from '../../model/query.ts'
+import { inside, jsonArray } from '../../wire/json.ts'
+import { checkServiceNodeJson, healthCheckJson } from '../../wire/json-rows.ts'
+import { HttpError } from './errors.ts'
+import { type Exchange, jsonWithMeta, refuseNamespace } from './exchange.ts'
+import { consistencyOf, readMetaFilter, readOptions, readSource, refuseFilter } from './options.ts'
+import { NO_PARAMS, type Params } from './params.ts'
+import { askCatalog } from './read.ts'
+
+export function nodeChecks(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  refuseNamespace(exchange)
+  const args = { ...readOptions(exchange), Node: exchange.rest }
+  refuseFilter(exchange)
+  requireRest(exchange, 'Missing node name')
+  return askCatalog(exchange, 'Health.NodeChecks', args, checkList)
+}
+
+export function serviceChecks(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  const args = { ...filteredOptions(exchange), ServiceName: exchange.rest }
+  requireRest(exchange, 'Missing service name')
+  return askCatalog(exchange, 'Health.ServiceChecks', args, checkList)
+}
+
+export function checksInState(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  const args = { ...filteredOptions(exchange), State: exchange.rest }
+  requireRest(exchange, 'Missing check state')
+  return askCatalog(exchange, 'Health.ChecksInState', args, checkList)
+}
+
+export function serviceHealth(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  const { params, rest } = exchange
+  const tagged = params !== NO_PARAMS && params.has('tag')
+  const args = {
+    ...filteredOptions(exchange),
+    ServiceName: rest,
+    ServiceTags: tagged ? params.all('tag') : null,
+    TagFilter: tagged,
+  }
+  requireRest(exchange, 'Missing service name')
+  return askCatalog(exchange, 'Health.ServiceNodes', args, (_, reply, options) => {
+    const wanted = wantsPassing(params)
+    if (wanted === undefined) {
+      exchange.metaOnFailure = false
+      throw new HttpError(400, 'Invalid value for ?passing')
+    }
+    const found = wanted ? onlyPassing(reply.Nodes ?? []) : (reply.Nodes ?? [])
+    const within = inside(exchange.depth)
+    const items: string[] = []
+    for (const row of found) items.push(checkServiceNodeJson(row, within))
+    return jsonWithMeta(exchange, reply, jsonArray(items, exchange.depth), consistencyOf(options))
+  })
+}
+
+function filteredOptions(exchange: Exchange) {
+  refuseNamespace(exchange)
+  const options = {
+    ...readOptions(exchange),
+    NodeMetaFilters: readMetaFilter(exchange),
+    Source: readSource(exchange),
+  }
+  refuseFilter(exchange)
+  return options
+}
+
+function requireRest({ rest }: Exchange, complaint: string): void {
+  if (rest === '') throw new HttpError(400, complaint)
+}
+
+function checkList(exchange: Exchange, reply: IndexedHealthChecks, options: QueryOptions): HttpResponse {
+  const within = inside(exchange.depth)
+  const checks = (reply.HealthChecks ?? []).map((check) => healthCheckJson(check, within))
+  return jsonWithMeta(exchange, reply, jsonArray(checks, exchange.depth), consistencyOf(options))
+}
+
+/** Go's ParseBool; without a value it counts as true. undefined: neither. */
+function wantsPassing(params: Params): boolean | undefined {
+  if (params === NO_PARAMS || !params.has('passing')) return false
+  switch (params.get('passing')) {
+    case '':
+    case '1':
+    case 't':
+    case 'T':
+    case 'TRUE':
+    case 'true':
+    case 'True':
+      return true
+    case '0':
+    case 'f':
+    case 'F':
+    case 'FALSE':
+    case 'false':
+    case 'False':
+      return false
+    default:
+      return undefined
+  }
+}
+
+/**
+ * Instances none of whose checks is other than passing. In Consul's order, which is not stable: one that is dropped
+ * gives its place to the last.
+ */
+function onlyPassing(rows: readonly CheckServiceNode[]): CheckServiceNode[] {
+  const kept = rows.slice()
+  let length = kept.length
+  for (let i = 0; i < length; ) {
+    if (kept[i]!.Checks.every((check) => check.Status === 'passing')) i += 1
+    else kept[i] = kept[--length]!
+  }
+  return kept.slice(0, length)
+}

@@ -1,0 +1,208 @@
+/**
+ * The HTTP door: makes of a `Backend` the handler that `Host.http` wants. It decides what is common to all endpoints:
+ * which one answers, methods, redirects, failures, compression, the log line of each request. What an endpoint means is
+ * in the file of its noun. Read agent/http.go of Consul for the rules, host/http.ts for the sockets below.
+ */
+import type { Log } from '../../base/log.ts'
+import type { HttpHandler, HttpRequest, HttpResponse } from '../../host/host.ts'
+import { acceptsGzip, gzip } from '../../wire/gzip.ts'
+import type { Backend } from '../backend.ts'
+import { failureOf } from './errors.ts'
+import { type Door, Exchange, NO_META, plain, pushMeta } from './exchange.ts'
+import { cleanPath, decodePath, escapePath, NO_PARAMS, type Params, parseQuery } from './params.ts'
+import { makeRouter, type Route } from './router.ts'
+import { ROUTES } from './routes.ts'
+
+export interface HttpOptions {
+  /** Largest value of a key, in bytes (limits.kv_max_value_size). */
+  kvMaxValueSize?: number
+  /** Headers that every answer of the API carries (http_config.response_headers). */
+  responseHeaders?: Record<string, string>
+  /** Whether checks that run programs may be registered over HTTP (enable_script_checks). */
+  enableScriptChecks?: boolean
+}
+
+const KV_VALUE_BYTES_MAX = 512 << 10
+/** Definitions and registrations: thousands of checks fit. Consul itself has no bound here. */
+const JSON_BYTES_MAX = 8 << 20
+
+/** How long the body of a request may be. Bodies that no endpoint reads are thrown away by the host. */
+export function bodyBytesMax(options: HttpOptions = {}): (method: string, url: string) => number {
+  const kvBytesMax = options.kvMaxValueSize ?? KV_VALUE_BYTES_MAX
+  return (method, url) => {
+    if (method !== 'PUT' && method !== 'POST') return 0
+    return url.startsWith('/v1/kv/') ? kvBytesMax : JSON_BYTES_MAX
+  }
+}
+
+export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): HttpHandler {
+  const log = backend.log.named('http')
+  const router = makeRouter(ROUTES)
+  const door: Door = {
+    backend,
+    pretty: backend.self.dev,
+    kvValueBytesMax: options.kvMaxValueSize ?? KV_VALUE_BYTES_MAX,
+    scriptsAllowed: options.enableScriptChecks ?? false,
+    headers: Object.entries(options.responseHeaders ?? {}).flatMap(([name, value]) => [canonicalName(name), value]),
+  }
+
+  return (request) => {
+    const { url } = request
+    const mark = url.indexOf('?')
+    const decoded = decodePath(pathOf(mark < 0 ? url : url.slice(0, mark)))
+    if ('fault' in decoded) return decoded.fault === 'malformed' ? MALFORMED() : { status: 400, headers: [] }
+    const { path } = decoded
+    const query = mark < 0 ? '' : url.slice(mark + 1)
+    // A quick look keeps clean paths, nearly all, from being taken apart.
+    const clean = path.includes('//') || path.includes('/.') ? cleanPath(path) : path
+    if (clean !== path) return redirect(request, clean, query)
+    const route = router.find(path)
+    if (route === undefined || router.wantsSlash(path)) {
+      if (router.wantsSlash(path)) return redirect(request, `${path}/`, query)
+      return withoutRoute(path)
+    }
+    return log.on('debug') ? logged(request, route, path, query) : answer(request, route, path, query)
+  }
+
+  function answer(
+    request: HttpRequest,
+    route: Route,
+    path: string,
+    query: string,
+  ): HttpResponse | Promise<HttpResponse> {
+    let params: Params | undefined = NO_PARAMS
+    if (query !== '') params = parseQuery(query)
+    if (params === undefined) {
+      log.error('Failed to decode query', { from: addressOf(request) })
+      return plain(500, '')
+    }
+    const { pattern } = route
+    const rest = pattern.endsWith('/') ? path.slice(pattern.length) : ''
+    const exchange = new Exchange(door, request, path, params, rest)
+    let result: HttpResponse | Promise<HttpResponse>
+    try {
+      result = perform(exchange, route)
+    } catch (error) {
+      result = fail(exchange, error)
+    }
+    if (result instanceof Promise) {
+      return result.catch((error: unknown) => fail(exchange, error)).then((settled) => dress(request, settled))
+    }
+    return dress(request, result)
+  }
+
+  function perform(exchange: Exchange, { methods, endpoint, pattern }: Route): HttpResponse | Promise<HttpResponse> {
+    const { method } = exchange
+    if (methods.length > 0 && !methods.includes(method)) {
+      const allow = ['OPTIONS', ...methods].join(',')
+      const response = method === 'OPTIONS' ? plain(200, '') : plain(405, `method ${method} not allowed`)
+      if (method !== 'OPTIONS') complain(exchange, response.body as string)
+      response.headers.unshift('Allow', allow)
+      return response
+    }
+    if (endpoint !== undefined) return endpoint(exchange)
+    return plain(501, `${method} ${pattern}: this endpoint of Consul is not built yet in Proconsul`)
+  }
+
+  function fail(exchange: Exchange, error: unknown): HttpResponse {
+    const { status, text, unexpected } = failureOf(error)
+    if (status >= 500 || status === 403) complain(exchange, text)
+    if (unexpected) log.error('Unexpected failure', { error: error instanceof Error ? error.stack : String(error) })
+    const response = plain(status, text)
+    if (exchange.metaOnFailure) pushMeta(response.headers, NO_META)
+    return response
+  }
+
+  function complain({ request, method }: Exchange, error: string): void {
+    log.error('Request error', { method, url: hideTokens(request.url), from: addressOf(request), error })
+  }
+
+  /** Adds what is configured, and presses the body when the asker takes it so. */
+  function dress(request: HttpRequest, response: HttpResponse): HttpResponse | Promise<HttpResponse> {
+    if (door.headers.length > 0) response.headers = mergeHeaders(door.headers, response.headers)
+    const { body } = response
+    if (body === undefined || !acceptsGzip(request.header('accept-encoding'))) return response
+    const pressed = gzip(body)
+    response.headers.unshift('Content-Encoding', 'gzip')
+    if (!(pressed instanceof Promise)) return { ...response, body: pressed }
+    return pressed.then((bytes) => ({ ...response, body: bytes }))
+  }
+
+  function logged(
+    request: HttpRequest,
+    route: Route,
+    path: string,
+    query: string,
+  ): HttpResponse | Promise<HttpResponse> {
+    const start = backend.now()
+    const finish = (response: HttpResponse): HttpResponse => {
+      const latency = `${((backend.now() - start) * 1000).toFixed(0)}µs`
+      logRequest(log, request, latency)
+      return response
+    }
+    const result = answer(request, route, path, query)
+    return result instanceof Promise ? result.then(finish) : finish(result)
+  }
+}
+
+function logRequest(log: Log, request: HttpRequest, latency: string): void {
+  log.debug('Request finished', {
+    method: request.method,
+    url: hideTokens(request.url),
+    from: addressOf(request),
+    latency,
+  })
+}
+
+function withoutRoute(path: string): HttpResponse {
+  if (path === '/') return { status: 200, headers: ['Content-Type', 'text/plain; charset=utf-8'], body: 'Consul Agent' }
+  return { status: 404, headers: [] }
+}
+
+/** What Go's server says of a request line that it cannot read; it then closes the connection. */
+function MALFORMED(): HttpResponse {
+  const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Connection', 'close']
+  return { status: 400, headers, body: '400 Bad Request' }
+}
+
+function redirect({ method }: HttpRequest, path: string, query: string): HttpResponse {
+  const location = query === '' ? escapePath(path) : `${escapePath(path)}?${query}`
+  if (method !== 'GET' && method !== 'HEAD') return { status: 301, headers: ['Location', location] }
+  const shown = location
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&#34;')
+  const headers = ['Content-Type', 'text/html; charset=utf-8', 'Location', location]
+  return { status: 301, headers, body: `<a href="${shown.replaceAll("'", '&#39;')}">Moved Permanently</a>.\n\n` }
+}
+
+/** Proxies send the whole URL on the request line; only its path counts here. */
+function pathOf(target: string): string {
+  if (target.startsWith('/')) return target
+  const path = /^https?:\/\/[^/]*(\/.*)?$/i.exec(target)
+  return path === null ? '%' : (path[1] ?? '/')
+}
+
+function addressOf({ remote }: HttpRequest): string {
+  return remote.host.includes(':') ? `[${remote.host}]:${remote.port}` : `${remote.host}:${remote.port}`
+}
+
+/** Secrets stay out of the log: `?token=` and those of the old ACL paths. */
+function hideTokens(url: string): string {
+  return url
+    .replace(/([?&;]token=)[^&;]+/g, '$1<hidden>')
+    .replace(/^(\/v1\/acl\/(?:create|update|destroy|info|clone|list)\/)[^?]+/, '$1<hidden>')
+}
+
+/** Go's spelling of a header's name: capitals at the start and after each dash. */
+function canonicalName(name: string): string {
+  return name.toLowerCase().replace(/(^|-)[a-z]/g, (start) => start.toUpperCase())
+}
+
+/** An answer's own headers win over configured ones; the whole is sorted by name. */
+function mergeHeaders(configured: readonly string[], own: readonly string[]): string[] {
+  const merged = new Map<string, string>()
+  for (const list of [configured, own]) for (let i = 0; i < list.length; i += 2) merged.set(list[i]!, list[i + 1]!)
+  return [...merged].sort(([a], [b]) => (a < b ? -1 : 1)).flat()
+}

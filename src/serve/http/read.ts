@@ -1,0 +1,51 @@
+/**
+ * Asking the cluster on behalf of a request: at once when local state can answer, else by a call that is given up when
+ * the asker goes away.
+ */
+import type { HttpResponse } from '../../host/host.ts'
+import type { QueryMeta, QueryOptions } from '../../model/query.ts'
+import type { Args, Method, Reply } from '../../model/rpc.ts'
+import type { Exchange } from './exchange.ts'
+
+/** Methods whose replies carry an index. */
+export type IndexedMethod = { [M in Method]: Reply<M> extends QueryMeta ? M : never }[Method]
+
+/** @param finish makes the answer; throws for what it refuses */
+export function ask<M extends Method>(
+  exchange: Exchange,
+  method: M,
+  args: Args<M>,
+  finish: (exchange: Exchange, reply: Reply<M>) => HttpResponse,
+): HttpResponse | Promise<HttpResponse> {
+  const { backend } = exchange
+  const reply = backend.peek(method, args)
+  if (reply !== undefined) return finish(exchange, reply)
+  const gone = new AbortController()
+  exchange.request.onGone(() => gone.abort())
+  return backend.call(method, args, { signal: gone.signal }).then((late) => finish(exchange, late))
+}
+
+/**
+ * The same for reads of the catalog, which honour `?max_stale`: an answer from too long ago is asked for again, this
+ * time of the leader. Its failures carry index headers too.
+ */
+export function askCatalog<M extends IndexedMethod>(
+  exchange: Exchange,
+  method: M,
+  args: Args<M> & QueryOptions,
+  finish: (exchange: Exchange, reply: Reply<M>, options: QueryOptions) => HttpResponse,
+): HttpResponse | Promise<HttpResponse> {
+  exchange.metaOnFailure = true
+  if (!args.AllowStale || !(args.MaxStaleDuration! > 0)) {
+    return ask(exchange, method, args, (_, reply) => finish(exchange, reply, args))
+  }
+  const gone = new AbortController()
+  exchange.request.onGone(() => gone.abort())
+  const context = { signal: gone.signal }
+  const { backend } = exchange
+  return backend.call(method, args, context).then(async (reply) => {
+    if ((reply as QueryMeta).LastContact <= args.MaxStaleDuration!) return finish(exchange, reply, args)
+    const again = { ...args, AllowStale: false, MaxStaleDuration: 0 }
+    return finish(exchange, await backend.call(method, again, context), again)
+  })
+}
