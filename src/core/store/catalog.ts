@@ -108,8 +108,8 @@ function nameConflict(txn: WriteTxn, wanted: Node, fromNamesake: boolean): strin
 }
 
 function ensureService(txn: WriteTxn, index: Index, nodeName: string, wanted: NodeService): string | undefined {
-  const before = txn.get('services', serviceKey(nodeName, wanted.ID))?.Service
-  if (before !== undefined && sameService(before, wanted)) return undefined
+  const row = txn.get('services', serviceKey(nodeName, wanted.ID))
+  if (row !== undefined && sameService(row, nodeName, wanted)) return undefined
   const fault = metadataFault(wanted.Kind, wanted.Meta)
   if (fault !== undefined) return `Invalid Service Meta for node ${nodeName} and serviceID ${wanted.ID}: ${fault}`
   if (txn.get('nodes', nodeKey(nodeName)) === undefined) return 'Missing node registration'
@@ -118,7 +118,7 @@ function ensureService(txn: WriteTxn, index: Index, nodeName: string, wanted: No
     ...wanted,
     Weights: storedWeights(wanted.Weights),
     LocallyRegisteredAsSidecar: false,
-    CreateIndex: before?.CreateIndex ?? index,
+    CreateIndex: row?.Service.CreateIndex ?? index,
     ModifyIndex: index,
   }
   txn.put('services', { Node: nodeName, Service: service })

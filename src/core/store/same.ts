@@ -5,7 +5,7 @@
  * differs from empty. Indexes never count, and a check's `Type` does not either. Source: Consul's agent/structs,
  * `IsSame` of Node, NodeService and HealthCheck.
  */
-import type { Node, NodeService, RegisterRequest, Weights } from '../../model/catalog.ts'
+import type { Node, NodeService, RegisterRequest, ServiceRow, Weights } from '../../model/catalog.ts'
 import type { HealthCheck } from '../../model/health.ts'
 
 /** Structural equality of plain data: objects, arrays, bytes and scalars; absent members count as undefined. */
@@ -58,22 +58,32 @@ export function nodeOf(request: RegisterRequest, before: Node | undefined): Node
   }
 }
 
-/** Ignores what the catalog does not keep (`LocallyRegisteredAsSidecar`) and reads missing weights as the default. */
-export function sameService(a: NodeService, b: NodeService): boolean {
+/**
+ * Whether registering `wanted` on this node would leave the row as it is. Ignores what the catalog does not keep
+ * (`LocallyRegisteredAsSidecar`), and reads missing weights as the default. The spelling of the node's name counts only
+ * for requests that leave something to be filled in, an accident of Consul's that all servers must share.
+ */
+export function sameService(row: ServiceRow, node: string, wanted: NodeService): boolean {
+  const before = row.Service
   return (
-    a.ID === b.ID &&
-    a.Service === b.Service &&
-    a.Kind === b.Kind &&
-    a.Address === b.Address &&
-    a.Port === b.Port &&
-    a.EnableTagOverride === b.EnableTagOverride &&
-    deepEqual(a.Tags, b.Tags) &&
-    deepEqual(a.TaggedAddresses, b.TaggedAddresses) &&
-    deepEqual(a.Meta, b.Meta) &&
-    deepEqual(storedWeights(a.Weights), storedWeights(b.Weights)) &&
-    deepEqual(a.Proxy, b.Proxy) &&
-    deepEqual(a.Connect, b.Connect)
+    before.ID === wanted.ID &&
+    before.Service === wanted.Service &&
+    before.Kind === wanted.Kind &&
+    before.Address === wanted.Address &&
+    before.Port === wanted.Port &&
+    before.EnableTagOverride === wanted.EnableTagOverride &&
+    deepEqual(before.Tags, wanted.Tags) &&
+    deepEqual(before.TaggedAddresses, wanted.TaggedAddresses) &&
+    deepEqual(before.Meta, wanted.Meta) &&
+    deepEqual(before.Weights, storedWeights(wanted.Weights)) &&
+    (row.Node === node || isWhole(before, wanted)) &&
+    deepEqual(before.Proxy, wanted.Proxy) &&
+    deepEqual(before.Connect, wanted.Connect)
   )
+}
+
+function isWhole(before: NodeService, wanted: NodeService): boolean {
+  return deepEqual(before.Weights, wanted.Weights) && wanted.Connect.SidecarService === null
 }
 
 /** DNS carries weights as 16 bits (RFC 2782). */

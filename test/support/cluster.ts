@@ -1,0 +1,165 @@
+/**
+ * A cluster without agents for tests of rules and methods: a store, and the method table called as the dispatcher calls
+ * it, each write applied at once under the next index.
+ */
+import { type Authorizer, allowAll } from '../../src/core/acl/authorizer.ts'
+import { methods } from '../../src/core/methods/index.ts'
+import type { Env, Read, Write } from '../../src/core/methods/table.ts'
+import { memoryRows } from '../../src/core/store/memory.ts'
+import { type Commit, makeStore, type Store } from '../../src/core/store/store.ts'
+import type { NodeService, RegisterRequest } from '../../src/model/catalog.ts'
+import type { Command } from '../../src/model/command.ts'
+import { ConsulError } from '../../src/model/errors.ts'
+import type { HealthCheck, HealthCheckDefinition } from '../../src/model/health.ts'
+import type { DirEntry } from '../../src/model/kv.ts'
+import type { Args, Method, Reply } from '../../src/model/rpc.ts'
+import type { Session } from '../../src/model/session.ts'
+
+export interface TestCluster {
+  store: Store
+  env: Env
+  /** Keys that are in their lock delay. */
+  resting: Set<string>
+  /** @throws ConsulError */
+  call<M extends Method>(method: M, args: Args<M>, can?: Authorizer): Reply<M>
+  /** What the method would put into the log; undefined when it answers without. */
+  propose<M extends Method>(method: M, args: Args<M>, can?: Authorizer): Command | undefined
+  apply(command: Command): Commit
+}
+
+export function makeCluster(options: { applied?: number } = {}): TestCluster {
+  const store = makeStore(memoryRows())
+  if (options.applied !== undefined) store.advance(options.applied)
+  const resting = new Set<string>()
+  let ids = 0
+  const env: Env = {
+    now: 0,
+    uuid: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`,
+    lockDelayed: (key) => resting.has(key),
+    datacenter: 'dc1',
+    node: 'server',
+  }
+
+  const apply = (command: Command): Commit => store.apply(store.applied + 1, command)
+
+  function proposal<M extends Method>(method: M, args: Args<M>, can: Authorizer) {
+    const meaning = methods[method] as Write<M>
+    return store.read((txn) => meaning.propose(txn, args, can, env))
+  }
+
+  return {
+    store,
+    env,
+    resting,
+    apply,
+    propose(method, args, can = allowAll) {
+      const proposed = proposal(method, args, can)
+      return 'command' in proposed ? proposed.command : undefined
+    },
+    call<M extends Method>(method: M, args: Args<M>, can: Authorizer = allowAll): Reply<M> {
+      const meaning = methods[method]
+      if (meaning.kind === 'read') return store.read((txn) => (meaning as Read<M>).run(txn, args, can)) as Reply<M>
+      if (meaning.kind === 'act') throw new Error(`${method} is not of the state`)
+      const proposed = proposal(method, args, can)
+      if ('answer' in proposed) return proposed.answer
+      const { result, index } = apply(proposed.command)
+      if (result.kind === 'failed') throw new ConsulError('refused', result.message)
+      return (meaning as Write<M>).reply(result, proposed.command, index)
+    },
+  }
+}
+
+export function aRegistration(fields: Partial<RegisterRequest> & { Node: string }): RegisterRequest {
+  return { Address: '10.0.0.1', ...fields }
+}
+
+export function aService(fields: Partial<NodeService>): NodeService {
+  return {
+    Kind: '',
+    ID: '',
+    Service: '',
+    Tags: null,
+    Address: '',
+    TaggedAddresses: null,
+    Meta: null,
+    Port: 0,
+    Weights: null,
+    EnableTagOverride: false,
+    Proxy: {
+      DestinationServiceName: '',
+      DestinationServiceID: '',
+      LocalServiceAddress: '',
+      LocalServicePort: 0,
+      Config: null,
+      Upstreams: null,
+      MeshGateway: { Mode: '' },
+      Expose: { Checks: false, Paths: null },
+    },
+    Connect: { Native: false, SidecarService: null },
+    LocallyRegisteredAsSidecar: false,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+    ...fields,
+  }
+}
+
+export const NO_DEFINITION: HealthCheckDefinition = {
+  HTTP: '',
+  TLSSkipVerify: false,
+  Header: null,
+  Method: '',
+  Body: '',
+  TCP: '',
+  Interval: 0,
+  OutputMaxSize: 0,
+  Timeout: 0,
+  DeregisterCriticalServiceAfter: 0,
+  ScriptArgs: null,
+  DockerContainerID: '',
+  Shell: '',
+  GRPC: '',
+  GRPCUseTLS: false,
+  AliasNode: '',
+  AliasService: '',
+  TTL: 0,
+}
+
+export function aCheck(fields: Partial<HealthCheck>): HealthCheck {
+  return {
+    Node: '',
+    CheckID: '',
+    Name: '',
+    Status: '',
+    Notes: '',
+    Output: '',
+    ServiceID: '',
+    ServiceName: '',
+    ServiceTags: null,
+    Type: '',
+    Definition: NO_DEFINITION,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+    ...fields,
+  }
+}
+
+export function aSession(fields: Partial<Session>): Session {
+  return {
+    ID: '',
+    Name: '',
+    Node: '',
+    LockDelay: 0,
+    Behavior: '',
+    TTL: '',
+    NodeChecks: null,
+    ServiceChecks: null,
+    Checks: null,
+    CreateIndex: 0,
+    ModifyIndex: 0,
+    ...fields,
+  }
+}
+
+export function anEntry(fields: Partial<DirEntry> & { Key: string }): DirEntry {
+  return { Value: null, Flags: 0n, LockIndex: 0, Session: '', CreateIndex: 0, ModifyIndex: 0, ...fields }
+}
