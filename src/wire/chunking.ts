@@ -8,7 +8,7 @@ import type { Term } from '../base/units.ts'
 
 export const CHUNK_BYTES = 512 * 1024
 /** Consul refuses values over 512 KiB and transactions alike, so a real command never has more than a few pieces. */
-const CHUNKS_MAX = 1024
+export const CHUNKS_MAX = 1024
 
 export interface ChunkNote {
   /** Chosen at random by the proposer; equal on all pieces. Up to 64 bits. */
@@ -58,6 +58,12 @@ export function decodeNote(bytes: Uint8Array): ChunkNote | undefined {
   return { operation, sequence: Number(sequence), count: Number(count) }
 }
 
+/** One piece of a command whose others are still to come: part of the state, for snapshots. */
+export interface PendingChunk extends ChunkNote {
+  term: Term
+  data: Uint8Array
+}
+
 /** Collects pieces in log order. A change of term drops what is incomplete, as its proposer is told to submit anew. */
 export class ChunkAssembler {
   #term: Term = 0
@@ -80,6 +86,16 @@ export class ChunkAssembler {
     if (open.missing > 0) return undefined
     this.#open.delete(note.operation)
     return concat(open.pieces)
+  }
+
+  /** What is incomplete now. Adding it all to a new assembler makes the same state. */
+  pending(): PendingChunk[] {
+    const out: PendingChunk[] = []
+    for (const [operation, { pieces }] of this.#open)
+      pieces.forEach((data, sequence) => {
+        if (data !== undefined) out.push({ operation, sequence, count: pieces.length, term: this.#term, data })
+      })
+    return out
   }
 }
 

@@ -47,6 +47,8 @@ const I64_MIN = -0x8000_0000_0000_0000n
 const KEEP_BYTES_MAX = 1 << 20
 /** Text up to here is copied character by character, which beats a call into native code. */
 const SHORT_TEXT = 31
+/** V8 keeps typed arrays up to here in its own heap, which makes them cheap. */
+const HEAP_BYTES = 64
 
 /** `event` is the payload of user events: it alone tells text (`d9`) from bytes (`c4`). */
 export type Dialect = 'plain' | 'event'
@@ -283,8 +285,14 @@ export class Reader {
   #fieldsLeft: number
   #depth = 0
 
-  /** @param end reads stop here, as if the input did */
-  constructor(input: Uint8Array, at = 0, end: number = input.length) {
+  readonly #shared: boolean
+
+  /**
+   * @param end reads stop here, as if the input did
+   * @param shared larger byte values are views of the input: for an input most of which is kept anyway
+   */
+  constructor(input: Uint8Array, at = 0, end: number = input.length, shared = false) {
+    this.#shared = shared
     this.#bytes = Buffer.isBuffer(input) ? input : Buffer.from(input.buffer, input.byteOffset, input.length)
     this.at = at
     this.#end = end
@@ -407,7 +415,8 @@ export class Reader {
 
   /**
    * Bytes, null for nil. A view of the input where they are most of its memory (a large value in a log entry of its
-   * own), else a copy, so that keeping it keeps little else. Nobody may write to the input afterwards.
+   * own), or where the input is `shared`; else a copy, so that keeping it keeps little else. Nobody may write to the
+   * input afterwards.
    */
   bytes(): Uint8Array | null {
     if (this.nil()) return null
@@ -420,7 +429,8 @@ export class Reader {
     const at = this.at
     this.at += size
     const bytes = this.#bytes
-    if (size * 2 >= bytes.buffer.byteLength) return new Uint8Array(bytes.buffer, bytes.byteOffset + at, size)
+    if ((this.#shared && size > HEAP_BYTES) || size * 2 >= bytes.buffer.byteLength)
+      return new Uint8Array(bytes.buffer, bytes.byteOffset + at, size)
     const copy = new Uint8Array(size)
     if (size > SHORT_TEXT) bytes.copy(copy, 0, at, at + size)
     else for (let i = 0; i < size; i++) copy[i] = bytes[at + i]!

@@ -141,7 +141,7 @@ export function decodeConfiguration(bytes: Uint8Array): Configuration {
 
 /** As in an archive's meta.json and in a struct: see `decodeConfiguration` for the bytes. */
 export function wireServer(server: Server): WireServer {
-  return { Address: server.address, ID: server.id, Suffrage: SUFFRAGES.indexOf(server.suffrage) }
+  return { Suffrage: SUFFRAGES.indexOf(server.suffrage), ID: server.id, Address: server.address }
 }
 
 /** A suffrage that is not in our list counts as none. */

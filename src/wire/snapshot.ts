@@ -1,0 +1,269 @@
+/**
+ * The state as bytes: the content of Consul's `state.bin` (protocol/fsm-and-snapshot.md section 6), which is also what
+ * our own snapshots hold. A header, then records, each a type byte and a msgpack value, in the order in which 1.8.7
+ * writes them. Records of kinds that have no table here are carried whole, and stand where they stood.
+ *
+ * Both directions work in pieces of some 64 KiB, so that nobody waits long for the event loop: the writer is a
+ * generator, the reader is pushed chunks of any size.
+ */
+import { Buffer } from 'node:buffer'
+import type { Index } from '../base/units.ts'
+import { opaqueKeeper, opaqueRecords } from '../core/store/opaque.ts'
+import type { ReadTxn, WriteTxn } from '../core/store/rows.ts'
+import { putSession } from '../core/store/session.ts'
+import { AUTOPILOT_KEY, nodeKey, nodePrefix } from '../core/store/tables.ts'
+import type { Node, RegisterRequest } from '../model/catalog.ts'
+import type { NodeCoordinate } from '../model/coordinate.ts'
+import type { PendingChunk } from './chunking.ts'
+import { MsgpackError, Reader, Writer } from './msgpack.ts'
+import { ValueScanner } from './msgpack-stream.ts'
+import { type Codec, filled, int, list, struct, text } from './schema.ts'
+import { autopilotConfig } from './structs/autopilot.ts'
+import { registerRequest } from './structs/catalog.ts'
+import { pendingChunks } from './structs/chunking.ts'
+import { nodeCoordinate } from './structs/coordinate.ts'
+import { dirEntry } from './structs/kv.ts'
+import { session } from './structs/session.ts'
+
+const RECORDS = {
+  Register: 0,
+  KVS: 2,
+  Session: 3,
+  Tombstone: 5,
+  Coordinates: 6,
+  Autopilot: 9,
+  Index: 16,
+  ChunkingState: 29,
+} as const
+
+/** Record types without a table here, by where they stand: tokens, policies, roles, rules, methods, and older forms. */
+const ACL_RECORDS = [17, 19, 23, 25, 27, 4, 11]
+const QUERY_RECORDS = [7]
+/** Intentions, the CA's roots, state and configuration, configuration entries, federation states. */
+const CONNECT_RECORDS = [12, 13, 14, 15, 22, 30]
+const OPAQUE_RECORDS = new Set([...ACL_RECORDS, ...QUERY_RECORDS, ...CONNECT_RECORDS])
+
+const CHUNK_BYTES = 64 * 1024
+/** The largest real records are the pieces of unfinished commands, each at most 512 KiB. */
+const RECORD_BYTES_MAX = 256 << 20
+
+const header = struct<{ LastIndex: number }>({ LastIndex: int })
+const indexEntry = struct<{ Key: string; Value: number }>({ Key: text, Value: int })
+const coordinates: Codec<NodeCoordinate[]> = filled(list<NodeCoordinate>(nodeCoordinate), () => [])
+
+/**
+ * @param rows a view that stays as it is until the generator is done
+ * @param lastIndex of the last command that `rows` show
+ * @param pending pieces of commands that were incomplete at that index
+ */
+export function* encodeState(rows: ReadTxn, lastIndex: Index, pending: PendingChunk[] = []): Generator<Uint8Array> {
+  const w = new Writer(CHUNK_BYTES * 2)
+  header.write(w, { LastIndex: lastIndex })
+  for (const _record of writeRecords(w, rows, pending)) if (w.at >= CHUNK_BYTES) yield w.take()
+  if (w.at > 0) yield w.take()
+}
+
+/** Writes a record between any two yields. */
+function* writeRecords(w: Writer, rows: ReadTxn, pending: PendingChunk[]): Generator<void> {
+  for (const node of rows.prefix('nodes', '')) {
+    const prefix = nodePrefix(node.Node)
+    yield record(w, RECORDS.Register, registerRequest, registration(node))
+    for (const { Service } of rows.prefix('services', prefix))
+      yield record(w, RECORDS.Register, registerRequest, { ...registration(node), Service })
+    for (const Check of rows.prefix('checks', prefix))
+      yield record(w, RECORDS.Register, registerRequest, { ...registration(node), Check })
+  }
+  for (const row of rows.prefix('coordinates', '')) yield record(w, RECORDS.Coordinates, coordinates, [row])
+  for (const row of rows.prefix('sessions', '')) yield record(w, RECORDS.Session, session, row)
+  yield* writeOpaque(w, rows, ACL_RECORDS)
+  for (const row of rows.prefix('kvs', '')) yield record(w, RECORDS.KVS, dirEntry, row)
+  for (const { Key, Index } of rows.prefix('tombstones', ''))
+    yield record(w, RECORDS.Tombstone, dirEntry, { ...dirEntry.zero(), Key, ModifyIndex: Index })
+  yield* writeOpaque(w, rows, QUERY_RECORDS)
+  const autopilot = rows.get('autopilot', AUTOPILOT_KEY)
+  if (autopilot !== undefined) yield record(w, RECORDS.Autopilot, autopilotConfig, autopilot)
+  yield* writeOpaque(w, rows, CONNECT_RECORDS)
+  for (const row of rows.prefix('index', '')) yield record(w, RECORDS.Index, indexEntry, row)
+  yield record(w, RECORDS.ChunkingState, pendingChunks, pending)
+}
+
+function* writeOpaque(w: Writer, rows: ReadTxn, types: number[]): Generator<void> {
+  for (const type of types) {
+    for (const { Data } of opaqueRecords(rows, type)) {
+      w.byte(type)
+      yield w.append(Data)
+    }
+  }
+}
+
+function record<T>(w: Writer, type: number, codec: Codec<T>, value: T): void {
+  w.byte(type)
+  codec.write(w, value)
+}
+
+function registration(node: Node): RegisterRequest {
+  return {
+    CreateIndex: node.CreateIndex,
+    ModifyIndex: node.ModifyIndex,
+    ID: node.ID,
+    Node: node.Node,
+    Address: node.Address,
+    Datacenter: node.Datacenter,
+    TaggedAddresses: node.TaggedAddresses,
+    NodeMeta: node.Meta,
+  }
+}
+
+/** The bytes are no state that Consul could have written, or not all of it. */
+export class SnapshotError extends Error {
+  override name = 'SnapshotError'
+}
+
+export interface StateSummary {
+  lastIndex: Index
+  /** Pieces of commands that were incomplete when the snapshot was taken. */
+  pending: PendingChunk[]
+}
+
+/** Puts the rows of a state into a transaction as its bytes come in. */
+export class StateReader {
+  readonly #txn: WriteTxn
+  readonly #keepOpaque: (type: number, data: Uint8Array) => void
+  readonly #scanner = new ValueScanner(RECORD_BYTES_MAX)
+  /** Type of the record that is coming; undefined before its type byte. The header has none. */
+  #type: number | 'header' | undefined = 'header'
+  /** Earlier parts of that record. */
+  #parts: Uint8Array[] = []
+  /** Offset in the whole input at which the record begins. */
+  #recordAt = 0
+  #lastIndex: Index = 0
+  #pending: PendingChunk[] = []
+  /** A node stands before each of its services and checks; it is put once. */
+  #node = ''
+
+  /** @param txn of an empty state */
+  constructor(txn: WriteTxn) {
+    this.#txn = txn
+    this.#keepOpaque = opaqueKeeper(txn)
+  }
+
+  /**
+   * @param chunk given away: values may be views of it, which bounds what they keep alive to the size of the state
+   * @throws SnapshotError, after which the transaction must be thrown away
+   */
+  push(chunk: Uint8Array): void {
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#type === undefined) {
+        this.#type = chunk[at++]!
+        this.#recordAt += 1
+        continue
+      }
+      const end = this.#guard(() => this.#scanner.push(chunk, at))
+      const part = chunk.subarray(at, end < 0 ? chunk.length : end)
+      if (end < 0) {
+        this.#parts.push(new Uint8Array(part))
+        return
+      }
+      const whole = this.#parts.length === 0 ? part : Buffer.concat([...this.#parts, part])
+      const type = this.#type
+      this.#guard(() => this.#read(type, whole))
+      this.#recordAt += whole.length
+      this.#parts = []
+      this.#type = undefined
+      at = end
+    }
+  }
+
+  /** @throws SnapshotError when the input ended too early */
+  finish(): StateSummary {
+    if (this.#type !== undefined) throw this.#error('the input ends inside it')
+    return { lastIndex: this.#lastIndex, pending: this.#pending }
+  }
+
+  #read(type: number | 'header', bytes: Uint8Array): void {
+    const txn = this.#txn
+    const from = new Reader(bytes, 0, bytes.length, true)
+    switch (type) {
+      case 'header':
+        this.#lastIndex = header.read(from).LastIndex
+        return
+      case RECORDS.Register:
+        this.#register(registerRequest.read(from))
+        return
+      case RECORDS.KVS:
+        txn.put('kvs', dirEntry.read(from))
+        return
+      case RECORDS.Session:
+        putSession(txn, session.read(from))
+        return
+      case RECORDS.Tombstone: {
+        const { Key, ModifyIndex } = dirEntry.read(from)
+        txn.put('tombstones', { Key, Index: ModifyIndex })
+        return
+      }
+      case RECORDS.Coordinates:
+        for (const row of coordinates.read(from)) txn.put('coordinates', row)
+        return
+      case RECORDS.Autopilot:
+        txn.put('autopilot', autopilotConfig.read(from))
+        return
+      case RECORDS.Index: {
+        const { Key, Value } = indexEntry.read(from)
+        txn.setCounter(Key, Value)
+        return
+      }
+      case RECORDS.ChunkingState:
+        this.#pending = pendingChunks.read(from)
+        return
+      default:
+        if (!OPAQUE_RECORDS.has(type)) throw this.#error('no such type is known')
+        this.#keepOpaque(type, bytes)
+    }
+  }
+
+  #register({ Service, Check, Checks, ...node }: RegisterRequest): void {
+    const txn = this.#txn
+    const key = nodeKey(node.Node)
+    if (key !== this.#node) {
+      this.#node = key
+      txn.put('nodes', {
+        CreateIndex: node.CreateIndex ?? 0,
+        ModifyIndex: node.ModifyIndex ?? 0,
+        ID: node.ID ?? '',
+        Node: node.Node,
+        Address: node.Address,
+        Datacenter: node.Datacenter ?? '',
+        TaggedAddresses: node.TaggedAddresses ?? null,
+        Meta: node.NodeMeta ?? null,
+      })
+    }
+    if (Service) txn.put('services', { Node: node.Node, Service })
+    if (Check) txn.put('checks', Check)
+    for (const check of Checks ?? []) txn.put('checks', check)
+  }
+
+  #guard<T>(run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      if (error instanceof MsgpackError) throw this.#error(error.message, error)
+      throw error
+    }
+  }
+
+  #error(why: string, cause?: unknown): SnapshotError {
+    const what = this.#type === 'header' ? 'header' : `record of type ${this.#type}`
+    return new SnapshotError(`snapshot: ${what} at byte ${this.#recordAt}: ${why}`, { cause })
+  }
+}
+
+/**
+ * Reads a whole state. Rows are put in slices, between which the event loop turns as often as the chunks make it.
+ * @throws SnapshotError, or what the chunks throw
+ */
+export async function readState(chunks: AsyncIterable<Uint8Array>, txn: WriteTxn): Promise<StateSummary> {
+  const reader = new StateReader(txn)
+  for await (const chunk of chunks) reader.push(chunk)
+  return reader.finish()
+}
