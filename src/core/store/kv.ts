@@ -140,7 +140,7 @@ function store(
     LockIndex: lockIndex,
     Key: existing === undefined ? entry.Key : existing.Key,
     Flags: entry.Flags,
-    Value: entry === existing ? existing.Value : ownBytes(entry.Value),
+    Value: entry.Value,
     Session: session,
     CreateIndex: existing === undefined ? index : existing.CreateIndex,
     ModifyIndex: index,
@@ -151,14 +151,6 @@ function store(
 function bury(txn: WriteTxn, index: Index, key: string): void {
   txn.put('tombstones', { Key: key, Index: index })
   txn.setCounter('tombstones', index)
-}
-
-/**
- * A copy with memory of its own: what a decoder cuts from a network buffer or a log page would keep all of it alive for
- * as long as the row lives.
- */
-function ownBytes(bytes: Uint8Array | null): Uint8Array | null {
-  return bytes === null ? null : new Uint8Array(bytes)
 }
 
 /** Null and empty are equal here, as for Consul: overwriting one by the other changes nothing. */

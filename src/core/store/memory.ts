@@ -1,9 +1,10 @@
 /**
- * Rows in memory: a table is an ordered map, an index another. Writes go in place; a snapshot makes later writes copy
- * what it shows. Nothing outlives the process: a server that must not forget replays its log and its last snapshot.
+ * Rows in memory: a table is an ordered map of row objects, an index another; only the key/value store, which may hold
+ * millions, keeps its entries as bytes. Writes go in place; a snapshot makes later writes copy what it shows. Nothing outlives the process: a server that must not forget replays its log and its last snapshot.
  */
 import { assert } from '../../base/assert.ts'
 import type { Index } from '../../base/units.ts'
+import { PackedEntries } from './packed-entries.ts'
 import { ObjectRows, type RowMap, type RowMapSnapshot, type RowMapView } from './row-map.ts'
 import type {
   Indexes,
@@ -25,7 +26,8 @@ type IndexMaps = { [I in IndexName]: RowMap<Tables[Indexes[I]]> }
 type IndexViews = { [I in IndexName]: RowMapView<Tables[Indexes[I]]> }
 
 function newTables(): RowMaps {
-  return Object.fromEntries(TABLE_NAMES.map((name) => [name, new ObjectRows()])) as unknown as RowMaps
+  const plain = TABLE_NAMES.map((name) => [name, new ObjectRows()])
+  return { ...Object.fromEntries(plain), kvs: new PackedEntries() } as RowMaps
 }
 
 function newIndexes(): IndexMaps {
@@ -104,13 +106,14 @@ class Writer extends Reader implements WriteTxn {
   }
 
   private set<T extends TableName>(table: T, key: string, row: Tables[T]): Tables[T] | undefined {
-    const before = this.maps[table].set(key, row)
+    const rows = this.maps[table]
+    const before = rows.set(key, row)
     for (const index of TABLES[table].indexes) {
       const map = this.indexMaps[index.name] as unknown as RowMap<Tables[T]>
       const now = index.key(row)
       const then = before === undefined ? undefined : index.key(before)
       if (then !== undefined && then !== now) map.delete(then)
-      if (now !== undefined) map.set(now, row)
+      if (now !== undefined) map.set(now, rows.copies ? rows.get(key)! : row)
     }
     return before
   }

@@ -12,6 +12,8 @@ export interface RowMapSnapshot<R> extends RowMapView<R> {
 }
 
 export interface RowMap<R> extends RowMapView<R> {
+  /** True when rows are kept as copies: then what was put is not what is read. */
+  readonly copies: boolean
   /** @returns the row before, if there was one */
   set(key: string, row: R): R | undefined
   delete(key: string): R | undefined
@@ -40,6 +42,7 @@ class Values<R> implements Iterable<R>, Iterator<R> {
 }
 
 export class ObjectRows<R> implements RowMap<R> {
+  readonly copies = false
   private readonly map = new OrderedMap<R>()
 
   get(key: string): R | undefined {

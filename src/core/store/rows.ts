@@ -3,7 +3,8 @@
  *
  * Keys are `byteKey` strings (base/text.ts): one character a byte, ordered by `<`. Rows are never changed after `put`;
  * whoever wants a change makes a new object, so readers may keep what they got. An engine that holds rows as bytes
- * makes a new object for each read: compare rows by what they say, not by identity.
+ * makes a new object for each read: compare rows by what they say, not by identity. The value of a KV entry is copied
+ * by `put`, so it may be cut from a buffer that lives on.
  */
 import type { Index } from '../../base/units.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
