@@ -79,6 +79,16 @@ export class Configurations {
     return this.voters.some((server) => server.id === id)
   }
 
+  /**
+   * A voter may stand. So may one that the newest configuration leaves out while that one is not known to be committed:
+   * it may be the only server that has it, and without its entries nobody could be elected (thesis, section 4.2.2).
+   */
+  mayStand(id: ServerId): boolean {
+    if (this.isVoter(id)) return true
+    const before = this.placed[this.placed.length - 2]?.configuration.servers ?? []
+    return before.some((server) => server.id === id && server.suffrage === 'voter')
+  }
+
   private settle(): void {
     this.voters = this.latest.servers.filter((server) => server.suffrage === 'voter')
   }

@@ -959,7 +959,7 @@ class RaftCore implements Raft {
   }
 
   private mayStand(): boolean {
-    return this.configurations.isVoter(this.id) && this.restoring === null
+    return this.restoring === null && this.configurations.mayStand(this.id)
   }
 
   private stand(): void {
@@ -985,7 +985,7 @@ class RaftCore implements Raft {
       lastIndex: this.log.lastIndex,
       lastTerm: this.log.lastTerm,
     })
-    this.countVote(standing, this.id)
+    if (this.configurations.isVoter(this.id)) this.countVote(standing, this.id)
   }
 
   private elect(transfer: boolean): void {
@@ -1014,7 +1014,7 @@ class RaftCore implements Raft {
       lastTerm: this.log.lastTerm,
       leadershipTransfer: standing.transfer,
     })
-    this.countVote(standing, this.id)
+    if (this.configurations.isVoter(this.id)) this.countVote(standing, this.id)
   }
 
   private poll(body: VoteRequest | PreVoteRequest): void {

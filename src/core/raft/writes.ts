@@ -31,13 +31,15 @@ export class Writes {
   /** Numbers of the newest write handed out, and of the newest that is durable. */
   private issued = 0
   private settled = 0
-  private under: { effect: Persist; lastIndex: Index } | null = null
+  private under: { effect: Persist; lastIndex: Index; replacing: boolean } | null = null
 
   /** What the next write will hold. Entries from `nextIndex` on were never handed out. */
   private nextIndex: Index
   private truncateFrom: Index | null = null
   private hardState: HardState | null = null
   private compactTo: Index | null = null
+  /** The old log has to go before entries can follow that do not follow on it: they wait for the write after. */
+  private replacing = false
   /** The write that brings the newest hard state. */
   private hardStateWrite = 0
   private held: Held[] = []
@@ -80,6 +82,8 @@ export class Writes {
     this.truncated(firstIndex)
     this.nextIndex = index + 1
     this.durableIndex = index
+    this.compactTo = index
+    this.replacing = true
     if (this.under !== null) this.under.lastIndex = index
   }
 
@@ -87,7 +91,8 @@ export class Writes {
   flush(now: Instant, log: RaftLog): Persist | null {
     if (this.under !== null || (this.retryAt !== null && now < this.retryAt)) return null
     if (!this.pending(log)) return null
-    const lastIndex = log.lastIndex
+    const { replacing } = this
+    const lastIndex = replacing ? this.nextIndex - 1 : log.lastIndex
     const effect: Persist = {
       kind: 'persist',
       write: ++this.issued,
@@ -96,11 +101,12 @@ export class Writes {
       hardState: this.hardState,
       compactTo: this.compactTo,
     }
-    this.under = { effect, lastIndex }
+    this.under = { effect, lastIndex, replacing }
     this.nextIndex = lastIndex + 1
     this.truncateFrom = null
     this.hardState = null
     this.compactTo = null
+    this.replacing = false
     return effect
   }
 
@@ -122,7 +128,7 @@ export class Writes {
   /** @returns all held answers: they cannot be given as they stand */
   failed(write: number, now: Instant): Held[] {
     assert(this.under !== null && this.under.effect.write === write, 'persist-failed: no such write is under way')
-    const { effect } = this.under
+    const { effect, replacing } = this.under
     this.under = null
     this.retryAt = now + RETRY_MS
     // The write left nothing, but asking for the cut again costs nothing and mends a disk that left something.
@@ -134,6 +140,7 @@ export class Writes {
     )
     this.hardState ??= effect.hardState
     this.compactTo ??= effect.compactTo
+    this.replacing ||= replacing
     if (this.hardStateWrite === write) this.hardStateWrite = this.issued + 1
     return this.release(Number.POSITIVE_INFINITY)
   }
@@ -150,7 +157,8 @@ export class Writes {
   }
 
   private writeOf(index: Index): number {
-    return index >= this.nextIndex ? this.issued + 1 : this.issued
+    if (index < this.nextIndex) return this.issued
+    return this.issued + (this.replacing ? 2 : 1)
   }
 
   private pending(log: RaftLog): boolean {
