@@ -5,6 +5,7 @@
 import { formatGoDuration } from '../../base/go-duration.ts'
 import { quoteGo } from '../../base/go-flags.ts'
 import { bytesFromText } from '../../base/text.ts'
+import { uuidFault } from '../../base/uuid.ts'
 import { isAnyAddress } from './addresses.ts'
 import { type Settings, settingAt } from './decode.ts'
 import { readDuration } from './duration.ts'
@@ -182,12 +183,9 @@ function checkClashes(config: RuntimeConfig): void {
   claim('Serf Advertise WAN', [config.advertiseAddrWan], ports.serfWan)
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
-
 function checkNodeId(id: string): void {
-  if (id === '' || UUID.test(id)) return
-  const problem = id.length === 36 ? 'uuid is improperly formatted' : 'uuid string is wrong length'
-  throw new ConfigError(`failed to setup node ID: specified NodeID is invalid: ${problem}`)
+  const fault = id === '' ? undefined : uuidFault(id)
+  if (fault !== undefined) throw new ConfigError(`failed to setup node ID: specified NodeID is invalid: ${fault}`)
 }
 
 function checkProtections({ settings }: Validation): void {

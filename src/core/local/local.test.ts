@@ -357,6 +357,32 @@ suite('local: failures', () => {
     assert.deepEqual(bench.local.services(), [])
   })
 
+  test('a service or check registered anew while its removal is under way stays', () => {
+    const bench = new Bench().say({ kind: 'start' }).settle()
+    bench.ask({ kind: 'register-service', registration: web() }).settle()
+    bench.ask({ kind: 'deregister-service', id: 'web' })
+    bench.ask({ kind: 'register-service', registration: web() })
+    bench.settle()
+    assert.equal(bench.local.services().length, 1)
+    assert.ok(bench.catalog.services.has('web'))
+
+    const mem = { check: check('mem', ttl(10)), token: '' }
+    bench.ask({ kind: 'register-check', registration: mem }).settle()
+    bench.ask({ kind: 'deregister-check', id: 'mem' })
+    bench.ask({ kind: 'register-check', registration: mem })
+    bench.settle()
+    assert.equal(bench.local.checks().length, 1)
+    assert.ok(bench.catalog.checks.has('mem'))
+  })
+
+  test('a report while the check is being sent is sent after it, without waiting for a comparison', () => {
+    const bench = new Bench().say({ kind: 'start' }).settle()
+    bench.ask({ kind: 'register-check', registration: { check: check('mem', ttl(10)), token: '' } })
+    bench.ask({ kind: 'update-check', id: 'mem', status: 'passing', output: '', date: 0 })
+    bench.settle()
+    assert.equal(bench.catalog.checks.get('mem')?.Status, 'passing')
+  })
+
   test('replies that come after the node has left change nothing', () => {
     const bench = new Bench().say({ kind: 'start' })
     const calls = bench.calls.splice(0)
@@ -729,7 +755,12 @@ suite('local: against a model of the catalog', () => {
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const bench = new Bench({ checkUpdateInterval: 0 })
         bench.say({ kind: 'start' })
-        for (const one of steps) play(bench, one)
+        const wanted = new Set<string>()
+        for (const one of steps) {
+          play(bench, one)
+          if (one.do === 'register') wanted.add(one.name)
+          if (one.do === 'deregister') wanted.delete(one.name)
+        }
         bench.settle()
         while (bench.local.wakeAt() !== null && bench.now < 1_000_000) bench.wake().settle()
         const { catalog, local } = bench
@@ -737,6 +768,7 @@ suite('local: against a model of the catalog', () => {
         const checks = new Map(local.checks().map((one) => [one.check.CheckID, one.check]))
         assert.ok(catalog.services.delete('consul'))
         assert.ok(catalog.checks.delete('serfHealth'))
+        assert.deepEqual([...services.keys()].sort(), [...wanted].sort())
         assert.deepEqual(sorted(catalog.services), sorted(services))
         assert.deepEqual(sorted(catalog.checks), sorted(checks))
       }),
