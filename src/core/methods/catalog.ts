@@ -68,10 +68,11 @@ export const catalogMethods = {
     run(txn, args, can) {
       const found = services(txn, args.NodeMetaFilters)
       if (can.all) return found
-      for (const name of Object.keys(found.Services)) {
-        if (!can.allowed('service', 'read', name)) delete found.Services[name]
+      const seen: Record<string, string[]> = Object.create(null)
+      for (const [name, tags] of Object.entries(found.Services)) {
+        if (can.allowed('service', 'read', name)) seen[name] = tags
       }
-      return found
+      return { Index: found.Index, Services: seen }
     },
   },
 

@@ -135,7 +135,7 @@ class Replay {
       case 'services': {
         const found = cluster.call('Catalog.ListServices', { NodeMetaFilters })
         const names = Object.keys(found.Services).sort()
-        return this.seen(found, Object.fromEntries(names.map((each) => [each, found.Services[each]!.sort()])))
+        return this.seen(found, Object.fromEntries(names.map((each) => [each, found.Services[each]!.toSorted()])))
       }
       case 'service': {
         const found = cluster.call('Catalog.ServiceNodes', { ServiceName: name, ...tags })

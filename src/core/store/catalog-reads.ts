@@ -17,7 +17,7 @@ import type {
 import type { Found } from '../../model/query.ts'
 import type { ReadTxn } from './rows.ts'
 import { serviceIndex } from './service-counters.ts'
-import { nodeKey, nodePrefix, serviceNamePrefix } from './tables.ts'
+import { counterKey, nodeKey, nodePrefix, serviceNamePrefix } from './tables.ts'
 
 export type MetaFilters = Record<string, string> | null | undefined
 
@@ -29,24 +29,46 @@ export function nodes(txn: ReadTxn, filters?: MetaFilters): Found<IndexedNodes> 
   return { Index: txn.counter('nodes'), Nodes: orNull(found) }
 }
 
-/** Service names with the union of their instances' tags, in the order of first sight. */
+/**
+ * Service names with the union of their instances' tags, both in the order of first sight. Frozen: the answer without
+ * filters is shared between calls for as long as no service changes.
+ */
 export function services(txn: ReadTxn, filters?: MetaFilters): Found<IndexedServices> {
-  const tags = new Map<string, Set<string>>()
   const wanted = pairs(filters)
-  let index = txn.counter('services')
+  const index = txn.counter('services')
   if (wanted.length === 0) {
-    for (const row of txn.by('services-by-name', '')) addTags(tags, row.Service)
-  } else {
-    index = Math.max(index, txn.counter('nodes'))
-    for (const node of txn.prefix('nodes', '')) {
-      if (!satisfies(node.Meta, wanted)) continue
-      for (const row of txn.prefix('services', nodePrefix(node.Node))) addTags(tags, row.Service)
+    const version = txn.get('index', SERVICES)
+    let all = version && servicesBefore.get(version)
+    if (all === undefined) {
+      all = tagsByName(txn.by('services-by-name', ''))
+      if (version !== undefined) servicesBefore.set(version, all)
     }
+    return { Index: index, Services: all }
   }
+  return { Index: Math.max(index, txn.counter('nodes')), Services: tagsByName(servicesOnNodes(txn, wanted)) }
+}
+
+/** By the row of the counter `services`, which every change of a service replaces. */
+const servicesBefore = new WeakMap<object, Record<string, string[]>>()
+const SERVICES = counterKey('services')
+
+function* servicesOnNodes(txn: ReadTxn, wanted: Pairs): Iterable<ServiceRow> {
+  for (const node of txn.prefix('nodes', '')) {
+    if (satisfies(node.Meta, wanted)) yield* txn.prefix('services', nodePrefix(node.Node))
+  }
+}
+
+function tagsByName(rows: Iterable<ServiceRow>): Record<string, string[]> {
+  const tags = new Map<string, Set<string>>()
+  for (const row of rows) addTags(tags, row.Service)
   // Without a prototype: a service may be called `__proto__`.
   const found: Record<string, string[]> = Object.create(null)
-  for (const [name, set] of tags) found[name] = [...set]
-  return { Index: index, Services: found }
+  for (const [name, set] of tags) {
+    const list = [...set]
+    Object.freeze(list)
+    found[name] = list
+  }
+  return Object.freeze(found)
 }
 
 function addTags(tags: Map<string, Set<string>>, service: NodeService): void {

@@ -22,7 +22,7 @@ import {
 } from './catalog-reads.ts'
 import type { ReadTxn } from './rows.ts'
 import { serviceIndex } from './service-counters.ts'
-import { nodeKey, nodePrefix, nodeServicePrefix, serviceNamePrefix, statusPrefix } from './tables.ts'
+import { counterKey, nodeKey, nodePrefix, nodeServicePrefix, serviceNamePrefix, statusPrefix } from './tables.ts'
 
 export function nodeChecks(txn: ReadTxn, nodeName: string): Found<IndexedHealthChecks> {
   return { Index: txn.counter('checks'), HealthChecks: orNull([...txn.prefix('checks', nodePrefix(nodeName))]) }
@@ -51,30 +51,76 @@ function onNodes(txn: ReadTxn, rows: Iterable<HealthCheck>, filters: MetaFilters
   return orNull(found)
 }
 
-/** A service's instances in the order of node names, each with its node's checks and then its own. */
+/**
+ * A service's instances in the order of node names, each with its node's checks and then its own. The list is the
+ * caller's; its items are shared between calls for as long as nothing in the catalog changes, and never changed.
+ */
 export function checkServiceNodes(
   txn: ReadTxn,
   name: string,
   filter: InstanceFilter = {},
 ): Found<IndexedCheckServiceNodes> {
-  const found: CheckServiceNode[] = []
+  const all = instances(txn, name)
+  const index = serviceIndex(txn, name, all.length > 0, true)
   const wanted = pairs(filter.meta)
-  const tags = filter.tags?.map(foldTag)
-  let exists = false
+  const tags = filter.tags?.map(foldTag) ?? []
+  if (wanted.length === 0 && tags.length === 0) return { Index: index, Nodes: orNull(all.slice()) }
+  const found = all.filter(({ Node, Service }) => hasTags(Service, tags) && satisfies(Node.Meta, wanted))
+  return { Index: index, Nodes: orNull(found) }
+}
+
+/** The state of the catalog as the rows of its counters: every change of a node, service or check replaces one. */
+interface Version {
+  nodes: object | undefined
+  services: object | undefined
+}
+
+interface Remembered extends Version {
+  instances: CheckServiceNode[]
+}
+
+/** By the row of the counter `checks`, which moves most: what was put together since, by folded service name. */
+const remembered = new WeakMap<object, Map<string, Remembered>>()
+const NODES = counterKey('nodes')
+const SERVICES = counterKey('services')
+const CHECKS = counterKey('checks')
+
+function instances(txn: ReadTxn, name: string): readonly CheckServiceNode[] {
+  const prefix = serviceNamePrefix(name)
+  const checks = txn.get('index', CHECKS)
+  if (checks === undefined) return gather(txn, prefix)
+  const nodes = txn.get('index', NODES)
+  const services = txn.get('index', SERVICES)
+  let byName = remembered.get(checks)
+  const known = byName?.get(prefix)
+  if (known !== undefined && known.nodes === nodes && known.services === services) return known.instances
+  const found = gather(txn, prefix)
+  if (found.length === 0) return found
+  if (byName === undefined) {
+    byName = new Map()
+    remembered.set(checks, byName)
+  }
+  byName.set(prefix, { nodes, services, instances: found })
+  return found
+}
+
+function gather(txn: ReadTxn, prefix: string): CheckServiceNode[] {
+  const found: CheckServiceNode[] = []
   let node: Node | undefined
   let checksOfNode: HealthCheck[] = []
-  for (const row of txn.by('services-by-name', serviceNamePrefix(name))) {
-    const service = row.Service
-    exists = true
-    if (tags !== undefined && !hasTags(service, tags)) continue
-    if (node === undefined || node.Node !== row.Node) {
+  let nodeName = ''
+  for (const row of txn.by('services-by-name', prefix)) {
+    if (node === undefined || nodeName !== row.Node) {
+      nodeName = row.Node
       node = nodeOfService(txn, row)
-      checksOfNode = [...txn.by('checks-by-node-service', nodeServicePrefix(row.Node, ''))]
+      checksOfNode = []
+      for (const check of txn.by('checks-by-node-service', nodeServicePrefix(nodeName, ''))) checksOfNode.push(check)
     }
-    if (!satisfies(node.Meta, wanted)) continue
     const checks = checksOfNode.slice()
-    for (const check of txn.by('checks-by-node-service', nodeServicePrefix(row.Node, service.ID))) checks.push(check)
-    found.push({ Node: node, Service: service, Checks: checks })
+    for (const check of txn.by('checks-by-node-service', nodeServicePrefix(nodeName, row.Service.ID))) {
+      checks.push(check)
+    }
+    found.push({ Node: node, Service: row.Service, Checks: checks })
   }
-  return { Index: serviceIndex(txn, name, exists, true), Nodes: orNull(found) }
+  return found
 }
