@@ -5,7 +5,7 @@
 
 import { uuid } from '../base/random.ts'
 import type { Instant } from '../base/units.ts'
-import type { Zone } from '../core/dns/zone.ts'
+import { makeServiceTtls, type Zone } from '../core/dns/zone.ts'
 import type { Address, Disk, Host, Listener } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Caller } from '../model/rpc.ts'
@@ -179,7 +179,7 @@ function zoneOf({ dns, datacenter }: RuntimeConfig): Zone {
     datacenter,
     token: '',
     nodeTtlSeconds: dns.nodeTtlSeconds,
-    serviceTtlSeconds: dns.serviceTtlSeconds,
+    serviceTtls: makeServiceTtls(dns.serviceTtlSeconds),
     onlyPassing: dns.onlyPassing,
     aRecordLimit: dns.aRecordLimit,
     udpAnswerLimit: dns.udpAnswerLimit,
