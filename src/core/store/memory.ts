@@ -201,7 +201,7 @@ class MemoryRows implements Rows {
     const indexes = newIndexes()
     const txn = new Writer(tables, indexes)
     return {
-      txn,
+      load: (run) => run(txn),
       commit: (applied) => {
         assert(!this.writing, 'a replacement within a write')
         this.tables = tables

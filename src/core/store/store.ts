@@ -161,7 +161,7 @@ class RowsStore implements Store {
   restore(applied: Index, load: (put: WriteTxn) => void): void {
     const replacement = this.replace()
     try {
-      load(replacement.txn)
+      replacement.load(load)
     } catch (error) {
       replacement.abandon()
       throw error
@@ -172,7 +172,7 @@ class RowsStore implements Store {
   replace(): Replacement {
     const replacement = this.rows.replace()
     return {
-      txn: replacement.txn,
+      load: (run) => replacement.load(run),
       commit: (applied) => {
         replacement.commit(applied)
         this.position = applied
