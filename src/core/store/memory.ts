@@ -201,7 +201,7 @@ class MemoryRows implements Rows {
     const indexes = newIndexes()
     const txn = new Writer(tables, indexes)
     return {
-      load: (run) => run(txn),
+      txn,
       commit: (applied) => {
         assert(!this.writing, 'a replacement within a write')
         this.tables = tables

@@ -458,17 +458,14 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
         txn.setCounter('kvs', 5)
       }, 5)
       const abandoned = rows.replace()
-      abandoned.load((txn) => txn.put('kvs', sampleEntry('never')))
+      abandoned.txn.put('kvs', sampleEntry('never'))
       abandoned.abandon()
       const replacement = rows.replace()
-      replacement.load((txn) => txn.put('kvs', sampleEntry('new')))
+      replacement.txn.put('kvs', sampleEntry('new'))
       putEntries(rows, 'meanwhile')
-      replacement.load((txn) => {
-        assert.deepEqual(keysOf(txn.prefix('kvs', '')), ['new'])
-        txn.put('services', sampleService('n', 'web'))
-        txn.setCounter('kvs', 9)
-        assert.equal(txn.counter('kvs'), 9)
-      })
+      replacement.txn.put('services', sampleService('n', 'web'))
+      replacement.txn.setCounter('kvs', 9)
+      assert.equal(replacement.txn.counter('kvs'), 9)
       assert.deepEqual(
         rows.read((txn) => keysOf(txn.prefix('kvs', ''))),
         ['meanwhile', 'old'],

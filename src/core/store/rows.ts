@@ -92,8 +92,7 @@ export interface RowsSnapshot extends ReadTxn {
 
 /** Rows that are to replace all others: put in as many turns of the event loop as it takes, seen by nobody until then. */
 export interface Replacement {
-  /** Puts some. `run` sees what was put before, and nothing of the rows to be replaced. */
-  load(run: (txn: WriteTxn) => void): void
+  readonly txn: WriteTxn
   /** From here on these are the rows. Snapshots keep showing the old ones. */
   commit(applied: Index): void
   abandon(): void

@@ -161,7 +161,7 @@ class RowsStore implements Store {
   restore(applied: Index, load: (put: WriteTxn) => void): void {
     const replacement = this.replace()
     try {
-      replacement.load(load)
+      load(replacement.txn)
     } catch (error) {
       replacement.abandon()
       throw error
@@ -172,7 +172,7 @@ class RowsStore implements Store {
   replace(): Replacement {
     const replacement = this.rows.replace()
     return {
-      load: (run) => replacement.load(run),
+      txn: replacement.txn,
       commit: (applied) => {
         replacement.commit(applied)
         this.position = applied
