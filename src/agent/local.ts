@@ -57,12 +57,12 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     nodeName: config.nodeName,
     datacenter: config.datacenter,
     address: config.advertiseAddr,
-    taggedAddresses: taggedAddresses(config),
+    taggedAddresses: config.taggedAddresses,
     meta: config.nodeMeta,
     syncInterval: config.syncInterval,
-    checkUpdateInterval: CHECK_UPDATE_INTERVAL_MS,
-    discardCheckOutput: false,
-    checkOutputMaxSize: CHECK_OUTPUT_BYTES_MAX,
+    checkUpdateInterval: config.checkUpdateInterval,
+    discardCheckOutput: config.discardCheckOutput,
+    checkOutputMaxSize: config.checkOutputMaxSize,
     durable: config.dataDir !== '',
     random: host.random,
   })
@@ -133,7 +133,6 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
   driven.tell({ kind: 'restore', date: host.date(), files: await readFiles(host, disk) })
   driven.tell({ kind: 'cluster-size', nodes: parts.members() })
   driven.tell({ kind: 'start' })
-  host.log.info('started state syncer')
 
   return {
     self: {
@@ -154,10 +153,6 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     },
   }
 }
-
-/** Consul's defaults: check_update_interval and check_output_max_size. */
-const CHECK_UPDATE_INTERVAL_MS = 5 * 60_000
-const CHECK_OUTPUT_BYTES_MAX = 4096
 
 const FOLDERS: PersistFolder[] = ['services', 'checks', 'checks/state']
 
@@ -190,12 +185,4 @@ async function readFiles(host: Host, disk: Disk) {
     }),
   )
   return { services: services!, checks: checks!, states: states! }
-}
-
-function taggedAddresses({ advertiseAddr, advertiseAddrWan }: RuntimeConfig): Record<string, string> {
-  const tagged: Record<string, string> = { lan: advertiseAddr, wan: advertiseAddrWan }
-  for (const [place, address] of [['lan', advertiseAddr] as const, ['wan', advertiseAddrWan] as const]) {
-    tagged[`${place}_${address.includes(':') ? 'ipv6' : 'ipv4'}`] = address
-  }
-  return tagged
 }

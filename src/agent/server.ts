@@ -87,7 +87,10 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
   }
 
   const identity = { ...config, nodeId }
-  const members = { lan: [lanMember(identity, CONSUL_API_VERSION)], wan: [wanMember(identity, CONSUL_API_VERSION)] }
+  const members = {
+    lan: [lanMember(identity, CONSUL_API_VERSION)],
+    wan: config.ports.serfWan < 0 ? [] : [wanMember(identity, CONSUL_API_VERSION)],
+  }
   announceMembers(host, config, members, address)
 
   const lockDelays = makeLockDelays()

@@ -34,16 +34,18 @@ const VERSIONS = { ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 
 /** @param build the API level that peers shall count on, e.g. "1.8.7" */
 export function lanMember(self: MemberIdentity, build: string): PoolMember {
   const tags = serverTags(self, build)
+  if (self.ports.serfWan > 0) tags.wan_join_port = String(self.ports.serfWan)
   return {
     Name: self.nodeName,
     Addr: self.advertiseAddr,
     Port: self.ports.serfLan,
-    Tags: { ...tags, segment: '', wan_join_port: String(self.ports.serfWan) },
+    Tags: tags,
     Status: ALIVE,
     ...VERSIONS,
   }
 }
 
+/** For servers whose WAN port is not turned off (negative): the others are in no such pool. */
 export function wanMember(self: MemberIdentity, build: string): PoolMember {
   return {
     Name: `${self.nodeName}.${self.datacenter}`,
@@ -65,6 +67,8 @@ function serverTags(self: MemberIdentity, build: string): Record<string, string>
     port: String(self.ports.server),
     raft_vsn: '3',
     role: 'consul',
+    // The default segment; `consul members` shows it as "<all>" for servers.
+    segment: '',
     vsn: '2',
     vsn_max: '3',
     vsn_min: '2',
