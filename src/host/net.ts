@@ -24,10 +24,11 @@ export async function listenUdp(
   bind: Address,
   receive: (bytes: Uint8Array, from: Address, port: UdpPort) => void,
 ): Promise<UdpPort> {
+  const family = isIPv6(bind.host) ? 6 : 4
   const socket = createSocket({
-    type: isIPv6(bind.host) ? 'udp6' : 'udp4',
+    type: `udp${family}`,
     // Addresses are IP addresses already. The default would put each send off to a later turn.
-    lookup: (host, _options, callback) => callback(null, host, isIPv6(host) ? 6 : 4),
+    lookup: (host, _options, callback) => callback(null, host, family),
   })
   // Rejects on 'error'. Asked for first: with a lookup that answers at once, binding is over when `bind` returns.
   const listening = once(socket, 'listening')

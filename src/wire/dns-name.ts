@@ -3,7 +3,7 @@
  * backwards, a label holds 1 to 63 bytes, a name at most 255. Writing compresses against the names already written.
  * Read RFC 1035 sections 3.1, 4.1.4 and 5.1.
  */
-import { bytesFromText, isAscii } from '../base/text.ts'
+import { bytesFromText } from '../base/text.ts'
 import type { Message } from '../core/dns/message.ts'
 
 export const LABEL_BYTES_MAX = 63
@@ -79,173 +79,207 @@ export interface Writer {
   limit: number
 }
 
-/** The names of one message and where they begin, for compression. Suffixes are indexed when first needed. */
-export interface WrittenNames {
-  /** Names written in full or in part, whose suffixes are not yet in `suffixes`. */
-  pending: string[]
-  pendingAt: number[]
-  suffixes: Map<string, number>
-  compress: boolean
-}
-
 export function ensureRoom(writer: Writer, bytes: number): void {
   if (writer.at + bytes > writer.limit) throw new MessageTooLong('message too long')
+}
+
+// The name that is being written, as it is without compression, and where its labels begin.
+const spelled = new Uint8Array(NAME_BYTES_MAX)
+const labelAt = new Uint8Array(NAME_BYTES_MAX)
+let labelCount = 0
+let spelledLength = 0
+
+/** Offsets that a pointer can hold, and so the most suffixes there can be, are fewer than twice the labels. */
+const SLOTS = 0x4000
+
+/**
+ * The names of one message, for compression: a hash table from each suffix of each name to where it stands. Slots of
+ * earlier messages are known by their stamp, so that forgetting them costs nothing.
+ */
+export interface WrittenNames {
+  compress: boolean
+  /** The first name and its offset: most records repeat it. */
+  first: string | undefined
+  firstAt: number
+  stamp: number
+  readonly stamps: Uint32Array
+  readonly hashes: Int32Array
+  readonly offsets: Uint16Array
+}
+
+export function makeWrittenNames(): WrittenNames {
+  return {
+    compress: true,
+    first: undefined,
+    firstAt: 0,
+    stamp: 0,
+    stamps: new Uint32Array(SLOTS),
+    hashes: new Int32Array(SLOTS),
+    offsets: new Uint16Array(SLOTS),
+  }
+}
+
+/** Another message begins. */
+export function forgetNames(written: WrittenNames, compress: boolean): void {
+  written.compress = compress
+  written.first = undefined
+  written.stamp = (written.stamp + 1) >>> 0
+  if (written.stamp === 0) {
+    written.stamps.fill(0)
+    written.stamp = 1
+  }
 }
 
 /**
  * @param mayPoint false where a name must stand in full (RFC 2782: the target of SRV); later names may point into it
  */
 export function writeName(writer: Writer, name: string, written: WrittenNames, mayPoint: boolean): void {
-  if (name.length * 3 >= NAME_BYTES_MAX && nameLength(name) > NAME_BYTES_MAX) {
-    throw new DnsError(`name longer than ${NAME_BYTES_MAX} bytes`)
-  }
-  if (!written.compress) {
-    writeLabels(writer, name, 0, name.length)
-    writer.bytes[writer.at++] = 0
+  if (mayPoint && name === written.first && written.compress) {
+    ensureRoom(writer, 2)
+    writePointer(writer, written.firstAt)
     return
   }
-  const { pending } = written
-  if (mayPoint && pending.length > 0 && pending[0] === name) {
-    writePointer(writer, written.pendingAt[0]!)
-    return
-  }
-  if (name === '.') {
-    ensureRoom(writer, 1)
-    writer.bytes[writer.at++] = 0
-    return
-  }
-  indexPending(written)
+  spell(name)
+  ensureRoom(writer, spelledLength)
   const begin = writer.at
-  let at = 0
-  while (at < name.length) {
-    const found = written.suffixes.get(at === 0 ? name : name.slice(at))
-    if (found !== undefined && mayPoint) {
-      if (at > 0 && begin <= POINTER_MAX) remember(written, name, begin)
-      writePointer(writer, found)
-      return
-    }
-    const end = labelEnd(name, at)
-    writeLabels(writer, name, at, end + 1)
-    at = end + 1
+  if (!written.compress || labelCount === 0) {
+    append(writer, spelledLength)
+    return
   }
-  ensureRoom(writer, 1)
-  writer.bytes[writer.at++] = 0
-  if (begin <= POINTER_MAX) remember(written, name, begin)
-}
-
-function remember(written: WrittenNames, name: string, at: number): void {
-  written.pending.push(name)
-  written.pendingAt.push(at)
-}
-
-/** The first to use a suffix keeps it. A pending name stays at the head of `pending` as a shortcut only until here. */
-function indexPending(written: WrittenNames): void {
-  for (let i = 0; i < written.pending.length; i++) {
-    const name = written.pending[i]!
-    let offset = written.pendingAt[i]!
-    let at = 0
-    while (at < name.length && offset <= POINTER_MAX) {
-      const suffix = at === 0 ? name : name.slice(at)
-      // A known suffix was written as a pointer or stands elsewhere: its own suffixes are known as well.
-      if (written.suffixes.has(suffix)) break
-      written.suffixes.set(suffix, offset)
-      const end = labelEnd(name, at)
-      offset += 1 + labelLength(name, at, end)
-      at = end + 1
+  if (written.first === undefined) {
+    written.first = name
+    written.firstAt = begin
+  }
+  let found = -1
+  let kept = labelCount
+  // From the last label to the first: the longest suffix that stands already is found last.
+  for (let hash = 0, i = labelCount - 1; i >= 0; i--) {
+    const at = labelAt[i]!
+    const end = at + 1 + spelled[at]!
+    for (let j = at; j < end; j++) hash = Math.imul(hash ^ spelled[j]!, 0x01000193)
+    hash ^= hash >>> 15
+    const offset = findOrAdd(writer, written, hash, at, begin + at)
+    if (offset !== -1) {
+      found = offset
+      kept = i
     }
   }
-  written.pending.length = 0
-  written.pendingAt.length = 0
+  if (found === -1 || !mayPoint) append(writer, spelledLength)
+  else {
+    append(writer, kept === 0 ? 0 : labelAt[kept]!)
+    writePointer(writer, found)
+  }
+}
+
+/**
+ * Where the suffix of `spelled` from `at` stands already, or -1; then it is noted to stand at `offset`. A suffix whose
+ * own suffix is to be a pointer is noted all the same, for that is where it will be read from.
+ */
+function findOrAdd(writer: Writer, written: WrittenNames, hash: number, at: number, offset: number): number {
+  const { stamps, hashes, offsets, stamp } = written
+  let slot = hash & (SLOTS - 1)
+  while (stamps[slot] === stamp) {
+    if (hashes[slot] === hash && standsAt(writer.bytes, offsets[slot]!, at)) return offsets[slot]!
+    slot = (slot + 1) & (SLOTS - 1)
+  }
+  if (offset <= POINTER_MAX) {
+    stamps[slot] = stamp
+    hashes[slot] = hash
+    offsets[slot] = offset
+  }
+  return -1
+}
+
+/** True when the name at `offset`, followed through pointers, is the suffix of `spelled` from `at`. */
+function standsAt(bytes: Uint8Array, offset: number, at: number): boolean {
+  let from = offset
+  for (let i = at; i < spelledLength; ) {
+    let head = bytes[from]!
+    while (head >= 0xc0) {
+      from = ((head & 0x3f) << 8) | bytes[from + 1]!
+      head = bytes[from]!
+    }
+    for (let left = head + 1; left > 0; left--) if (bytes[from++] !== spelled[i++]) return false
+  }
+  return true
+}
+
+function append(writer: Writer, length: number): void {
+  const { bytes, at } = writer
+  for (let i = 0; i < length; i++) bytes[at + i] = spelled[i]!
+  writer.at = at + length
 }
 
 function writePointer(writer: Writer, to: number): void {
-  ensureRoom(writer, 2)
   writer.bytes[writer.at++] = 0xc0 | (to >>> 8)
   writer.bytes[writer.at++] = to & 0xff
 }
 
-/** Position of the dot that ends the label at `at`. */
-function labelEnd(name: string, at: number): number {
-  for (let i = at; i < name.length; i++) {
-    const code = name.charCodeAt(i)
-    if (code === 0x2e) return i
-    if (code === 0x5c) i += escapeLength(name, i) - 1
-  }
-  throw new DnsError('name without its final dot')
-}
-
-const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39
-
-/** Characters of the escape whose backslash is at `at`: 4 for `\DDD`, else 2. */
-function escapeLength(name: string, at: number): number {
-  const decimal =
-    isDigit(name.charCodeAt(at + 1)) && isDigit(name.charCodeAt(at + 2)) && isDigit(name.charCodeAt(at + 3))
-  return decimal ? 4 : 2
-}
-
-/** Bytes of the whole name on the wire, without compression. */
-function nameLength(name: string): number {
-  let length = 1
-  for (let at = 0; at < name.length && name !== '.'; ) {
-    const end = labelEnd(name, at)
-    length += 1 + labelLength(name, at, end)
-    at = end + 1
-  }
-  return length
-}
-
-function labelLength(name: string, at: number, end: number): number {
-  const label = name.slice(at, end)
-  return label.includes('\\') || !isAscii(label) ? unescapeLabel(label).length : label.length
-}
-
-function unescapeLabel(label: string): Uint8Array {
-  const raw = bytesFromText(label)
-  const out: number[] = []
-  for (let i = 0; i < raw.length; i++) {
-    if (raw[i] !== 0x5c) out.push(raw[i]!)
-    else if (i + 3 < raw.length && isDigit(raw[i + 1]!) && isDigit(raw[i + 2]!) && isDigit(raw[i + 3]!)) {
-      out.push(((raw[i + 1]! - 0x30) * 100 + (raw[i + 2]! - 0x30) * 10 + (raw[i + 3]! - 0x30)) & 0xff)
-      i += 3
-    } else if (i + 1 < raw.length) out.push(raw[++i]!)
-    else throw new DnsError('name ends within an escape')
-  }
-  return Uint8Array.from(out)
-}
-
-/** Writes the labels of `name[from..to)`, which ends behind a dot; "." alone is the root: nothing. */
-function writeLabels(writer: Writer, name: string, from: number, to: number): void {
-  if (name === '.') return
-  const { bytes } = writer
-  let at = from
-  while (at < to) {
-    ensureRoom(writer, 1 + LABEL_BYTES_MAX + 1)
-    const lengthAt = writer.at
-    let out = lengthAt + 1
-    let i = at
-    let plain = true
-    for (; i < to; i++) {
+/** Sets `spelled` and `labelAt` from the text of a name. */
+function spell(name: string): void {
+  labelCount = 0
+  let lengthAt = 0
+  let out = 1
+  if (name === '') throw new DnsError('empty name')
+  if (name === '.') out = 0
+  else {
+    for (let i = 0; i < name.length; i++) {
       const code = name.charCodeAt(i)
-      if (code === 0x2e) break
       if (code === 0x5c || code > 0x7e) {
-        plain = false
-        break
+        spellUnusual(name)
+        return
       }
-      if (out - lengthAt > LABEL_BYTES_MAX) throw new DnsError(`label longer than ${LABEL_BYTES_MAX} bytes`)
-      bytes[out++] = code
+      if (code === 0x2e) {
+        endLabel(lengthAt, out)
+        lengthAt = out
+      } else if (out >= NAME_BYTES_MAX) throw new DnsError(`name longer than ${NAME_BYTES_MAX} bytes`)
+      else spelled[out] = code
+      out += 1
     }
-    if (!plain) {
-      i = labelEnd(name, at)
-      const label = unescapeLabel(name.slice(at, i))
-      if (label.length > LABEL_BYTES_MAX) throw new DnsError(`label longer than ${LABEL_BYTES_MAX} bytes`)
-      bytes.set(label, lengthAt + 1)
-      out = lengthAt + 1 + label.length
-    }
-    if (i >= to) throw new DnsError('name without its final dot')
-    const length = out - lengthAt - 1
-    if (length === 0) throw new DnsError('empty label')
-    bytes[lengthAt] = length
-    writer.at = out
-    at = i + 1
+    if (lengthAt !== out - 1) throw new DnsError('name without its final dot')
+    out -= 1
   }
+  if (out >= NAME_BYTES_MAX) throw new DnsError(`name longer than ${NAME_BYTES_MAX} bytes`)
+  spelled[out] = 0
+  spelledLength = out + 1
+}
+
+function endLabel(lengthAt: number, end: number): void {
+  const length = end - lengthAt - 1
+  if (length === 0) throw new DnsError('empty label')
+  if (length > LABEL_BYTES_MAX) throw new DnsError(`label longer than ${LABEL_BYTES_MAX} bytes`)
+  if (lengthAt >= NAME_BYTES_MAX) throw new DnsError(`name longer than ${NAME_BYTES_MAX} bytes`)
+  spelled[lengthAt] = length
+  labelAt[labelCount++] = lengthAt
+}
+
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39
+
+/** The same for names with escapes, or with text beyond ASCII (which the catalog may hold): as UTF-8. */
+function spellUnusual(name: string): void {
+  const raw = bytesFromText(name)
+  labelCount = 0
+  let lengthAt = 0
+  let out = 1
+  for (let i = 0; i < raw.length; i++) {
+    let byte = raw[i]!
+    if (byte === 0x2e) {
+      endLabel(lengthAt, out)
+      lengthAt = out++
+      continue
+    }
+    if (byte === 0x5c) {
+      if (isDigit(raw[i + 1]) && isDigit(raw[i + 2]) && isDigit(raw[i + 3])) {
+        byte = ((raw[i + 1]! - 0x30) * 100 + (raw[i + 2]! - 0x30) * 10 + (raw[i + 3]! - 0x30)) & 0xff
+        i += 3
+      } else if (i + 1 < raw.length) byte = raw[++i]!
+      else throw new DnsError('name ends within an escape')
+    }
+    if (out >= NAME_BYTES_MAX) throw new DnsError(`name longer than ${NAME_BYTES_MAX} bytes`)
+    spelled[out++] = byte
+  }
+  if (lengthAt !== out - 1) throw new DnsError('name without its final dot')
+  if (lengthAt >= NAME_BYTES_MAX) throw new DnsError(`name longer than ${NAME_BYTES_MAX} bytes`)
+  spelled[lengthAt] = 0
+  spelledLength = lengthAt + 1
 }

@@ -16,11 +16,12 @@ import {
 import {
   DnsError,
   ensureRoom,
+  forgetNames,
   MessageTooLong,
+  makeWrittenNames,
   type Reader,
   readName,
   type Writer,
-  type WrittenNames,
   writeName,
 } from './dns-name.ts'
 
@@ -88,12 +89,18 @@ function readQuestions(reader: Reader, count: number, message: Message): void {
   const questions: Question[] = []
   for (let i = 0; i < count && reader.at < bytes.length; i++) {
     const name = readName(reader)
-    need(reader, 4, 'question')
-    questions.push({ name, type: u16(bytes, reader.at), class: u16(bytes, reader.at + 2) })
-    reader.at += 4
+    if (bytes.length - reader.at === 1) throw new DnsError('question ends within its type')
+    questions.push({ name, type: read16OrZero(reader), class: read16OrZero(reader) })
   }
   // Only whole: a reply to a broken question does not repeat it.
   message.questions = questions
+}
+
+/** A message that ends before the type, before the class or within it leaves them 0, as miekg/dns reads it. */
+function read16OrZero(reader: Reader): number {
+  const { bytes, at } = reader
+  reader.at = Math.min(bytes.length, at + 2)
+  return at + 2 <= bytes.length ? u16(bytes, at) : 0
 }
 
 /** @param section of `message`, to which records are added; an OPT record goes to the message */
@@ -233,7 +240,7 @@ const u32 = (bytes: Uint8Array, at: number): number => ((u16(bytes, at) << 16) |
 // Room is checked a little generously (a whole label at a time), hence the spare.
 const BUFFER_BYTES = MESSAGE_BYTES_MAX + 1 + 512
 const writer: Writer = { bytes: new Uint8Array(BUFFER_BYTES), at: 0, limit: BUFFER_BYTES }
-const written: WrittenNames = { pending: [], pendingAt: [], suffixes: new Map(), compress: true }
+const written = makeWrittenNames()
 
 /** Throws `DnsError` when a name or text cannot be written, or the message is longer than 65535 bytes. */
 export function encodeMessage(message: Message, compress = true): Uint8Array {
@@ -253,10 +260,7 @@ export function measureMessage(message: Message, compress: boolean): number {
 }
 
 function write(message: Message, compress: boolean): void {
-  written.compress = compress
-  written.pending.length = 0
-  written.pendingAt.length = 0
-  if (written.suffixes.size > 0) written.suffixes.clear()
+  forgetNames(written, compress)
   const { questions, answers, authority, additional, edns } = message
   writer.at = 0
   put16(message.id)

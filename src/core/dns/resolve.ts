@@ -29,7 +29,7 @@ import { type Measure, trimTcp, trimUdp } from './trim.ts'
 import { serviceTtl, type Zone } from './zone.ts'
 
 export type { Measure } from './trim.ts'
-export { DEFAULT_ZONE, type Zone } from './zone.ts'
+export { DEFAULT_ZONE, makeServiceTtls, type Zone } from './zone.ts'
 
 /** How deep names that stand for names are followed. */
 const ALIAS_DEPTH_MAX = 3
@@ -92,7 +92,8 @@ export function* resolve(query: Query, zone: Zone, around: Surroundings): Asking
   const task: Task = { zone, around, query, answer, aliasDepth: ALIAS_DEPTH_MAX }
   const name = question.name.toLowerCase()
   const place = placeOf(name, zone.domain, zone.altDomain)
-  if (place.kind === 'elsewhere') {
+  // DS records belong to the zone above (RFC 4035 section 3.1.4.1).
+  if (place.kind === 'elsewhere' || (question.type === TYPE.DS && zone.hasRecursors)) {
     answer.forward = zone.hasRecursors
     answer.edns = zone.hasRecursors
     answer.flags = zone.hasRecursors ? FLAG.recursionAvailable | RCODE.serverFailure : RCODE.refused

@@ -13,10 +13,8 @@ const TCP_SRV_ANSWERS_MAX = 1024
 const TCP_BYTES_MAX = MESSAGE_BYTES_MAX - 12
 /** What UDP answers keep free. */
 const UDP_BYTES_SPARE = 7
-/** Farther than this from the limit, the count is found by bisection. */
-const BISECT_BYTES = 100
-/** Near enough to the limit. */
-const CLOSE_BYTES = 10
+/** Farther than this beyond the limit, answers are not left out one by one: then it may happen that none is left. */
+const FAR_BYTES = 100
 
 /** Bytes of the encoded message; Infinity when it is too long to encode. */
 export type Measure = (message: Message, compress: boolean) => number
@@ -108,28 +106,42 @@ function shrink(
   let shrunk = false
   for (let size = measure(message, compress); message.answers.length > 1 && size > allowed; ) {
     shrunk = true
-    const far = size - limit > BISECT_BYTES
-    keep(message, far ? bisect(message, limit, compress, index, measure) : message.answers.length - 1, index)
-    size = measure(message, compress)
+    if (size - limit > FAR_BYTES) size = keepMost(message, limit, compress, index, measure)
+    else {
+      keep(message, message.answers.length - 1, index)
+      size = measure(message, compress)
+    }
   }
   return shrunk
 }
 
-/** The greatest number of answers within `limit`, or one that comes within a few bytes of it. */
-function bisect(message: Message, limit: number, compress: boolean, index: () => Index, measure: Measure): number {
-  const trial: Message = { ...message }
-  let low = 0
-  let high = message.answers.length + 1
-  while (high - low > 1) {
-    const middle = low + Math.floor((high - low) / 2)
-    trial.answers = message.answers
-    keep(trial, middle, index)
-    const size = measure(trial, compress)
-    if (size > limit) high = middle
-    else if (limit - size < CLOSE_BYTES) return middle
-    else low = middle
+/**
+ * Keeps the greatest number of answers within `limit`, none when not even one is. Records are mostly of a size, so each
+ * trial is set where a straight line between the nearest known sizes says.
+ * @returns the size of what is kept
+ */
+function keepMost(message: Message, limit: number, compress: boolean, index: () => Index, measure: Measure): number {
+  const all = message.answers
+  const sizeOf = (count: number): number => {
+    message.answers = all
+    keep(message, count, index)
+    return measure(message, compress)
   }
-  return low
+  let [low, lowSize] = [0, sizeOf(0)]
+  // With the additional records that are needed, and no others, it may all fit.
+  let [high, highSize] = [all.length, sizeOf(all.length)]
+  if (highSize <= limit) return highSize
+  while (high - low > 1) {
+    const line = low + Math.floor(((limit - lowSize) * (high - low)) / (highSize - lowSize))
+    const middle = Number.isFinite(highSize) ? line : low + ((high - low) >>> 1)
+    const count = Math.min(high - 1, Math.max(low + 1, middle))
+    const size = sizeOf(count)
+    if (size > limit) [high, highSize] = [count, size]
+    else [low, lowSize] = [count, size]
+  }
+  message.answers = all
+  keep(message, low, index)
+  return lowSize
 }
 
 /** A bound from above that needs no encoding; it gives up counting once past `enough`. */

@@ -11,8 +11,7 @@ export interface Zone {
   /** Of the agent that answers; asked with every question. */
   token: string
   nodeTtlSeconds: number
-  /** By service name; a key that ends in "*" stands for all names that start so, the longest wins, exact names first. */
-  serviceTtlSeconds: Record<string, number>
+  serviceTtls: ServiceTtls
   /** Instances with a warning are left out too. */
   onlyPassing: boolean
   /** Most address records for one name; 0 for no limit. */
@@ -41,7 +40,7 @@ export const DEFAULT_ZONE: Zone = {
   datacenter: 'dc1',
   token: '',
   nodeTtlSeconds: 0,
-  serviceTtlSeconds: {},
+  serviceTtls: makeServiceTtls({}),
   onlyPassing: false,
   aRecordLimit: 0,
   udpAnswerLimit: 3,
@@ -55,12 +54,26 @@ export const DEFAULT_ZONE: Zone = {
   maxStaleMs: 87600 * 3600 * 1000,
 }
 
-export function serviceTtl(zone: Zone, service: string): number {
-  const { serviceTtlSeconds } = zone
-  if (Object.hasOwn(serviceTtlSeconds, service)) return serviceTtlSeconds[service]!
-  for (let length = service.length; length >= 0; length--) {
-    const pattern = `${service.slice(0, length)}*`
-    if (Object.hasOwn(serviceTtlSeconds, pattern)) return serviceTtlSeconds[pattern]!
-  }
-  return 0
+/** Lifetimes of answers about services, in seconds. */
+export interface ServiceTtls {
+  exact: Map<string, number>
+  /** Longest first. */
+  prefixes: [prefix: string, seconds: number][]
+}
+
+/** @param seconds by service name; a key that ends in "*" stands for all names that start so */
+export function makeServiceTtls(seconds: Record<string, number>): ServiceTtls {
+  const all = Object.entries(seconds)
+  const prefixes = all
+    .filter(([name]) => name.endsWith('*'))
+    .map(([name, ttl]): [string, number] => [name.slice(0, -1), ttl])
+    .sort(([a], [b]) => b.length - a.length)
+  return { exact: new Map(all.filter(([name]) => !name.endsWith('*'))), prefixes }
+}
+
+/** The name itself counts before any prefix of it, a longer prefix before a shorter. */
+export function serviceTtl({ serviceTtls }: Zone, service: string): number {
+  const { exact, prefixes } = serviceTtls
+  if (exact.size === 0 && prefixes.length === 0) return 0
+  return exact.get(service) ?? prefixes.find(([prefix]) => service.startsWith(prefix))?.[1] ?? 0
 }

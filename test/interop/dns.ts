@@ -1,0 +1,92 @@
+/**
+ * Two agents side by side: registers the same catalog with both, asks both the same DNS questions, and lists where the
+ * answers differ; or records the answers of one, as the golden files of src/serve/testdata/dns hold them.
+ *
+ *     node test/interop/dns.ts compare http://127.0.0.1:8500 127.0.0.1:8600 http://127.0.0.1:9500 127.0.0.1:9600
+ *     node test/interop/dns.ts record http://127.0.0.1:8500 127.0.0.1:8600 answers.json
+ */
+import { createSocket } from 'node:dgram'
+import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { makeFrames } from '../../src/host/net.ts'
+import { describeAnswer, readCatalog, readQuestions, type TableQuestion } from '../../src/serve/dns.questions.ts'
+
+/** How long an answer may take before there is none. */
+const WAIT_MS = 500
+
+async function register(http: string): Promise<void> {
+  for (const entry of readCatalog()) {
+    const response = await fetch(`${http}/v1/catalog/register`, { method: 'PUT', body: JSON.stringify(entry) })
+    if (!response.ok) throw new Error(`${http}: ${response.status} ${await response.text()}`)
+  }
+}
+
+function askOver(dns: string, question: TableQuestion): Promise<Uint8Array | undefined> {
+  const [host, port] = [dns.slice(0, dns.lastIndexOf(':')), Number(dns.slice(dns.lastIndexOf(':') + 1))]
+  return question.network === 'tcp' ? askTcp(host, port, question.bytes) : askUdp(host, port, question.bytes)
+}
+
+function askUdp(host: string, port: number, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4')
+    const timer = setTimeout(() => done(undefined), WAIT_MS)
+    const done = (answer: Uint8Array | undefined) => {
+      clearTimeout(timer)
+      socket.close()
+      resolve(answer)
+    }
+    socket.on('message', done)
+    socket.send(bytes, port, host)
+  })
+}
+
+function askTcp(host: string, port: number, bytes: Uint8Array): Promise<Uint8Array | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, host)
+    const timer = setTimeout(() => done(undefined), WAIT_MS)
+    const done = (answer: Uint8Array | undefined) => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve(answer)
+    }
+    socket.on('error', () => done(undefined))
+    socket.on('data', makeFrames(done))
+    socket.write(Buffer.concat([Buffer.from([bytes.length >>> 8, bytes.length & 0xff]), bytes]))
+  })
+}
+
+async function compare(httpA: string, dnsA: string, httpB: string, dnsB: string): Promise<number> {
+  await Promise.all([register(httpA), register(httpB)])
+  const questions = readQuestions()
+  let different = 0
+  for (const question of questions) {
+    const [a, b] = await Promise.all([askOver(dnsA, question), askOver(dnsB, question)])
+    const [ours, theirs] = [describeAnswer(a, question.random), describeAnswer(b, question.random)]
+    if (ours.join('\n') === theirs.join('\n')) continue
+    different += 1
+    console.log(question.line)
+    for (const line of ours.filter((line) => !theirs.includes(line))) console.log(`  - ${line}`)
+    for (const line of theirs.filter((line) => !ours.includes(line))) console.log(`  + ${line}`)
+  }
+  console.log(`${questions.length} questions, ${different} answered differently`)
+  return different === 0 ? 0 : 1
+}
+
+async function record(http: string, dns: string, file: string): Promise<number> {
+  await register(http)
+  const answers: Record<string, string | null> = {}
+  for (const question of readQuestions()) {
+    const answer = await askOver(dns, question)
+    answers[question.line] = answer === undefined ? null : Buffer.from(answer).toString('base64')
+  }
+  writeFileSync(file, `${JSON.stringify(answers, null, 1)}\n`)
+  return 0
+}
+
+const [mode, ...args] = process.argv.slice(2)
+if (mode === 'compare' && args.length === 4) process.exitCode = await compare(args[0]!, args[1]!, args[2]!, args[3]!)
+else if (mode === 'record' && args.length === 3) process.exitCode = await record(args[0]!, args[1]!, args[2]!)
+else {
+  console.error('usage: dns.ts compare HTTP DNS HTTP DNS | dns.ts record HTTP DNS FILE')
+  process.exitCode = 1
+}
