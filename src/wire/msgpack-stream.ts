@@ -3,7 +3,7 @@
  * is still to come: a few numbers of state, whatever the value's size or depth, and no byte is looked at twice. Once the
  * end is known the whole value is handed to a `Reader`.
  */
-import { BAD, FIXED, LIST, MAP, MsgpackError, SHAPES } from './msgpack.ts'
+import { BAD, FIXED, LIST, MAP, MsgpackError, SHAPES } from './msgpack-format.ts'
 
 /** Finds the ends of values, one after the other. */
 export class ValueScanner {

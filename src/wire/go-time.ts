@@ -1,0 +1,64 @@
+/**
+ * Go's time value as it stands in msgpack: a raw string with the bytes of `Time.MarshalBinary` (msgpack-dialect.md
+ * section 5). A version byte, seconds since the year 1, nanoseconds, the zone in minutes east of UTC.
+ */
+import { Buffer } from 'node:buffer'
+import type { WallMs } from '../base/units.ts'
+import { MsgpackError } from './msgpack.ts'
+import type { Codec } from './schema.ts'
+
+export interface GoTime {
+  /** Since 1970, UTC. */
+  seconds: number
+  nanos: number
+  /** Minutes east of UTC; null is UTC itself, which the wire tells from a zone at offset 0. */
+  offsetMin: number | null
+  /** Seconds of the zone's offset beyond the minutes: version 2, which later versions of Go send when it is not 0. */
+  offsetSec: number
+}
+
+/** From the year 1 to 1970. */
+const EPOCH_SECONDS = 62_135_596_800
+const UTC = -1
+const BYTES = 15
+
+/** Go's zero time: midnight of 1 January of the year 1, UTC. */
+export const ZERO_TIME: GoTime = { seconds: -EPOCH_SECONDS, nanos: 0, offsetMin: null, offsetSec: 0 }
+
+export function goTimeOf(ms: WallMs): GoTime {
+  const seconds = Math.floor(ms / 1000)
+  return { seconds, nanos: Math.floor((ms - seconds * 1000) * 1e6), offsetMin: null, offsetSec: 0 }
+}
+
+export function wallMsOf(time: GoTime): WallMs {
+  return time.seconds * 1000 + time.nanos / 1e6
+}
+
+export const time: Codec<GoTime> = {
+  write(w, value = ZERO_TIME) {
+    const second = value.offsetSec !== 0
+    const out = Buffer.alloc(second ? BYTES + 1 : BYTES)
+    out[0] = second ? 2 : 1
+    out.writeBigInt64BE(BigInt(value.seconds + EPOCH_SECONDS), 1)
+    out.writeUInt32BE(value.nanos, 9)
+    out.writeInt16BE(value.offsetMin ?? UTC, 13)
+    if (second) out.writeInt8(value.offsetSec, BYTES)
+    w.bytes(out)
+  },
+  read(r) {
+    const raw = r.bytes()
+    if (raw === null) return ZERO_TIME
+    const from = Buffer.from(raw.buffer, raw.byteOffset, raw.length)
+    const wanted = from[0] === 1 ? BYTES : from[0] === 2 ? BYTES + 1 : -1
+    if (from.length !== wanted) throw new MsgpackError('mismatch', 'a time was expected', r.at - from.length)
+    const offset = from.readInt16BE(13)
+    return {
+      seconds: Number(from.readBigInt64BE(1)) - EPOCH_SECONDS,
+      nanos: from.readUInt32BE(9),
+      offsetMin: offset === UTC ? null : offset,
+      offsetSec: wanted > BYTES ? from.readInt8(BYTES) : 0,
+    }
+  },
+  zero: () => ZERO_TIME,
+  fields: 0,
+}
