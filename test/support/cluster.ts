@@ -6,6 +6,7 @@ import { type Authorizer, allowAll } from '../../src/core/acl/authorizer.ts'
 import { methods } from '../../src/core/methods/index.ts'
 import type { Env, Read, Write } from '../../src/core/methods/table.ts'
 import { memoryRows } from '../../src/core/store/memory.ts'
+import type { Rows } from '../../src/core/store/rows.ts'
 import { type Commit, makeStore, type Store } from '../../src/core/store/store.ts'
 import type { NodeService, RegisterRequest } from '../../src/model/catalog.ts'
 import type { Command } from '../../src/model/command.ts'
@@ -27,8 +28,9 @@ export interface TestCluster {
   apply(command: Command): Commit
 }
 
-export function makeCluster(options: { applied?: number } = {}): TestCluster {
-  const store = makeStore(memoryRows())
+/** @param options.rows where the rows live; in memory unless given */
+export function makeCluster(options: { applied?: number; rows?: Rows } = {}): TestCluster {
+  const store = makeStore(options.rows ?? memoryRows())
   if (options.applied !== undefined) store.advance(options.applied)
   const resting = new Set<string>()
   let ids = 0
