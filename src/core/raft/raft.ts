@@ -585,7 +585,7 @@ class RaftCore implements Raft {
 
   /**
    * A lone leader's disk failed. Nobody else could do better, so it goes on leading: its state can still be read. What
-   * is not on disk was promised to nobody; if nobody else was sent it either, it is as if it had never been proposed.
+   * is not on disk was promised to nobody; what nobody else was sent either is as if it had never been proposed.
    */
   private withdraw(leading: Leading): void {
     const { durableIndex } = this.writes
@@ -599,8 +599,11 @@ class RaftCore implements Raft {
     leading.changes = []
     if (leading.change !== null) this.refuse(leading.change.ticket, 'disk')
     leading.change = null
-    if (leading.peers.size > 0 || this.log.lastIndex === durableIndex) return
-    this.truncate(durableIndex + 1)
+    const from = Math.max(durableIndex, leading.sharedIndex) + 1
+    if (from > this.log.lastIndex) return
+    this.truncate(from)
+    for (const peer of leading.peers.values()) peer.next = Math.min(peer.next, from)
+    this.syncPeers(leading)
     if (this.log.lastIndex < leading.startIndex) this.append('noop', NO_DATA, null)
   }
 
@@ -1155,6 +1158,7 @@ class RaftCore implements Raft {
       }
       this.send(peer.server, body, 'append', peer.epoch, prevIndex, upTo, leading.round)
       peer.sentAppend(this.now, upTo, this.timing, this.random)
+      if (upTo > leading.sharedIndex) leading.sharedIndex = upTo
     }
   }
 
@@ -1240,7 +1244,8 @@ class RaftCore implements Raft {
     } else if (sent.epoch === peer.epoch) {
       this.retreatPeer(peer, sent, body)
     }
-    if (leading.verifyNow.length > 0) this.settleVerifyRound(leading)
+    // It may have told us that our own removal is committed.
+    if (this.leading === leading) this.settleVerifyRound(leading)
   }
 
   private advancePeer(leading: Leading, peer: Progress, sent: Sent): void {
