@@ -126,6 +126,8 @@ export async function listenHttp(
   // A client that waits for leave before it sends a body is spared the sending of one that is refused anyway.
   server.on('checkContinue', (message: IncomingMessage, response: ServerResponse) => {
     if (announcedLength(message) <= bodyBytesMax(message.method!, message.url!)) response.writeContinue()
+    // Whether such a body still comes is the client's choice, so nothing can follow on this connection.
+    else response.shouldKeepAlive = false
     receive(message, response)
   })
   server.on('clientError', refuseBroken)
@@ -165,6 +167,7 @@ function send(message: IncomingMessage, response: ServerResponse, { status, head
   }
   const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
   headers.push('Content-Length', String(length))
+  if (status === 413) response.statusMessage = 'Request Entity Too Large'
   response.writeHead(status, headers)
   response.end(body)
 }

@@ -13,10 +13,10 @@ export function gzip(body: string | Uint8Array): Uint8Array | Promise<Uint8Array
 
 /** True when `Accept-Encoding` names gzip and does not give it the weight 0 (RFC 9110 section 12.5.3). */
 export function acceptsGzip(header: string | undefined): boolean {
-  if (header === undefined || !header.includes('gzip')) return false
-  for (const part of header.split(',')) {
+  if (header === undefined) return false
+  for (const part of header.toLowerCase().split(',')) {
     const [coding, ...parameters] = part.split(';')
-    if (coding!.trim().toLowerCase() !== 'gzip') continue
+    if (coding!.trim() !== 'gzip') continue
     const weight = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('q='))
     return weight === undefined || Number(weight.slice(2)) > 0
   }

@@ -208,9 +208,11 @@ function nameOf(char: string): string {
   if (char === "'") return "'\\''"
   if (char === '"') return "'\"'"
   const code = char.charCodeAt(0)
+  const letter = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\' }[char]
+  if (letter !== undefined) return `'${letter}'`
   const byte = code < 0x80 ? code : code < 0x800 ? 0xc0 | (code >> 6) : code < 0xd800 ? 0xe0 | (code >> 12) : 0xef
   if (byte < 0x20 || byte === 0x7f) return `'\\x${byte.toString(16).padStart(2, '0')}'`
-  return char === '\\' ? "'\\\\'" : `'${String.fromCharCode(byte)}'`
+  return `'${String.fromCharCode(byte)}'`
 }
 
 /** Where a value stands: the innermost structure's name, and the path of field names to here. */
@@ -231,11 +233,16 @@ export function decodeJson<T>(bytes: Uint8Array, decode: Decode<T>): T | undefin
   return decode(parseJson(bytes), TOP)
 }
 
-export const text: Decode<string> = (value, at) => {
-  if (typeof value === 'string') return value
-  if (value === null) return undefined
-  throw mismatch(value, at, 'string')
+/** @param type Go's name of the type: it has some that are strings by another name */
+export function textOf<T extends string>(type: string): Decode<T> {
+  return (value, at) => {
+    if (typeof value === 'string') return value as T
+    if (value === null) return undefined
+    throw mismatch(value, at, type)
+  }
 }
+
+export const text: Decode<string> = textOf('string')
 
 export const bool: Decode<boolean> = (value, at) => {
   if (typeof value === 'boolean') return value

@@ -123,13 +123,13 @@ export function jsonValue(value: unknown, keepOrder = false, levels = 0): string
  * @param depth of the place where it will stand; the first line is not indented
  */
 export function indentJson(compact: string, depth: Depth = 0): string {
-  let out = ''
+  const out: string[] = []
   let level = depth
   let start = 0
   let at = 0
   while (at < compact.length) {
     switch (compact.charCodeAt(at)) {
-      case 0x22:
+      case 0x22: // "
         at = endOfString(compact, at)
         continue
       case 0x7b: // {
@@ -141,28 +141,29 @@ export function indentJson(compact: string, depth: Depth = 0): string {
           continue
         }
         level += 1
-        out += compact.slice(start, at + 1) + lineBreak(level)
+        out.push(compact.slice(start, at + 1), lineBreak(level))
         start = at + 1
         break
       }
       case 0x7d: // }
       case 0x5d: // ]
         level -= 1
-        out += compact.slice(start, at) + lineBreak(level)
+        out.push(compact.slice(start, at), lineBreak(level))
         start = at
         break
       case 0x2c: // ,
-        out += `${compact.slice(start, at)},${lineBreak(level)}`
+        out.push(compact.slice(start, at + 1), lineBreak(level))
         start = at + 1
         break
       case 0x3a: // :
-        out += `${compact.slice(start, at)}: `
+        out.push(compact.slice(start, at), ': ')
         start = at + 1
         break
     }
     at += 1
   }
-  return out + compact.slice(start)
+  out.push(compact.slice(start))
+  return out.join('')
 }
 
 /** @returns the place after the string's closing quote */
@@ -227,7 +228,7 @@ export function fragments<Row extends object>(encode: (row: Row) => string): (ro
     }
     const known = recent.get(row)
     if (known !== undefined) return known
-    const text = old[slot]?.get(row) ?? atDepth(encode(row), depth)
+    const text = old[slot]?.get(row) ?? flat(atDepth(encode(row), depth))
     if (recent.size >= FRAGMENTS_MAX / 2) {
       old[slot] = recent
       recent = new Map()
@@ -236,4 +237,9 @@ export function fragments<Row extends object>(encode: (row: Row) => string): (ro
     recent.set(row, text)
     return text
   }
+}
+
+/** The same text as one piece in memory: the engine keeps what was composed as a tree, and would walk it at each use. */
+function flat(text: string): string {
+  return Buffer.from(text).toString()
 }

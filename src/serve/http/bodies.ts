@@ -32,10 +32,12 @@ import {
   struct,
   text,
   textMap,
+  textOf,
   texts,
   textsMap,
   uint,
   uint64,
+  untyped,
   untypedMap,
 } from '../../wire/json-decode.ts'
 import { HttpError } from './errors.ts'
@@ -190,11 +192,9 @@ export const proxy: Decode<ConnectProxyConfig> = (value, at) => {
   }
 }
 
-/** A sidecar's nested definition is only asked whether it is there: nothing below it is read yet. */
-const nested: Decode<unknown> = (value) => (value === null ? null : value)
-
 const connectFields = struct<ServiceConnect & { sidecar_service: unknown }>(
-  { Native: bool, SidecarService: nested, sidecar_service: nested },
+  // A sidecar's nested definition is only asked whether it is there: nothing below it is read yet.
+  { Native: bool, SidecarService: untyped, sidecar_service: untyped },
   { type: 'structs.ServiceConnect', own: true, ignoreUnknown: true },
 )
 
@@ -206,7 +206,7 @@ export const connect: Decode<ServiceConnect> = (value, at) => {
 
 const nodeServiceFields = struct<Omit<NodeService, 'Weights' | 'LocallyRegisteredAsSidecar'> & WeightsField>(
   {
-    Kind: text as Decode<ServiceKind>,
+    Kind: textOf<ServiceKind>('structs.ServiceKind'),
     ID: text,
     Service: text,
     Tags: texts,
@@ -318,7 +318,7 @@ const definition = struct<HealthCheckDefinition>(
 const healthCheckFields = struct<Omit<HealthCheck, 'Definition'> & { Definition: Partial<HealthCheckDefinition> }>(
   {
     Node: text,
-    CheckID: text,
+    CheckID: textOf('types.CheckID'),
     Name: text,
     Status: text,
     Notes: text,
@@ -361,7 +361,7 @@ const healthCheck: Decode<HealthCheck> = (value, at) => {
 const registerRequest = struct<RegisterRequest & RaftIndex>(
   {
     Datacenter: text,
-    ID: text,
+    ID: textOf('types.NodeID'),
     Node: text,
     Address: text,
     TaggedAddresses: textMap,
@@ -393,7 +393,7 @@ export function decodeRegister(exchange: Exchange): RegisterRequest {
 
 const deregisterRequest = struct<DeregisterRequest & { Address: string }>(
   // The address means nothing any more, but is still allowed.
-  { Datacenter: text, Node: text, ServiceID: text, CheckID: text, Token: text, Address: text },
+  { Datacenter: text, Node: text, ServiceID: text, CheckID: textOf('types.CheckID'), Token: text, Address: text },
   { type: 'structs.DeregisterRequest', own: true },
 )
 
@@ -417,7 +417,7 @@ const session = struct<Session>(
     Name: text,
     Node: text,
     LockDelay: duration,
-    Behavior: text,
+    Behavior: textOf('structs.SessionBehavior'),
     TTL: text,
     NodeChecks: texts,
     ServiceChecks: list<{ ID: string; Namespace: string }>(

@@ -16,6 +16,7 @@ import {
   struct,
   text,
   textMap,
+  textOf,
   texts,
   textsMap,
 } from '../../wire/json-decode.ts'
@@ -85,13 +86,13 @@ const CHECK_FIELDS: { [K in keyof CheckFields]: Decode<CheckFields[K]> } = {
 
 /** A check inside a service's definition. */
 const checkOfService = struct<CheckFields & { CheckID: string; ProxyHTTP: string; ProxyGRPC: string }>(
-  { ...CHECK_FIELDS, CheckID: text, ProxyHTTP: text, ProxyGRPC: text },
+  { ...CHECK_FIELDS, CheckID: textOf('types.CheckID'), ProxyHTTP: text, ProxyGRPC: text },
   { type: 'structs.CheckType', own: true },
 )
 
 /** A check on its own. */
 const checkAlone = struct<CheckFields & { ID: string; Token: string }>(
-  { ...CHECK_FIELDS, ID: text, Token: text },
+  { ...CHECK_FIELDS, ID: textOf('types.CheckID'), Token: text },
   { type: 'structs.CheckDefinition', own: true },
 )
 
@@ -181,7 +182,7 @@ interface ServiceFields extends WeightsField {
 
 const serviceFields = struct<ServiceFields>(
   {
-    Kind: text as Decode<ServiceKind>,
+    Kind: textOf<ServiceKind>('structs.ServiceKind'),
     ID: text,
     Name: text,
     Tags: texts,

@@ -3,7 +3,7 @@ import type { HttpResponse } from '../../host/host.ts'
 import type { CheckServiceNode, IndexedHealthChecks } from '../../model/health.ts'
 import type { QueryOptions } from '../../model/query.ts'
 import { inside, jsonArray } from '../../wire/json.ts'
-import { checkServiceNodeJson, healthCheckJson } from '../../wire/json-rows.ts'
+import { checkServiceNodesJson, healthCheckJson } from '../../wire/json-rows.ts'
 import { HttpError } from './errors.ts'
 import { type Exchange, jsonWithMeta, refuseNamespace } from './exchange.ts'
 import { consistencyOf, readMetaFilter, readOptions, readSource, refuseFilter } from './options.ts'
@@ -47,10 +47,7 @@ export function serviceHealth(exchange: Exchange): HttpResponse | Promise<HttpRe
       throw new HttpError(400, 'Invalid value for ?passing')
     }
     const found = wanted ? onlyPassing(reply.Nodes ?? []) : (reply.Nodes ?? [])
-    const within = inside(exchange.depth)
-    const items: string[] = []
-    for (const row of found) items.push(checkServiceNodeJson(row, within))
-    return jsonWithMeta(exchange, reply, jsonArray(items, exchange.depth), consistencyOf(options))
+    return jsonWithMeta(exchange, reply, checkServiceNodesJson(found, exchange.depth), consistencyOf(options))
   })
 }
 

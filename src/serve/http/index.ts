@@ -50,16 +50,18 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     const { url } = request
     const mark = url.indexOf('?')
     const decoded = decodePath(pathOf(mark < 0 ? url : url.slice(0, mark)))
-    if ('fault' in decoded) return decoded.fault === 'malformed' ? MALFORMED() : { status: 400, headers: [] }
+    if ('fault' in decoded) {
+      if (url === '*' && request.method === 'OPTIONS') return { status: 200, headers: [] }
+      return decoded.fault === 'malformed' ? malformed() : { status: 400, headers: [] }
+    }
     const { path } = decoded
     const query = mark < 0 ? '' : url.slice(mark + 1)
     // A quick look keeps clean paths, nearly all, from being taken apart.
     const clean = path.includes('//') || path.includes('/.') ? cleanPath(path) : path
-    if (clean !== path) return redirect(request, clean, query)
-    const route = router.find(path)
-    if (route === undefined || router.wantsSlash(path)) {
-      if (router.wantsSlash(path)) return redirect(request, `${path}/`, query)
-      return withoutRoute(path)
+    const route = router.find(clean)
+    if (clean !== path || route === undefined) {
+      if (router.wantsSlash(clean)) return redirect(request, `${clean}/`, query)
+      return clean === path ? withoutRoute(path) : redirect(request, clean, query)
     }
     return log.on('debug') ? logged(request, route, path, query) : answer(request, route, path, query)
   }
@@ -160,7 +162,7 @@ function withoutRoute(path: string): HttpResponse {
 }
 
 /** What Go's server says of a request line that it cannot read; it then closes the connection. */
-function MALFORMED(): HttpResponse {
+function malformed(): HttpResponse {
   const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Connection', 'close']
   return { status: 400, headers, body: '400 Bad Request' }
 }

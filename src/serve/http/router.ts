@@ -36,6 +36,7 @@ export function makeRouter(routes: readonly Route[]): Router {
       if (first !== undefined && path.startsWith(FIRST)) return first
       const whole = byPattern.get(path)
       if (whole !== undefined) return whole
+      if (byPattern.has(`${path}/`)) return undefined
       let found: Route | undefined
       let slash = path.indexOf('/', 1)
       for (let count = 2; slash > 0 && count <= slashesMax; count++) {
