@@ -53,12 +53,10 @@ export class Configurations {
     this.settle()
   }
 
-  /** @returns whether a configuration was committed by this */
-  commitTo(index: Index): boolean {
+  commitTo(index: Index): void {
     let newest = 0
     while (newest + 1 < this.placed.length && this.placed[newest + 1]!.index <= index) newest++
     this.placed.splice(0, newest)
-    return newest > 0
   }
 
   /** A snapshot replaced the log up to `upTo`; configurations after that stay. */

@@ -1,0 +1,91 @@
+/**
+ * What a leader sends to its followers: heartbeats, entries as far as they may be under way, snapshots.
+ * Read: Raft paper, section 5.3; thesis, section 10.2 (batching and pipelining); progress.ts for when.
+ */
+import { assert } from '../../base/assert.ts'
+import type { Leading } from './leading.ts'
+import type { AppendRequest, InstallRequest } from './messages.ts'
+import { HEARTBEATS_UNDER_WAY_MAX, Progress } from './progress.ts'
+import type { RaftState } from './state.ts'
+
+/** Data in one append, so that a follower far behind does not make us build huge messages. One entry always goes. */
+const APPEND_BYTES_MAX = 512 * 1024
+/** Heartbeats go out up to this many times within the time after which a follower gives up on us. */
+const HEARTBEATS_PER_TIMEOUT = 10
+
+/** One progress for each other server of the latest configuration; those who left get their farewell. */
+export function syncPeers(raft: RaftState, leading: Leading): void {
+  const { latest, latestIndex } = raft.configurations
+  for (const server of latest.servers) {
+    if (server.id === raft.id) continue
+    const known = leading.peers.get(server.id)
+    if (known === undefined) {
+      raft.say('info', 'added peer, starting replication', { peer: server.id })
+      leading.peers.set(server.id, new Progress(server, raft.log.lastIndex + 1, raft.now))
+    } else {
+      known.server = server
+      known.leavesAt = null
+    }
+  }
+  for (const [id, peer] of leading.peers) {
+    if (peer.leavesAt !== null || raft.configurations.find(id) !== undefined) continue
+    raft.say('info', 'removed peer, stopping replication', { peer: id, 'last-index': latestIndex })
+    peer.leavesAt = latestIndex
+    if (peer.match >= latestIndex) leading.peers.delete(id)
+  }
+  leading.leaseCheckAt = Math.min(leading.leaseCheckAt, raft.now + raft.timing.leaderLeaseTimeoutMs)
+}
+
+/** Sends what the follower lacks, as far as it may be under way. */
+export function replicate(raft: RaftState, leading: Leading, peer: Progress): void {
+  const { log } = raft
+  while (peer.wantsAppend(raft.now, log.lastIndex)) {
+    const prevIndex = peer.next - 1
+    const prevTerm = log.termAt(prevIndex)
+    if (prevTerm === undefined) {
+      sendSnapshot(raft, leading, peer)
+      return
+    }
+    const entriesMax = Math.min(raft.appendEntriesMax, peer.target(log.lastIndex) - prevIndex)
+    const entries = log.batch(peer.next, entriesMax, APPEND_BYTES_MAX)
+    const upTo = prevIndex + entries.length
+    const body: AppendRequest = {
+      type: 'append',
+      term: raft.term,
+      leader: raft.address,
+      prevIndex,
+      prevTerm,
+      entries,
+      commit: raft.commitIndex,
+    }
+    raft.send(peer.server, body, 'append', peer.epoch, prevIndex, upTo, leading.round)
+    peer.sentAppend(raft.now, upTo, raft.timing, raft.random)
+    if (upTo > leading.sharedIndex) leading.sharedIndex = upTo
+  }
+}
+
+/** The entries that it needs are compacted away. */
+export function sendSnapshot(raft: RaftState, leading: Leading, peer: Progress): void {
+  const { snapshot } = raft
+  assert(snapshot !== null, 'a compacted log without a snapshot')
+  peer.sentInstall()
+  const body: InstallRequest = {
+    type: 'install',
+    term: raft.term,
+    leader: raft.address,
+    lastIndex: snapshot.index,
+    lastTerm: snapshot.term,
+    configuration: snapshot.configuration,
+    configurationIndex: snapshot.configurationIndex,
+    size: 0,
+  }
+  raft.send(peer.server, body, 'install', peer.epoch, peer.next - 1, snapshot.index, leading.round)
+}
+
+export function sendHeartbeat(raft: RaftState, leading: Leading, peer: Progress): void {
+  const intervalMs = raft.timing.heartbeatTimeoutMs / HEARTBEATS_PER_TIMEOUT
+  peer.heartbeatAt = raft.now + intervalMs * (1 + raft.random.float())
+  if (peer.heartbeatsUnderWay >= HEARTBEATS_UNDER_WAY_MAX) return
+  peer.heartbeatsUnderWay++
+  raft.send(peer.server, leading.heartbeat, 'heartbeat', peer.epoch, 0, 0, leading.round)
+}

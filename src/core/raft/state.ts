@@ -1,0 +1,323 @@
+/**
+ * All that one server knows, and the small moves that every role makes with it: appending, committing, answering,
+ * stepping down. What a role does, and when, is decided in follower.ts, election.ts, leader.ts and callers.ts; the
+ * effects gather here until raft.ts hands them out.
+ */
+import { assert } from '../../base/assert.ts'
+import type { Random } from '../../base/random.ts'
+import type { Index, Instant, Millis, ServerId, Term } from '../../base/units.ts'
+import { Configurations, noConfiguration } from './configuration.ts'
+import type { Leading } from './leading.ts'
+import { RaftLog } from './log.ts'
+import type {
+  Configuration,
+  ConfigurationCodec,
+  Entry,
+  EntryType,
+  RaftEffect,
+  RaftReply,
+  RaftRequest,
+  RaftTiming,
+  RefusedWhy,
+  Role,
+  Server,
+  SnapshotMeta,
+} from './messages.ts'
+import type { RaftOptions } from './raft.ts'
+import { Writes } from './writes.ts'
+
+export const NO_DATA = new Uint8Array(0)
+
+type LogEffect = Extract<RaftEffect, { kind: 'log' }>
+
+/** A request that is under way. */
+export interface Sent {
+  peer: ServerId
+  kind: 'append' | 'heartbeat' | 'install' | 'vote' | 'pre-vote' | 'timeout-now'
+  /** Which try it belongs to: the ballot, or the peer's replication epoch. */
+  epoch: number
+  /** For appends and snapshots: the entry before, and the last one that it carries. */
+  prevIndex: Index
+  upTo: Index
+  /** The verify round at the time. */
+  round: number
+}
+
+/** An attempt to be elected. */
+export interface Standing {
+  pre: boolean
+  transfer: boolean
+  /** Requests go out once our own vote is durable. */
+  asked: boolean
+  votes: Set<ServerId>
+}
+
+export class RaftState {
+  readonly id: ServerId
+  readonly address: string
+  readonly timing: RaftTiming
+  readonly random: Random
+  readonly preVote: boolean
+  readonly trailingLogs: number
+  readonly appendEntriesMax: number
+  readonly codec: ConfigurationCodec
+
+  now: Instant
+  effects: RaftEffect[] = []
+  /** The first lines of our log are written with the first input, so that a bootstrap shows in them. */
+  opened = false
+
+  role: Role = 'follower'
+  term: Term
+  votedTerm: Term
+  votedFor: string
+  /** Address of the leader that we know of, or "". */
+  leader = ''
+
+  readonly log: RaftLog
+  readonly writes: Writes
+  readonly configurations: Configurations
+  snapshot: SnapshotMeta | null
+  commitIndex: Index
+  /** What is known to be committed in the cluster; ours follows as far as we are durable. */
+  commitKnown: Index
+  appliedIndex: Index
+  /** A snapshot that the driver is storing for us. Until then nothing is committed and we do not stand. */
+  restoring: { id: number; meta: SnapshotMeta } | null = null
+
+  lastContact: Instant | null = null
+  electionDeadline: Instant
+  electionSpan: Millis = 0
+  /** It was said that we cannot stand for election; not again before a leader was heard. */
+  warned = false
+
+  standing: Standing | null = null
+  ballot = 0
+  leading: Leading | null = null
+  readonly sent = new Map<number, Sent>()
+  sends = 0
+
+  constructor(options: RaftOptions) {
+    this.id = options.id
+    this.address = options.address
+    this.timing = options.timing
+    this.random = options.random
+    this.preVote = options.preVote
+    this.trailingLogs = options.trailingLogs
+    this.appendEntriesMax = options.appendEntriesMax
+    this.codec = options.codec
+    this.now = options.now
+    this.electionDeadline = options.now
+
+    const { hardState, snapshot, entries } = options.saved
+    const usable = usableEntries(snapshot, entries)
+    this.snapshot = snapshot
+    this.log = logFrom(snapshot, usable)
+    this.writes = new Writes(this.log.lastIndex)
+    if (usable.length < entries.length) this.writes.replaced(entries[0]!.index, this.log.lastIndex)
+    this.commitIndex = snapshot?.index ?? 0
+    this.commitKnown = this.commitIndex
+    this.appliedIndex = this.commitIndex
+    this.configurations =
+      snapshot === null ? noConfiguration() : new Configurations(snapshot.configuration, snapshot.configurationIndex)
+    for (const entry of usable) {
+      if (entry.index <= this.commitIndex) continue
+      const configuration = this.configurationIn(entry)
+      if (configuration !== null) this.configurations.append(entry.index, configuration)
+    }
+    this.term = Math.max(hardState.term, this.log.lastTerm)
+    this.votedTerm = hardState.votedTerm
+    this.votedFor = hardState.votedFor
+    this.awaitLeader()
+  }
+
+  /** @returns the index of the new entry, of our term */
+  append(type: EntryType, data: Uint8Array, extensions: Uint8Array | null): Index {
+    const index = this.log.lastIndex + 1
+    this.log.append({ index, term: this.term, type, data, extensions })
+    return index
+  }
+
+  /** Drops what conflicts with the leader's log (paper, figure 2), or what never reached our disk. */
+  truncate(from: Index): void {
+    assert(from > this.commitIndex, 'a committed entry would be dropped')
+    this.log.truncateFrom(from)
+    this.writes.truncated(from)
+    this.configurations.truncateFrom(from)
+  }
+
+  saveHardState(): void {
+    this.writes.setHardState({ term: this.term, votedTerm: this.votedTerm, votedFor: this.votedFor })
+  }
+
+  release(free: { id: number; body: RaftReply }[]): void {
+    for (const { id, body } of free) {
+      const stale = body.type !== 'timeout-now' && body.term < this.term
+      this.effects.push({ kind: 'answer', id, body: stale ? this.turnedDown(body) : body })
+    }
+  }
+
+  /** Answers when the hard state is durable, and the log up to `index`. */
+  answer(id: number, body: RaftReply, index: Index): void {
+    if (!this.writes.waitsFor(index)) this.effects.push({ kind: 'answer', id, body })
+    else if (this.writes.failing) this.effects.push({ kind: 'answer', id, body: this.turnedDown(body) })
+    else this.writes.hold(id, body, index)
+  }
+
+  turnedDown(body: RaftReply): RaftReply {
+    switch (body.type) {
+      case 'append':
+      case 'install':
+        return { ...body, term: this.term, success: false }
+      case 'vote':
+      case 'pre-vote':
+        return { ...body, term: this.term, granted: false }
+      case 'timeout-now':
+        return body
+    }
+  }
+
+  becomeFollower(term: Term, why: RefusedWhy = 'lost-leadership'): void {
+    const wasFollower = this.role === 'follower'
+    this.stopLeading(term > this.term ? 'lost-leadership' : why, term > this.term)
+    this.standing = null
+    this.sent.clear()
+    this.role = 'follower'
+    this.leader = ''
+    if (term > this.term) {
+      this.term = term
+      this.saveHardState()
+    }
+    if (!wasFollower) this.say('info', 'entering follower state', { follower: this.describe(), leader: '' })
+    this.awaitLeader()
+    this.announce()
+  }
+
+  follow(leader: string): void {
+    if (this.leader === leader) return
+    this.leader = leader
+    this.announce()
+  }
+
+  /** A new wait, of a new random length. A lone voter has nobody to wait for. */
+  awaitLeader(): void {
+    this.electionSpan = this.timing.heartbeatTimeoutMs * (1 + this.random.float())
+    this.electionDeadline = this.isSoleVoter() ? this.now : this.now + this.electionSpan
+  }
+
+  stopLeading(why: RefusedWhy, newTerm = false): void {
+    const { leading } = this
+    if (leading === null) return
+    this.leading = null
+    for (const ticket of leading.proposals.drain()) this.refuse(ticket, why)
+    const { applying, verifyNow, verifyNext, change, changes, transfer } = leading
+    for (const { ticket } of [...applying, ...verifyNow, ...verifyNext]) this.refuse(ticket, why)
+    if (change !== null) this.refuse(change.ticket, why)
+    for (const { ticket } of changes) this.refuse(ticket, why)
+    if (transfer === null) return
+    // Somebody stood for a newer term, as was asked.
+    if (newTerm) this.effects.push({ kind: 'resolved', ticket: transfer.ticket })
+    else this.refuse(transfer.ticket, why)
+  }
+
+  send(
+    to: Server,
+    body: RaftRequest,
+    kind: Sent['kind'],
+    epoch: number,
+    prevIndex: Index = 0,
+    upTo: Index = 0,
+    round = 0,
+  ): void {
+    const id = ++this.sends
+    this.sent.set(id, { peer: to.id, kind, epoch, prevIndex, upTo, round })
+    this.effects.push({ kind: 'send', id, peer: to.id, address: to.address, body, heartbeat: kind === 'heartbeat' })
+  }
+
+  isSoleVoter(): boolean {
+    const { voters } = this.configurations
+    return voters.length === 1 && voters[0]!.id === this.id
+  }
+
+  configurationIn(entry: Entry): Configuration | null {
+    switch (entry.type) {
+      case 'configuration':
+      case 'add-peer':
+      case 'remove-peer':
+        return this.codec.decode(entry.type, entry.data)
+      default:
+        return null
+    }
+  }
+
+  leaderServer(): Server | null {
+    if (this.leader === '') return null
+    if (this.leader === this.address) {
+      return { id: this.id, address: this.address, suffrage: this.configurations.find(this.id)?.suffrage ?? 'nonvoter' }
+    }
+    return this.configurations.findAddress(this.leader) ?? { id: '', address: this.leader, suffrage: 'voter' }
+  }
+
+  resolve(ticket: number): void {
+    this.effects.push({ kind: 'resolved', ticket })
+  }
+
+  announce(): void {
+    this.effects.push({ kind: 'role', role: this.role, term: this.term, leader: this.leaderServer() })
+  }
+
+  refuse(ticket: number, why: RefusedWhy, message?: string): void {
+    this.effects.push(
+      message === undefined ? { kind: 'refused', ticket, why } : { kind: 'refused', ticket, why, message },
+    )
+  }
+
+  say(level: LogEffect['level'], message: string, fields: LogEffect['fields']): void {
+    this.effects.push({ kind: 'log', level, message, fields })
+  }
+
+  describe(): string {
+    return `Node at ${this.address} [${ROLE_WORDS[this.role]}]`
+  }
+
+  /**
+   * Moves the commit index as far as the cluster and our own disk allow.
+   * @returns whether it moved
+   */
+  advance(): boolean {
+    if (this.restoring !== null || this.role === 'shutdown') return false
+    const to = Math.min(this.commitKnown, this.writes.durableIndex)
+    if (to <= this.commitIndex) return false
+    const entries = this.log.slice(this.commitIndex + 1, to)
+    this.commitIndex = to
+    this.effects.push({ kind: 'commit', entries })
+    this.configurations.commitTo(to)
+    return true
+  }
+}
+
+const ROLE_WORDS: Record<Role, string> = {
+  follower: 'Follower',
+  candidate: 'Candidate',
+  leader: 'Leader',
+  shutdown: 'Shutdown',
+}
+
+/**
+ * The saved entries that go with the snapshot. A crash between storing an installed snapshot and dropping the old log
+ * leaves entries that end before the snapshot, or differ from it: then none are used.
+ */
+function usableEntries(snapshot: SnapshotMeta | null, entries: Entry[]): Entry[] {
+  if (entries.length === 0) return entries
+  const first = entries[0]!.index
+  assert(first <= (snapshot?.index ?? 0) + 1, 'the saved log begins after the snapshot ends')
+  if (snapshot === null || first === snapshot.index + 1) return entries
+  return entries[snapshot.index - first]?.term === snapshot.term ? entries : []
+}
+
+function logFrom(snapshot: SnapshotMeta | null, entries: Entry[]): RaftLog {
+  if (entries.length === 0) return new RaftLog(snapshot?.index ?? 0, snapshot?.term ?? 0, [])
+  const base = entries[0]!.index - 1
+  const baseTerm = base === 0 ? 0 : base === snapshot?.index ? snapshot.term : undefined
+  return new RaftLog(base, baseTerm, entries.slice())
+}
