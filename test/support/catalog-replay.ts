@@ -88,7 +88,7 @@ export class Replay {
     return Object.fromEntries(READS.map((read) => [read, this.view(read)]))
   }
 
-  private view(read: string): View {
+  view(read: string): View {
     const [head = '', query = ''] = read.split('?')
     const [what = '', name = ''] = head.split(' ')
     const [, key, value] = /^meta=(.*):(.*)$/.exec(query) ?? []

@@ -7,7 +7,7 @@ import { methods } from '../../src/core/methods/index.ts'
 import type { Env, Read, Write } from '../../src/core/methods/table.ts'
 import { memoryRows } from '../../src/core/store/memory.ts'
 import type { Rows } from '../../src/core/store/rows.ts'
-import { type Commit, makeStore, type Store } from '../../src/core/store/store.ts'
+import { type Commit, type Footprint, makeStore, type Store } from '../../src/core/store/store.ts'
 import type { NodeService, RegisterRequest } from '../../src/model/catalog.ts'
 import type { Command } from '../../src/model/command.ts'
 import { ConsulError } from '../../src/model/errors.ts'
@@ -26,6 +26,8 @@ export interface TestCluster {
   /** What the method would put into the log; undefined when it answers without. */
   propose<M extends Method>(method: M, args: Args<M>, can?: Authorizer): Command | undefined
   apply(command: Command): Commit
+  /** When set, reads are traced and their footprints told. */
+  traced: ((footprint: Footprint) => void) | undefined
 }
 
 /** @param options.rows where the rows live; in memory unless given */
@@ -49,18 +51,23 @@ export function makeCluster(options: { applied?: number; rows?: Rows } = {}): Te
     return store.read((txn) => meaning.propose(txn, args, can, env))
   }
 
-  return {
+  const cluster: TestCluster = {
     store,
     env,
     resting,
     apply,
+    traced: undefined,
     propose(method, args, can = allowAll) {
       const proposed = proposal(method, args, can)
       return 'command' in proposed ? proposed.command : undefined
     },
     call<M extends Method>(method: M, args: Args<M>, can: Authorizer = allowAll): Reply<M> {
       const meaning = methods[method]
-      if (meaning.kind === 'read') return store.read((txn) => (meaning as Read<M>).run(txn, args, can)) as Reply<M>
+      if (meaning.kind === 'read') {
+        const { value, footprint } = store.trace((txn) => (meaning as Read<M>).run(txn, args, can))
+        cluster.traced?.(footprint)
+        return value as Reply<M>
+      }
       if (meaning.kind === 'act') throw new Error(`${method} is not of the state`)
       const proposed = proposal(method, args, can)
       if ('answer' in proposed) return proposed.answer
@@ -69,6 +76,7 @@ export function makeCluster(options: { applied?: number; rows?: Rows } = {}): Te
       return (meaning as Write<M>).reply(result, proposed.command, index)
     },
   }
+  return cluster
 }
 
 export function aRegistration(fields: Partial<RegisterRequest> & { Node: string }): RegisterRequest {

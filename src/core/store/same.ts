@@ -8,7 +8,7 @@
 import type { Node, NodeService, RegisterRequest, ServiceRow, Weights } from '../../model/catalog.ts'
 import type { HealthCheck } from '../../model/health.ts'
 
-/** Structural equality of plain data: objects, arrays, bytes and scalars; absent members count as undefined. */
+/** Structural equality of plain data: objects, arrays, bytes and scalars. */
 export function deepEqual(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
