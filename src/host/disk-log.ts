@@ -7,8 +7,8 @@
  * entries, so cutting a long tail or a long head off costs one small record; the entries that no longer count are
  * deleted afterwards, in slices. The log knows nothing of Raft's rules except that indexes have no gaps.
  */
-import { open as openFile, statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { statfs } from 'node:fs/promises'
+import { constants } from 'node:os'
 import type { RootDatabase } from 'lmdb'
 import type { Log } from '../base/log.ts'
 import type { Entry } from '../core/raft/messages.ts'
@@ -21,7 +21,7 @@ import {
   type LogState,
 } from '../wire/raft-log.ts'
 import { DiskError, diskError, messageOf } from './disk-error.ts'
-import { syncFolder } from './disk-files.ts'
+import { corruptLog, markBegun, prepareLogFile } from './disk-log-file.ts'
 import type { LogDisk } from './host.ts'
 
 /** Below every entry's key: were it above, LMDB would split pages in halves instead of filling them. */
@@ -64,25 +64,14 @@ interface Draft {
 
 /** @param path the database file; its folder exists. LMDB keeps a lock file beside it. */
 export async function openLogDisk(path: string, log: Log): Promise<LogDisk> {
-  const { open } = await import('lmdb')
-  await createFile(path)
-  let database: RootDatabase<Uint8Array, number>
+  await prepareLogFile(path)
+  const database = await openDatabase(path)
   let stored: Stored
   try {
-    database = open({
-      path,
-      noSubdir: true,
-      encoding: 'binary',
-      compression: false,
-      cache: false,
-      // A write's promise then resolves after the flush, not before it.
-      overlappingSync: false,
-      // Transactions are put together here, in `commitQueued`.
-      eventTurnBatching: false,
-      maxDbs: 1,
-    })
     stored = readState(database, path)
+    await markBegun(path)
   } catch (error) {
+    await database.close()
     throw openError(path, error)
   }
 
@@ -98,6 +87,7 @@ export async function openLogDisk(path: string, log: Log): Promise<LogDisk> {
     while (queue.length > 0 || (stored.garbage.length > 0 && !closed)) {
       const draft = draftOver(stored)
       const group = takeGroup(draft)
+      if (group.length === 0 && draft.deletes === undefined) continue
       try {
         await commit(draft)
         stored = draft.after
@@ -142,15 +132,11 @@ export async function openLogDisk(path: string, log: Log): Promise<LogDisk> {
 
   return {
     load() {
-      const entries: Entry[] = []
-      for (const { key, value } of database.getRange({ start: stored.first, end: stored.last + 1 })) {
-        const expected = stored.first + entries.length
-        if (key !== expected) throw corrupt(path, `entry ${expected} is missing`)
-        entries.push(readEntry(path, key, value))
+      try {
+        return { hardState: stored.hardState, entries: readEntries(database, stored, path) }
+      } catch (error) {
+        throw openError(path, error)
       }
-      const expected = stored.last - stored.first + 1
-      if (entries.length < expected) throw corrupt(path, `entry ${stored.first + entries.length} is missing`)
-      return { hardState: stored.hardState, entries }
     },
 
     write(change) {
@@ -168,6 +154,26 @@ export async function openLogDisk(path: string, log: Log): Promise<LogDisk> {
       await database.close()
       log.trace('closed the raft log', { path })
     },
+  }
+}
+
+async function openDatabase(path: string): Promise<RootDatabase<Uint8Array, number>> {
+  const { open } = await import('lmdb')
+  try {
+    return open({
+      path,
+      noSubdir: true,
+      encoding: 'binary',
+      compression: false,
+      cache: false,
+      // A write's promise then resolves after the flush, not before it.
+      overlappingSync: false,
+      // Transactions are put together here, in `commitQueued`.
+      eventTurnBatching: false,
+      maxDbs: 1,
+    })
+  } catch (error) {
+    throw openError(path, error)
   }
 }
 
@@ -233,20 +239,10 @@ function without(ranges: Range[], cut: Range): Range[] {
     .filter(({ from, to }) => from <= to)
 }
 
-/** For the owner alone: entries hold tokens. LMDB would leave that to the umask. */
-async function createFile(path: string): Promise<void> {
-  try {
-    await (await openFile(path, 'a', 0o600)).close()
-    await syncFolder(dirname(path))
-  } catch (error) {
-    throw diskError(`raft log "${path}"`, error)
-  }
-}
-
 function readState(database: RootDatabase<Uint8Array, number>, path: string): Stored {
   const bytes = database.get(STATE_KEY)
   if (bytes === undefined) {
-    for (const key of database.getKeys({ limit: 1 })) throw corrupt(path, `it has entry ${key}, but not the vote`)
+    for (const key of database.getKeys({ limit: 1 })) throw corruptLog(path, `it has entry ${key}, but not the vote`)
     return { hardState: { term: 0, votedTerm: 0, votedFor: '' }, first: 1, last: 0, garbage: [] }
   }
   const state = decodeOrRefuse(path, 'the record of the vote', () => decodeLogState(bytes))
@@ -258,6 +254,17 @@ function readState(database: RootDatabase<Uint8Array, number>, path: string): St
   return { ...state, garbage }
 }
 
+function readEntries(database: RootDatabase<Uint8Array, number>, { first, last }: LogState, path: string): Entry[] {
+  const entries: Entry[] = []
+  for (const { key, value } of database.getRange({ start: first, end: last + 1 })) {
+    const expected = first + entries.length
+    if (key !== expected) throw corruptLog(path, `entry ${expected} is missing`)
+    entries.push(readEntry(path, key, value))
+  }
+  if (first + entries.length <= last) throw corruptLog(path, `entry ${first + entries.length} is missing`)
+  return entries
+}
+
 function readEntry(path: string, index: number, bytes: Uint8Array): Entry {
   return decodeOrRefuse(path, `entry ${index}`, () => decodeEntry(index, bytes))
 }
@@ -267,19 +274,14 @@ function decodeOrRefuse<T>(path: string, what: string, decode: () => T): T {
     return decode()
   } catch (error) {
     if (!(error instanceof CorruptEntry)) throw error
-    throw corrupt(path, `${what} is corrupt: ${error.message}`, error)
+    throw corruptLog(path, `${what} is corrupt: ${error.message}`, error)
   }
-}
-
-function corrupt(path: string, what: string, cause?: unknown): DiskError {
-  const advice = 'start over on an empty data directory: the other servers, or a saved snapshot, hold the state'
-  return new DiskError('corrupt', `raft log "${path}": ${what}; ${advice}`, { cause })
 }
 
 function openError(path: string, error: unknown): DiskError {
   if (error instanceof DiskError) return error
   const message = messageOf(error)
-  if (/MDB_(INVALID|CORRUPTED|VERSION_MISMATCH|PAGE_NOTFOUND)/.test(message)) return corrupt(path, message, error)
+  if (/MDB_(INVALID|CORRUPTED|VERSION_MISMATCH|PAGE_NOTFOUND)/.test(message)) return corruptLog(path, message, error)
   return diskError(`raft log "${path}"`, error)
 }
 
@@ -290,7 +292,8 @@ async function refusal(path: string, error: unknown): Promise<DiskError> {
     (why: unknown) => why,
   )
   const room = await statfs(path).catch(() => undefined)
-  if (room !== undefined && room.bavail * room.bsize < FULL_BYTES)
+  const full = room !== undefined && room.bavail * room.bsize < FULL_BYTES
+  if (full || (reason as { code?: unknown }).code === constants.errno.ENOSPC)
     return new DiskError('full', `raft log "${path}": no space left on the disk`, { cause: reason })
   return diskError(`raft log "${path}"`, reason)
 }
