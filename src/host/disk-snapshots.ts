@@ -31,7 +31,7 @@ export async function openSnapshotDisk(folder: string, log: Log): Promise<Snapsh
         try {
           await verify(path)
           const meta = new Uint8Array(await readFile(join(path, META)))
-          return { meta, state: createReadStream(join(path, STATE), { highWaterMark: READ_BYTES }) }
+          return { meta, state: readChunks(join(path, STATE)) }
         } catch (error) {
           log.warn('skipping a snapshot that cannot be used', { path, error: messageOf(error) })
         }
@@ -86,10 +86,15 @@ async function verify(path: string): Promise<void> {
   const lines = (await readFile(join(path, SUMS), 'utf8')).split('\n')
   for (const name of [META, STATE]) {
     const sum = createHash('sha256')
-    for await (const chunk of createReadStream(join(path, name), { highWaterMark: READ_BYTES })) sum.update(chunk)
+    for await (const chunk of readChunks(join(path, name))) sum.update(chunk)
     if (!lines.includes(`${sum.digest('hex')}  ${name}`))
       throw new DiskError('corrupt', `the checksum of ${name} does not match`)
   }
+}
+
+/** Opens the file when it is first asked for a chunk: whoever asks for none leaves nothing open. */
+async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path, { highWaterMark: READ_BYTES })
 }
 
 /** @returns the SHA-256 of what was written, in hex, once it is durable */

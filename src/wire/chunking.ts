@@ -88,7 +88,13 @@ export class ChunkAssembler {
     return concat(open.pieces)
   }
 
-  /** What is incomplete now. Adding it all to a new assembler makes the same state. */
+  /** Goes on from what `pending` gave when the snapshot was taken. */
+  restore(pending: PendingChunk[]): void {
+    this.#open.clear()
+    for (const piece of pending) this.add(piece.term, piece, piece.data)
+  }
+
+  /** What is incomplete now: part of the state, for a snapshot. */
   pending(): PendingChunk[] {
     const out: PendingChunk[] = []
     for (const [operation, { pieces }] of this.#open)

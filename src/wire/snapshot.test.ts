@@ -131,7 +131,7 @@ test('pieces of a command survive in the snapshot between them', () => {
   before.add(3, { operation: 9n, sequence: 0, count: 2 }, Uint8Array.of(1))
   const { summary } = load(encodeState(snapshot(memoryRows()), 1, before.pending()))
   const after = new ChunkAssembler()
-  for (const piece of summary.pending) after.add(piece.term, piece, piece.data)
+  after.restore(summary.pending)
   assert.deepEqual(after.add(3, { operation: 9n, sequence: 1, count: 2 }, Uint8Array.of(2)), Uint8Array.of(1, 2))
 })
 
