@@ -16,7 +16,7 @@ export const IDLE_MS = 8000
 /** Questions of one connection that are being answered; reading waits while there are more. */
 const IN_FLIGHT_MAX = 64
 /** Answers that the peer has not taken; reading waits while there are more. */
-const UNSENT_BYTES_MAX = 256 * 1024
+const UNSENT_BYTES_MAX = 128 * 1024
 const LENGTH_BYTES = 2
 
 /** Resolves when bound; rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL). */
@@ -97,7 +97,9 @@ export async function listenMessages(bind: Address, handle: MessageHandler, idle
 
 function serve(socket: Socket, handle: MessageHandler, idleMs: number): void {
   const from: Address = { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
-  const frames = makeFrames(onMessage)
+  const read = makeFrames(onMessage)
+  /** What was received and is not yet looked at: the asker must take answers first. */
+  let rest: Uint8Array | undefined
   let inFlight = 0
   let ended = false
   const timer = setTimeout(() => {
@@ -105,22 +107,24 @@ function serve(socket: Socket, handle: MessageHandler, idleMs: number): void {
     else socket.destroy()
   }, idleMs)
 
-  function onMessage(message: Uint8Array): void {
+  const isFull = () => inFlight >= IN_FLIGHT_MAX || socket.writableLength > UNSENT_BYTES_MAX
+
+  /** @returns true when the next message may follow */
+  function onMessage(message: Uint8Array): boolean {
     timer.refresh()
     const answer = handle(message, from)
-    if (!(answer instanceof Promise)) {
-      send(answer)
-      return
-    }
-    inFlight += 1
-    answer.then(
-      (bytes) => {
-        inFlight -= 1
-        send(bytes)
-        proceed()
-      },
-      () => socket.destroy(),
-    )
+    if (answer instanceof Promise) {
+      inFlight += 1
+      answer.then(
+        (bytes) => {
+          inFlight -= 1
+          send(bytes)
+          proceed()
+        },
+        () => socket.destroy(),
+      )
+    } else send(answer)
+    return !isFull()
   }
 
   function send(answer: Uint8Array | undefined): void {
@@ -133,21 +137,24 @@ function serve(socket: Socket, handle: MessageHandler, idleMs: number): void {
 
   /** Reads on, waits, or ends, as the outstanding answers allow. */
   function proceed(): void {
-    if (ended && inFlight === 0) socket.end()
-    else if (inFlight >= IN_FLIGHT_MAX || socket.writableLength > UNSENT_BYTES_MAX) socket.pause()
-    else if (socket.isPaused()) socket.resume()
+    if (rest !== undefined && !isFull()) {
+      // The answers to one chunk's questions leave together.
+      socket.cork()
+      try {
+        rest = read(rest)
+      } catch {
+        socket.destroy()
+        return
+      }
+      socket.uncork()
+    }
+    if (rest !== undefined || isFull()) socket.pause()
+    else if (!ended) socket.resume()
+    else if (inFlight === 0) socket.end()
   }
 
   socket.on('data', (chunk: Buffer) => {
-    // The answers to one chunk's questions leave together.
-    socket.cork()
-    try {
-      frames(chunk)
-    } catch {
-      socket.destroy()
-      return
-    }
-    socket.uncork()
+    rest = chunk
     proceed()
   })
   socket.on('drain', proceed)
@@ -159,8 +166,11 @@ function serve(socket: Socket, handle: MessageHandler, idleMs: number): void {
   socket.on('close', () => clearTimeout(timer))
 }
 
-/** Cuts a stream into messages. A message that comes in pieces is gathered in one buffer of its own length. */
-export function makeFrames(onMessage: (message: Uint8Array) => void): (chunk: Uint8Array) => void {
+/**
+ * Cuts a stream into messages. A message that comes in pieces is gathered in one buffer of its own length.
+ * @param onMessage false stops: what is left of the chunk is returned, to be given again
+ */
+export function makeFrames(onMessage: (message: Uint8Array) => boolean): (chunk: Uint8Array) => Uint8Array | undefined {
   /** First byte of a length whose second byte has not come yet, or -1. */
   let lengthHigh = -1
   let partial: Uint8Array | undefined
@@ -168,30 +178,29 @@ export function makeFrames(onMessage: (message: Uint8Array) => void): (chunk: Ui
   return (chunk) => {
     let at = 0
     while (at < chunk.length) {
+      let message: Uint8Array | undefined
       if (partial !== undefined) {
         const taken = Math.min(partial.length - filled, chunk.length - at)
         partial.set(chunk.subarray(at, at + taken), filled)
         filled += taken
         at += taken
-        if (filled < partial.length) return
-        const message = partial
+        if (filled < partial.length) return undefined
+        message = partial
         partial = undefined
-        onMessage(message)
-        continue
+      } else if (lengthHigh === -1) lengthHigh = chunk[at++]!
+      else {
+        const length = (lengthHigh << 8) | chunk[at++]!
+        lengthHigh = -1
+        if (chunk.length - at >= length) {
+          message = chunk.subarray(at, at + length)
+          at += length
+        } else {
+          partial = new Uint8Array(length)
+          filled = 0
+        }
       }
-      if (lengthHigh === -1) {
-        lengthHigh = chunk[at++]!
-        continue
-      }
-      const length = (lengthHigh << 8) | chunk[at++]!
-      lengthHigh = -1
-      if (chunk.length - at >= length) {
-        onMessage(chunk.subarray(at, at + length))
-        at += length
-      } else {
-        partial = new Uint8Array(length)
-        filled = 0
-      }
+      if (message !== undefined && !onMessage(message) && at < chunk.length) return chunk.subarray(at)
     }
+    return undefined
   }
 }

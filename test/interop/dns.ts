@@ -44,10 +44,11 @@ function askTcp(host: string, port: number, bytes: Uint8Array): Promise<Uint8Arr
   return new Promise((resolve) => {
     const socket = connect(port, host)
     const timer = setTimeout(() => done(undefined), WAIT_MS)
-    const done = (answer: Uint8Array | undefined) => {
+    const done = (answer: Uint8Array | undefined): boolean => {
       clearTimeout(timer)
       socket.destroy()
       resolve(answer)
+      return false
     }
     socket.on('error', () => done(undefined))
     socket.on('data', makeFrames(done))
