@@ -1,0 +1,196 @@
+/**
+ * The HTTP door over a store without agent, sockets or time: the method table answers at once, the agent's own services
+ * are the local core's, and the node `x` stands in the catalog as a fresh server in dev mode puts it there.
+ */
+import { silentLog } from '../../src/base/log.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { type LocalInput, makeLocal } from '../../src/core/local/local.ts'
+import type { HttpHandler, HttpRequest, HttpResponse } from '../../src/host/host.ts'
+import { ConsulError } from '../../src/model/errors.ts'
+import type { Args, Method, Reply } from '../../src/model/rpc.ts'
+import type { Backend, Self } from '../../src/serve/backend.ts'
+import { type HttpOptions, makeHttpHandler } from '../../src/serve/http/index.ts'
+import { aCheck, aRegistration, aService, makeCluster } from './cluster.ts'
+
+const SERVER_META = {
+  non_voter: 'false',
+  raft_version: '3',
+  serf_protocol_current: '2',
+  serf_protocol_max: '5',
+  serf_protocol_min: '1',
+  version: '1.8.7',
+}
+
+export interface Call {
+  method: Method
+  args: Record<string, unknown>
+  signal?: AbortSignal
+}
+
+export interface TestDoor {
+  handle: HttpHandler
+  /** What was asked of the backend by `call`. */
+  calls: Call[]
+  /** Takes the place of an answer, for methods that it names. */
+  answers: Map<Method, (args: Record<string, unknown>) => unknown>
+  /** When false, `peek` declines, as on an agent that must ask others. */
+  local: boolean
+  ask(method: string, url: string, options?: AskOptions): Promise<HttpResponse & { text: string }>
+}
+
+export interface AskOptions {
+  body?: string | Uint8Array
+  headers?: Record<string, string>
+  tooLarge?: boolean
+  onGone?: (run: () => void) => void
+}
+
+export interface DoorOptions extends HttpOptions {
+  dev?: boolean
+}
+
+export function makeDoor({ dev = true, ...options }: DoorOptions = {}): TestDoor {
+  const cluster = makeCluster({ applied: 9 })
+  const calls: Call[] = []
+  const answers: TestDoor['answers'] = new Map()
+
+  function answer<M extends Method>(method: M, args: Args<M>): Reply<M> {
+    const replaced = answers.get(method)
+    if (replaced !== undefined) return replaced(args as Record<string, unknown>) as Reply<M>
+    const { Datacenter } = args as { Datacenter?: string }
+    if (Datacenter !== undefined && Datacenter !== '' && Datacenter !== 'dc1') {
+      throw new ConsulError('no-path-to-datacenter')
+    }
+    const reply = act(method, args) ?? cluster.call(method, args)
+    if (typeof reply !== 'object' || Array.isArray(reply) || !('Index' in reply)) return reply as Reply<M>
+    return { KnownLeader: true, LastContact: 0, ...reply, Index: Math.max(1, reply.Index as number) } as Reply<M>
+  }
+
+  /** What servers do outside the state. */
+  function act(method: Method, args: unknown): unknown {
+    switch (method) {
+      case 'Status.Leader':
+        return '127.0.0.1:8300'
+      case 'Status.Peers':
+        return ['127.0.0.1:8300']
+      case 'Catalog.ListDatacenters':
+        return ['dc1']
+      case 'Session.Renew':
+        return cluster.call('Session.Get', args as Args<'Session.Get'>)
+      default:
+        return undefined
+    }
+  }
+
+  const door: TestDoor = { handle: () => ({ status: 500, headers: [] }), calls, answers, local: true, ask }
+  const backend: Backend = {
+    self: makeSelf(dev),
+    now: () => 0,
+    date: () => 0,
+    random: seededRandom(1),
+    log: silentLog,
+    async call(method, args, context) {
+      calls.push({ method, args: args as Record<string, unknown>, signal: context?.signal })
+      return answer(method, args)
+    },
+    peek: (method, args) => (door.local ? answer(method, args) : undefined),
+  }
+  door.handle = makeHttpHandler(backend, options)
+  cluster.call('Catalog.Register', {
+    ...aRegistration({ Node: 'x', ID: '48093076-6b7b-b468-275e-4813c8c70c89', Address: '127.0.0.1' }),
+    TaggedAddresses: { lan: '127.0.0.1', lan_ipv4: '127.0.0.1', wan: '127.0.0.1', wan_ipv4: '127.0.0.1' },
+    NodeMeta: { 'consul-network-segment': '' },
+    Service: aService({ ID: 'consul', Service: 'consul', Port: 8300, Meta: SERVER_META }),
+    Check: aCheck({
+      CheckID: 'serfHealth',
+      Name: 'Serf Health Status',
+      Status: 'passing',
+      Output: 'Agent alive and reachable',
+    }),
+  })
+  return door
+
+  async function ask(method: string, url: string, given: AskOptions = {}): Promise<HttpResponse & { text: string }> {
+    const response = await door.handle(aRequest(method, url, given))
+    const { body = '' } = response
+    return { ...response, text: typeof body === 'string' ? body : Buffer.from(body).toString() }
+  }
+}
+
+export function aRequest(method: string, url: string, given: AskOptions = {}): HttpRequest {
+  const bytes = typeof given.body === 'string' ? Buffer.from(given.body) : (given.body ?? new Uint8Array(0))
+  const headers = new Map(Object.entries(given.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
+  return {
+    method,
+    url,
+    header: (name) => headers.get(name),
+    body: bytes,
+    tooLarge: given.tooLarge ?? false,
+    remote: { host: '127.0.0.1', port: 40000 },
+    onGone: given.onGone ?? (() => {}),
+  }
+}
+
+function makeSelf(dev: boolean): Self {
+  const local = makeLocal({
+    nodeId: '48093076-6b7b-b468-275e-4813c8c70c89',
+    nodeName: 'x',
+    datacenter: 'dc1',
+    address: '127.0.0.1',
+    taggedAddresses: {},
+    meta: {},
+    syncInterval: 60_000,
+    checkUpdateInterval: 0,
+    discardCheckOutput: false,
+    checkOutputMaxSize: 4096,
+    durable: false,
+    random: seededRandom(1),
+  })
+  let ticket = 0
+  /** One request to the core; the catalog never hears of it. */
+  async function ask(
+    input: { [K in LocalInput['kind']]: Omit<Extract<LocalInput, { kind: K }>, 'ticket'> }[LocalInput['kind']],
+  ) {
+    ticket += 1
+    local.step(0, { ...input, ticket } as LocalInput)
+    for (const effect of local.take()) {
+      if (effect.kind === 'refused' && effect.ticket === ticket) throw new ConsulError('refused', effect.message)
+    }
+  }
+  return {
+    nodeName: 'x',
+    nodeId: '48093076-6b7b-b468-275e-4813c8c70c89',
+    datacenter: 'dc1',
+    dev,
+    domain: 'consul.',
+    describe: () => ({
+      Config: { NodeName: 'x', Datacenter: 'dc1' },
+      Stats: { b: { z: '1', a: '2' }, a: {} },
+      Meta: {},
+    }),
+    members: (pool) => [
+      {
+        Name: pool === 'wan' ? 'x.dc1' : 'x',
+        Addr: '127.0.0.1',
+        Port: 8301,
+        Tags: { role: 'consul', dc: 'dc1' },
+        Status: 1,
+        ProtocolMin: 1,
+        ProtocolMax: 5,
+        ProtocolCur: 2,
+        DelegateMin: 2,
+        DelegateMax: 5,
+        DelegateCur: 4,
+      },
+    ],
+    services: () => local.services(),
+    checks: () => local.checks(),
+    registerService: (registration) => ask({ kind: 'register-service', registration }),
+    deregisterService: (id) => ask({ kind: 'deregister-service', id }),
+    registerCheck: (registration) => ask({ kind: 'register-check', registration }),
+    deregisterCheck: (id) => ask({ kind: 'deregister-check', id }),
+    updateCheck: (id, status, output) => ask({ kind: 'update-check', id, status, output, date: 0 }),
+    leave: async () => {},
+    stats: () => ({}),
+  }
+}
