@@ -149,7 +149,7 @@ export function pushTransfer(raft: RaftState, leading: Leading): void {
   const peer = leading.peers.get(transfer.to)
   if (peer === undefined || peer.match < raft.log.lastIndex) return
   transfer.sent = true
-  raft.send(peer.server, { type: 'timeout-now' }, 'timeout-now', 0)
+  raft.send(peer.server, { type: 'timeout-now' }, { kind: 'timeout-now', peer: transfer.to })
 }
 
 export function giveUpTransfer(raft: RaftState, leading: Leading, message: string): void {

@@ -6,7 +6,7 @@ import type { ServerId } from '../../base/units.ts'
 import { becomeLeader } from './leader.ts'
 import type { PreVoteRequest, VoteRequest } from './messages.ts'
 import { majority } from './quorum.ts'
-import type { RaftState, Sent, Standing } from './state.ts'
+import type { RaftState, Standing } from './state.ts'
 import { RETRY_MS } from './writes.ts'
 
 /** Time passed, and we do not lead. */
@@ -116,14 +116,13 @@ export function askForVotes(raft: RaftState): void {
 
 function poll(raft: RaftState, body: VoteRequest | PreVoteRequest): void {
   for (const voter of raft.configurations.voters) {
-    if (voter.id !== raft.id) raft.send(voter, body, body.type, raft.ballot)
+    if (voter.id !== raft.id) raft.send(voter, body, { kind: body.type, peer: voter.id, ballot: raft.ballot })
   }
 }
 
-export function granted(raft: RaftState, sent: Sent): void {
-  const { standing } = raft
-  if (standing === null || sent.epoch !== raft.ballot) return
-  countVote(raft, standing, sent.peer)
+/** A peer gave its vote, or would give it. */
+export function granted(raft: RaftState, peer: ServerId, ballot: number): void {
+  if (raft.standing !== null && ballot === raft.ballot) countVote(raft, raft.standing, peer)
 }
 
 function countVote(raft: RaftState, standing: Standing, from: ServerId): void {
@@ -140,7 +139,9 @@ function countVote(raft: RaftState, standing: Standing, from: ServerId): void {
 }
 
 export function onVote(raft: RaftState, id: number, request: VoteRequest): void {
-  raft.answer(id, { type: 'vote', granted: grants(raft, request), term: raft.term }, 0)
+  // Granting may adopt the candidate's term: the answer names the term after that.
+  const granted = grants(raft, request)
+  raft.answer(id, { type: 'vote', term: raft.term, granted }, 0)
 }
 
 function grants(raft: RaftState, request: VoteRequest): boolean {
@@ -173,7 +174,7 @@ function grants(raft: RaftState, request: VoteRequest): boolean {
 export function onPreVote(raft: RaftState, id: number, request: PreVoteRequest): void {
   const unled = raft.leader === '' || raft.leader === request.candidate
   const granted = unled && request.term >= raft.term && !raft.writes.failing && isUpToDate(raft, request)
-  raft.answer(id, { type: 'pre-vote', granted, term: raft.term }, 0)
+  raft.answer(id, { type: 'pre-vote', term: raft.term, granted }, 0)
 }
 
 /** Paper, section 5.4.1: who votes must not know more than the candidate. */

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import type { Index, ServerId, Term } from '../../base/units.ts'
 import type { Entry, RefusedWhy, Role } from './messages.ts'
-import { type Asked, applyTo, type Node, type State } from './simulation.suite.ts'
+import { type Asked, applyTo, codec, type Node, type State } from './simulation.suite.ts'
 
 interface Ticket {
   node: Node
@@ -132,6 +132,26 @@ export class Invariants {
       assert.equal(proposedIn, this.canon[index]!.term, 'an accepted proposal gave way without a refusal')
       this.settle(ticket, 'committed')
     }
+  }
+
+  /** Nothing is being written: what a server takes for its configuration is what its log says. */
+  rested(node: Node): void {
+    const { lastIndex, commitIndex, configuration, configurationIndex, ...status } = node.raft!.status(0)
+    if (node.disk.lastIndex !== lastIndex || node.disk.full) return
+    const inLog = (index: Index, upTo: Index): Entry | undefined =>
+      node.disk.entries.findLast(
+        (entry) => entry.type === 'configuration' && entry.index <= upTo && entry.index >= index,
+      )
+    const latest = inLog(configurationIndex, lastIndex)
+    if (latest !== undefined) {
+      assert.equal(latest.index, configurationIndex, `${node.server.id} overlooks a configuration in its log`)
+      assert.deepEqual(codec.decode('configuration', latest.data), configuration)
+    } else {
+      const snapshotIndex = node.disk.snapshot?.meta.index ?? 0
+      assert(configurationIndex <= snapshotIndex, `${node.server.id} uses a configuration that its log lacks`)
+    }
+    const committed = inLog(status.committedConfigurationIndex, commitIndex)
+    if (committed !== undefined) assert.equal(committed.index, status.committedConfigurationIndex)
   }
 
   applied(node: Node): void {

@@ -10,10 +10,13 @@ import { Leading } from './leading.ts'
 import type { AppendReply, InstallReply } from './messages.ts'
 import type { Progress } from './progress.ts'
 import { sendHeartbeat, syncPeers } from './replication.ts'
-import { NO_DATA, type RaftState, type Sent } from './state.ts'
+import { type Carried, NO_DATA, type RaftState, type Sent } from './state.ts'
 
 /** A leader looks at its lease at most this often. */
 const LEASE_CHECK_MS_MIN = 10
+
+/** What a leader asks of its followers over and over. */
+type ToPeer = Extract<Sent, { kind: 'append' | 'install' | 'heartbeat' }>
 
 /** The election is won: everyone hears of it, and an entry of our own term lets older ones be committed. */
 export function becomeLeader(raft: RaftState): void {
@@ -108,22 +111,23 @@ export function withdraw(raft: RaftState, leading: Leading): void {
 }
 
 /** A follower answered an append, a heartbeat or a snapshot, in our term. */
-export function replicated(raft: RaftState, leading: Leading, sent: Sent, body: AppendReply | InstallReply): void {
+export function answeredByPeer(
+  raft: RaftState,
+  leading: Leading,
+  sent: ToPeer,
+  body: AppendReply | InstallReply,
+): void {
   const peer = leading.peers.get(sent.peer)
   if (peer === undefined) return
   peer.contacted(raft.now, sent.round)
-  if (sent.kind === 'heartbeat') {
-    peer.heartbeatsUnderWay--
-  } else if (body.success) {
-    advancePeer(raft, leading, peer, sent)
-  } else if (sent.epoch === peer.epoch) {
-    retreatPeer(raft, peer, sent, body)
-  }
+  if (sent.kind === 'heartbeat') peer.heartbeatsUnderWay--
+  else if (body.success) advancePeer(raft, leading, peer, sent)
+  else if (sent.epoch === peer.epoch) retreatPeer(raft, peer, sent, body)
   // It may have told us that our own removal is committed.
   if (raft.leading === leading) settleVerifyRound(raft, leading)
 }
 
-function advancePeer(raft: RaftState, leading: Leading, peer: Progress, sent: Sent): void {
+function advancePeer(raft: RaftState, leading: Leading, peer: Progress, sent: Carried): void {
   const before = peer.match
   if (peer.accepted(sent.epoch, sent.upTo)) {
     raft.say('info', 'pipelining replication', { peer: describeServer(peer.server) })
@@ -134,7 +138,7 @@ function advancePeer(raft: RaftState, leading: Leading, peer: Progress, sent: Se
   advanceLeader(raft, leading)
 }
 
-function retreatPeer(raft: RaftState, peer: Progress, sent: Sent, body: AppendReply | InstallReply): void {
+function retreatPeer(raft: RaftState, peer: Progress, sent: Carried, body: AppendReply | InstallReply): void {
   const name = describeServer(peer.server)
   if (body.type === 'install') {
     peer.restartAt(peer.next)
@@ -153,30 +157,26 @@ function retreatPeer(raft: RaftState, peer: Progress, sent: Sent, body: AppendRe
   raft.say('warn', 'appendEntries rejected, sending older logs', { peer: name, next: peer.next })
 }
 
-/** A request that was sent to a follower will not be answered. */
-export function lostByPeer(raft: RaftState, leading: Leading, sent: Sent): void {
+/** A request that was sent to a follower will not be answered, or not to any purpose. */
+export function lostByPeer(raft: RaftState, leading: Leading, sent: ToPeer): void {
   const peer = leading.peers.get(sent.peer)
   if (peer === undefined) return
-  switch (sent.kind) {
-    case 'timeout-now':
-      giveUpTransfer(raft, leading, 'failed to transfer leadership')
-      return
-    case 'heartbeat':
-      peer.heartbeatsUnderWay--
-      sayUnreachable(raft, peer, 'failed to heartbeat to')
-      return
-    case 'install':
-      if (sent.epoch !== peer.epoch) return
-      peer.restartAt(peer.next)
-      sayUnreachable(raft, peer, 'failed to install snapshot')
-      break
-    default:
-      if (sent.epoch !== peer.epoch) return
-      peer.restartAt(peer.match === 0 ? sent.prevIndex + 1 : Math.min(peer.match, sent.prevIndex) + 1)
-      sayUnreachable(raft, peer, 'failed to appendEntries to')
+  if (sent.kind === 'heartbeat') {
+    peer.heartbeatsUnderWay--
+    sayUnreachable(raft, peer, 'failed to heartbeat to')
+    return
+  }
+  if (sent.epoch !== peer.epoch) return
+  if (sent.kind === 'install') {
+    peer.restartAt(peer.next)
+    sayUnreachable(raft, peer, 'failed to install snapshot')
+  } else {
+    // Of a pipeline, anything after the last known match may be lost with it.
+    peer.restartAt(peer.match === 0 ? sent.prevIndex + 1 : Math.min(peer.match, sent.prevIndex) + 1)
+    sayUnreachable(raft, peer, 'failed to appendEntries to')
   }
   peer.failed(raft.now)
-  if (peer.leavesAt !== null) leading.peers.delete(peer.server.id)
+  if (peer.leavesAt !== null) leading.peers.delete(sent.peer)
 }
 
 /** Once an outage, not once a message. */

@@ -20,6 +20,7 @@ import {
   barrier,
   beginVerifyRound,
   changeServers,
+  giveUpTransfer,
   propose,
   settleApplied,
   transferLeadership,
@@ -28,7 +29,7 @@ import {
 import { describeServers, faultOf } from './configuration.ts'
 import { askForVotes, elect, granted, mayStand, onPreVote, onVote, tickWithoutLeading } from './election.ts'
 import { onAppend, onInstall, restored } from './follower.ts'
-import { advanceLeader, lostByPeer, replicated, tickLeader, withdraw } from './leader.ts'
+import { advanceLeader, answeredByPeer, lostByPeer, tickLeader, withdraw } from './leader.ts'
 import type {
   Configuration,
   ConfigurationCodec,
@@ -315,51 +316,50 @@ function request(raft: RaftState, id: number, body: RaftRequest): void {
 
 function reply(raft: RaftState, id: number, body: RaftReply): void {
   const sent = raft.sent.get(id)
-  if (sent !== undefined && REPLY_TYPES[sent.kind] !== body.type) {
-    lost(raft, id, false)
-    return
-  }
   raft.sent.delete(id)
   if (raft.role === 'shutdown') return
+  // Also from those whom we no longer wait for.
   if (body.type !== 'timeout-now' && body.term > raft.term) {
     if (raft.leading === null) raft.say('debug', 'newer term discovered, fallback to follower', {})
     else raft.say('error', 'peer has newer term, stopping replication', { peer: sent?.peer ?? '' })
     raft.becomeFollower(body.term)
     return
   }
-  if (sent === undefined) return
-  switch (body.type) {
-    case 'vote':
-    case 'pre-vote':
-      if (body.granted) granted(raft, sent)
-      return
-    case 'append':
-    case 'install':
-      if (raft.leading === null) return
-      if (body.term === raft.term) replicated(raft, raft.leading, sent, body)
-      else lostByPeer(raft, raft.leading, sent)
-      return
-    case 'timeout-now':
-      return
-    default:
-      unreachable(body)
-  }
+  if (sent !== undefined) settle(raft, sent, body)
 }
 
 function lost(raft: RaftState, id: number, unknownType: boolean): void {
   const sent = raft.sent.get(id)
-  if (sent === undefined) return
   raft.sent.delete(id)
   // A peer that knows no pre-vote has nothing against a vote.
-  if (sent.kind === 'pre-vote' && unknownType) granted(raft, sent)
-  else if (raft.leading !== null) lostByPeer(raft, raft.leading, sent)
+  if (sent?.kind === 'pre-vote' && unknownType) granted(raft, sent.peer, sent.ballot)
+  else if (sent !== undefined) settle(raft, sent, null)
 }
 
-const REPLY_TYPES: Record<Sent['kind'], RaftReply['type']> = {
-  append: 'append',
-  heartbeat: 'append',
-  install: 'install',
-  vote: 'vote',
-  'pre-vote': 'pre-vote',
-  'timeout-now': 'timeout-now',
+/** @param body null when no answer will come; an answer of the wrong type, or of an older term, is as good as none */
+function settle(raft: RaftState, sent: Sent, body: RaftReply | null): void {
+  const { leading } = raft
+  switch (sent.kind) {
+    case 'vote':
+    case 'pre-vote':
+      if (body?.type === sent.kind && body.granted) granted(raft, sent.peer, sent.ballot)
+      return
+    case 'timeout-now':
+      if (leading !== null && body === null) giveUpTransfer(raft, leading, 'failed to transfer leadership')
+      return
+    case 'append':
+    case 'heartbeat':
+    case 'install': {
+      if (leading === null) return
+      const type = sent.kind === 'install' ? 'install' : 'append'
+      if ((body?.type === 'append' || body?.type === 'install') && body.type === type && body.term === raft.term) {
+        answeredByPeer(raft, leading, sent, body)
+      } else {
+        lostByPeer(raft, leading, sent)
+      }
+      return
+    }
+    default:
+      unreachable(sent)
+  }
 }

@@ -58,14 +58,21 @@ export function replicate(raft: RaftState, leading: Leading, peer: Progress): vo
       entries,
       commit: raft.commitIndex,
     }
-    raft.send(peer.server, body, 'append', peer.epoch, prevIndex, upTo, leading.round)
+    raft.send(peer.server, body, {
+      kind: 'append',
+      peer: peer.server.id,
+      round: leading.round,
+      epoch: peer.epoch,
+      prevIndex,
+      upTo,
+    })
     peer.sentAppend(raft.now, upTo, raft.timing, raft.random)
     if (upTo > leading.sharedIndex) leading.sharedIndex = upTo
   }
 }
 
 /** The entries that it needs are compacted away. */
-export function sendSnapshot(raft: RaftState, leading: Leading, peer: Progress): void {
+function sendSnapshot(raft: RaftState, leading: Leading, peer: Progress): void {
   const { snapshot } = raft
   assert(snapshot !== null, 'a compacted log without a snapshot')
   peer.sentInstall()
@@ -79,7 +86,14 @@ export function sendSnapshot(raft: RaftState, leading: Leading, peer: Progress):
     configurationIndex: snapshot.configurationIndex,
     size: 0,
   }
-  raft.send(peer.server, body, 'install', peer.epoch, peer.next - 1, snapshot.index, leading.round)
+  raft.send(peer.server, body, {
+    kind: 'install',
+    peer: peer.server.id,
+    round: leading.round,
+    epoch: peer.epoch,
+    prevIndex: peer.next - 1,
+    upTo: snapshot.index,
+  })
 }
 
 export function sendHeartbeat(raft: RaftState, leading: Leading, peer: Progress): void {
@@ -87,5 +101,5 @@ export function sendHeartbeat(raft: RaftState, leading: Leading, peer: Progress)
   peer.heartbeatAt = raft.now + intervalMs * (1 + raft.random.float())
   if (peer.heartbeatsUnderWay >= HEARTBEATS_UNDER_WAY_MAX) return
   peer.heartbeatsUnderWay++
-  raft.send(peer.server, leading.heartbeat, 'heartbeat', peer.epoch, 0, 0, leading.round)
+  raft.send(peer.server, leading.heartbeat, { kind: 'heartbeat', peer: peer.server.id, round: leading.round })
 }

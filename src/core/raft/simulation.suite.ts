@@ -61,6 +61,8 @@ export function applyTo(state: State, entry: Entry): State {
 interface Disk {
   hardState: HardState
   entries: Entry[]
+  /** Where the log ends, also when no entry is left of it. */
+  lastIndex: Index
   snapshot: { meta: SnapshotMeta; state: State } | null
   /** Every write is refused. */
   full: boolean
@@ -76,6 +78,7 @@ export class Node {
   readonly disk: Disk = {
     hardState: { term: 0, votedTerm: 0, votedFor: '' },
     entries: [],
+    lastIndex: 0,
     snapshot: null,
     full: false,
     delayMs: 3,
@@ -92,6 +95,8 @@ export class Node {
   /** A peer of an older make, that closes the connection on pre-votes. */
   knowsPreVote = true
   writing: Persist | null = null
+  /** Something was written since the judge last looked at the disk. */
+  written = false
   /** Committed, and soon applied. */
   applying: Entry[] = []
   flushing = false
@@ -297,6 +302,10 @@ export class Simulation {
         this.perform(node, effect)
       }
     }
+    if (node.written && node.writing === null) {
+      node.written = false
+      this.judge.rested(node)
+    }
     this.arm(node)
   }
 
@@ -372,20 +381,23 @@ export class Simulation {
     })
   }
 
-  private write({ disk, server }: Node, { truncateFrom, entries, hardState, compactTo }: Persist): void {
+  private write(node: Node, { truncateFrom, entries, hardState, compactTo }: Persist): void {
+    const { disk, server } = node
     let log = disk.entries
-    if (truncateFrom !== null) log = log.filter((entry) => entry.index < truncateFrom)
-    const last = log.at(-1)?.index
-    for (let i = 0; i < entries.length; i++) {
-      if (last !== undefined) assert.equal(entries[i]!.index, last + 1 + i, `${server.id} left a gap in its log`)
+    if (truncateFrom !== null) {
+      log = log.filter((entry) => entry.index < truncateFrom)
+      disk.lastIndex = Math.min(disk.lastIndex, truncateFrom - 1)
     }
+    for (const { index } of entries) assert.equal(index, ++disk.lastIndex, `${server.id} left a gap in its log`)
     log = log.concat(entries)
     if (hardState !== null) {
       assert(hardState.term >= disk.hardState.term, 'the durable term never falls')
       disk.hardState = hardState
     }
     disk.entries = compactTo === null ? log : log.filter((entry) => entry.index > compactTo)
+    if (compactTo !== null) disk.lastIndex = Math.max(disk.lastIndex, compactTo)
     this.judge.wrote(entries)
+    node.written = true
   }
 
   private restore(node: Node, id: number, meta: SnapshotMeta): void {

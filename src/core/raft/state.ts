@@ -30,17 +30,24 @@ export const NO_DATA = new Uint8Array(0)
 
 type LogEffect = Extract<RaftEffect, { kind: 'log' }>
 
-/** A request that is under way. */
-export interface Sent {
+/** A request that is under way: what must be known when its answer comes. */
+export type Sent =
+  | { kind: 'vote' | 'pre-vote'; peer: ServerId; ballot: number }
+  | { kind: 'timeout-now'; peer: ServerId }
+  | { kind: 'heartbeat'; peer: ServerId; round: number }
+  | Carried
+
+/** A request that carries entries, or a snapshot. */
+export interface Carried {
+  kind: 'append' | 'install'
   peer: ServerId
-  kind: 'append' | 'heartbeat' | 'install' | 'vote' | 'pre-vote' | 'timeout-now'
-  /** Which try it belongs to: the ballot, or the peer's replication epoch. */
-  epoch: number
-  /** For appends and snapshots: the entry before, and the last one that it carries. */
-  prevIndex: Index
-  upTo: Index
   /** The verify round at the time. */
   round: number
+  /** The peer's replication epoch at the time. */
+  epoch: number
+  /** The entry before those that it carries, and the last one of them. */
+  prevIndex: Index
+  upTo: Index
 }
 
 /** An attempt to be elected. */
@@ -146,10 +153,26 @@ export class RaftState {
     this.configurations.truncateFrom(from)
   }
 
+  /**
+   * Moves the commit index as far as the cluster and our own disk allow.
+   * @returns whether it moved
+   */
+  advance(): boolean {
+    if (this.restoring !== null || this.role === 'shutdown') return false
+    const to = Math.min(this.commitKnown, this.writes.durableIndex)
+    if (to <= this.commitIndex) return false
+    const entries = this.log.slice(this.commitIndex + 1, to)
+    this.commitIndex = to
+    this.effects.push({ kind: 'commit', entries })
+    this.configurations.commitTo(to)
+    return true
+  }
+
   saveHardState(): void {
     this.writes.setHardState({ term: this.term, votedTerm: this.votedTerm, votedFor: this.votedFor })
   }
 
+  /** Gives answers that were held until a write was durable. A success that came too late for its term is none. */
   release(free: { id: number; body: RaftReply }[]): void {
     for (const { id, body } of free) {
       const stale = body.type !== 'timeout-now' && body.term < this.term
@@ -177,6 +200,7 @@ export class RaftState {
     }
   }
 
+  /** Steps back, into `term` if that is newer. A follower that only learns of a newer term goes on waiting as it did. */
   becomeFollower(term: Term, why: RefusedWhy = 'lost-leadership'): void {
     const wasFollower = this.role === 'follower'
     this.stopLeading(term > this.term ? 'lost-leadership' : why, term > this.term)
@@ -188,11 +212,14 @@ export class RaftState {
       this.term = term
       this.saveHardState()
     }
-    if (!wasFollower) this.say('info', 'entering follower state', { follower: this.describe(), leader: '' })
-    this.awaitLeader()
+    if (!wasFollower) {
+      this.say('info', 'entering follower state', { follower: this.describe(), leader: '' })
+      this.awaitLeader()
+    }
     this.announce()
   }
 
+  /** @param leader its address, or "" when it fell silent */
   follow(leader: string): void {
     if (this.leader === leader) return
     this.leader = leader
@@ -205,6 +232,7 @@ export class RaftState {
     this.electionDeadline = this.isSoleVoter() ? this.now : this.now + this.electionSpan
   }
 
+  /** Everyone who waits for us as a leader is told that we are none. */
   stopLeading(why: RefusedWhy, newTerm = false): void {
     const { leading } = this
     if (leading === null) return
@@ -216,22 +244,21 @@ export class RaftState {
     for (const { ticket } of changes) this.refuse(ticket, why)
     if (transfer === null) return
     // Somebody stood for a newer term, as was asked.
-    if (newTerm) this.effects.push({ kind: 'resolved', ticket: transfer.ticket })
+    if (newTerm) this.resolve(transfer.ticket)
     else this.refuse(transfer.ticket, why)
   }
 
-  send(
-    to: Server,
-    body: RaftRequest,
-    kind: Sent['kind'],
-    epoch: number,
-    prevIndex: Index = 0,
-    upTo: Index = 0,
-    round = 0,
-  ): void {
+  send(to: Server, body: RaftRequest, sent: Sent): void {
     const id = ++this.sends
-    this.sent.set(id, { peer: to.id, kind, epoch, prevIndex, upTo, round })
-    this.effects.push({ kind: 'send', id, peer: to.id, address: to.address, body, heartbeat: kind === 'heartbeat' })
+    this.sent.set(id, sent)
+    this.effects.push({
+      kind: 'send',
+      id,
+      peer: to.id,
+      address: to.address,
+      body,
+      heartbeat: sent.kind === 'heartbeat',
+    })
   }
 
   isSoleVoter(): boolean {
@@ -278,21 +305,6 @@ export class RaftState {
 
   describe(): string {
     return `Node at ${this.address} [${ROLE_WORDS[this.role]}]`
-  }
-
-  /**
-   * Moves the commit index as far as the cluster and our own disk allow.
-   * @returns whether it moved
-   */
-  advance(): boolean {
-    if (this.restoring !== null || this.role === 'shutdown') return false
-    const to = Math.min(this.commitKnown, this.writes.durableIndex)
-    if (to <= this.commitIndex) return false
-    const entries = this.log.slice(this.commitIndex + 1, to)
-    this.commitIndex = to
-    this.effects.push({ kind: 'commit', entries })
-    this.configurations.commitTo(to)
-    return true
   }
 }
 
