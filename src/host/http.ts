@@ -101,15 +101,19 @@ export async function listenHttp(
     try {
       result = handle(request)
     } catch {
-      result = FAILED
+      result = failed()
     }
-    if (closing) response.shouldKeepAlive = false
     if (result instanceof Promise) {
       result.then(
-        (settled) => send(message, response, settled),
-        () => send(message, response, FAILED),
+        (settled) => reply(message, response, settled),
+        () => reply(message, response, failed()),
       )
-    } else send(message, response, result)
+    } else reply(message, response, result)
+  }
+
+  const reply = (message: IncomingMessage, response: ServerResponse, answered: HttpResponse): void => {
+    if (closing) response.shouldKeepAlive = false
+    send(message, response, answered)
   }
 
   const receive = (message: IncomingMessage, response: ServerResponse): void => {
@@ -154,7 +158,10 @@ export async function listenHttp(
   }
 }
 
-const FAILED: HttpResponse = { status: 500, headers: [] }
+/** The host adds to the headers of an answer, so each needs a list of its own. */
+function failed(): HttpResponse {
+  return { status: 500, headers: [] }
+}
 
 function send(message: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpResponse): void {
   if (response.destroyed) return

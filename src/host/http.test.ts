@@ -1,0 +1,379 @@
+/** Real sockets on free ports: framing, bounds, keep-alive, clients that leave, closing. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { after, suite, test } from 'node:test'
+import type { HttpHandler, HttpLimits, HttpRequest, HttpResponse, Listener } from './host.ts'
+import { listenHttp } from './http.ts'
+
+const open: Listener[] = []
+after(() => Promise.all(open.map((listener) => listener.close())))
+
+async function listen(
+  handle: HttpHandler,
+  bytesMax = 1000,
+  limits: HttpLimits = { closeGraceMs: 20 },
+): Promise<Listener> {
+  const listener = await listenHttp({ host: '127.0.0.1', port: 0 }, () => bytesMax, handle, limits)
+  open.push(listener)
+  return listener
+}
+
+interface Client {
+  socket: Socket
+  /** All that has come. */
+  seen(): string
+  /** Resolves when what has come matches. */
+  until(pattern: RegExp): Promise<string>
+  closed: Promise<unknown>
+}
+
+async function client(listener: Listener): Promise<Client> {
+  const socket = connect(listener.address.port, listener.address.host)
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1')
+    socket.emit('more')
+  })
+  socket.on('error', () => {})
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  await once(socket, 'connect')
+  return {
+    socket,
+    seen: () => text,
+    closed,
+    async until(pattern) {
+      while (!pattern.test(text))
+        await Promise.race([once(socket, 'more'), closed.then(() => assert.match(text, pattern))])
+      return text
+    },
+  }
+}
+
+const echo: HttpHandler = (request) => ({
+  status: 200,
+  headers: ['X-Url', request.url, 'X-Too-Large', String(request.tooLarge)],
+  body: `${request.method}:${Buffer.from(request.body).toString()}`,
+})
+
+function get(path: string, extra = ''): string {
+  return `GET ${path} HTTP/1.1\r\nHost: x\r\n${extra}\r\n`
+}
+
+suite('answers', () => {
+  test('status, headers in order, length and body; no word about the connection', async () => {
+    const c = await client(await listen(echo))
+    c.socket.write(get('/a?b=c'))
+    const text = await c.until(/GET:$/)
+    assert.match(
+      text,
+      /^HTTP\/1\.1 200 OK\r\nX-Url: \/a\?b=c\r\nX-Too-Large: false\r\nContent-Length: 4\r\nDate: .*\r\n\r\nGET:$/,
+    )
+  })
+
+  test('the length counts bytes, of text and of bytes, and an empty body has length 0', async () => {
+    const bodies: (string | Uint8Array | undefined)[] = ['é', new Uint8Array([1, 2, 3]), undefined]
+    const listener = await listen(() => ({ status: 200, headers: [], body: bodies.shift() }))
+    const lengths: string[] = []
+    for (let i = 0; i < 3; i++) {
+      const c = await client(listener)
+      c.socket.write(get('/', 'Connection: close\r\n'))
+      await c.closed
+      lengths.push(/Content-Length: (\d+)/.exec(c.seen())![1]!)
+    }
+    assert.deepEqual(lengths, ['2', '3', '0'])
+  })
+
+  test('pipelined requests are answered in order, also when the first answer is late', async () => {
+    const late = Promise.withResolvers<HttpResponse>()
+    const listener = await listen((request) => (request.url === '/late' ? late.promise : echo(request)))
+    const c = await client(listener)
+    c.socket.write(get('/late') + get('/soon'))
+    setImmediate(() => late.resolve({ status: 201, headers: [], body: 'late' }))
+    const text = await c.until(/GET:$/)
+    assert.ok(text.indexOf('201 Created') < text.indexOf('/soon'))
+  })
+
+  test('one connection serves many requests, and closes when asked to', async () => {
+    const c = await client(await listen(echo))
+    for (let i = 0; i < 5; i++) {
+      c.socket.write(get(`/${i}`))
+      await c.until(new RegExp(`X-Url: /${i}\r`))
+    }
+    c.socket.write(get('/last', 'Connection: close\r\n'))
+    await c.closed
+    assert.match(c.seen(), /Connection: close/)
+  })
+
+  test('an old client that asks to keep the connection is told that it is kept', async () => {
+    const c = await client(await listen(echo))
+    c.socket.write('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
+    await c.until(/Connection: keep-alive[\s\S]*GET:$/i)
+  })
+
+  test('a handler that throws or rejects costs one answer, not the server', async () => {
+    const listener = await listen((request) => {
+      if (request.url === '/throw') throw new Error('no')
+      if (request.url === '/reject') return Promise.reject(new Error('no'))
+      return echo(request)
+    })
+    const c = await client(listener)
+    c.socket.write(get('/throw') + get('/reject') + get('/fine'))
+    const text = await c.until(/GET:$/)
+    assert.equal(text.match(/500 Internal Server Error/g)?.length, 2)
+  })
+
+  test('HEAD has headers and length, and no body', async () => {
+    const c = await client(await listen(echo))
+    c.socket.write('HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    await c.closed
+    assert.match(c.seen(), /Content-Length: 5\r\n[\s\S]*\r\n\r\n$/)
+  })
+})
+
+suite('requests', () => {
+  test('headers are found by lower-case name, the first one wins', async () => {
+    const found: (string | undefined)[] = []
+    const listener = await listen((request) => {
+      found.push(request.header('x-a'), request.header('x-b'), request.header('x-c'))
+      return { status: 200, headers: [] }
+    })
+    const c = await client(listener)
+    c.socket.write(get('/', 'X-A: 1\r\nx-a: 2\r\nX-b: 3\r\nConnection: close\r\n'))
+    await c.closed
+    assert.deepEqual(found, ['1', '3', undefined])
+  })
+
+  test('the asker has an address', async () => {
+    const remotes: HttpRequest['remote'][] = []
+    const listener = await listen((request) => {
+      remotes.push(request.remote)
+      return { status: 200, headers: [] }
+    })
+    const c = await client(listener)
+    const { localPort } = c.socket
+    c.socket.write(get('/', 'Connection: close\r\n'))
+    await c.closed
+    assert.deepEqual(remotes, [{ host: '127.0.0.1', port: localPort }])
+  })
+
+  test('a body comes whole, with a length or in chunks, however it was cut on the way', async () => {
+    const c = await client(await listen(echo))
+    for (const byte of 'PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello') c.socket.write(byte)
+    await c.until(/PUT:hello$/)
+    c.socket.write('PUT /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n')
+    c.socket.write('3\r\ndef\r\n0\r\n\r\n')
+    await c.until(/PUT:abcdef$/)
+  })
+
+  test('the bound is asked for with method and URL; a body of just that size passes', async () => {
+    const asked: string[] = []
+    const limit = (method: string, url: string) => {
+      asked.push(`${method} ${url}`)
+      return 5
+    }
+    const listener = await listenHttp({ host: '127.0.0.1', port: 0 }, limit, echo, { closeGraceMs: 20 })
+    open.push(listener)
+    const c = await client(listener)
+    c.socket.write('PUT /a?b HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello')
+    await c.closed
+    assert.match(c.seen(), /X-Too-Large: false[\s\S]*PUT:hello$/)
+    assert.deepEqual(asked, ['PUT /a?b'])
+  })
+
+  test('a body that is announced too long is answered at once, and the connection goes on after it', async () => {
+    const c = await client(await listen(echo, 5))
+    c.socket.write('PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n')
+    await c.until(/X-Too-Large: true[\s\S]*PUT:$/)
+    c.socket.write(`abcdef${get('/next')}`)
+    await c.until(/X-Url: \/next/)
+  })
+
+  test('a chunked body that grows too long is given up, and not kept', async () => {
+    const c = await client(await listen(echo, 5))
+    c.socket.write('PUT /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3\r\ndef\r\n')
+    await c.until(/X-Too-Large: true[\s\S]*PUT:$/)
+    c.socket.write(`3\r\nghi\r\n0\r\n\r\n${get('/next')}`)
+    await c.until(/X-Url: \/next/)
+  })
+
+  test('a client that waits for leave gets it for a body that fits, and the refusal for one that does not', async () => {
+    const listener = await listen(echo, 5)
+    const fits = await client(listener)
+    fits.socket.write('PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n')
+    await fits.until(/^HTTP\/1\.1 100 Continue\r\n\r\n$/)
+    fits.socket.write('hello')
+    await fits.until(/PUT:hello$/)
+    const tooLong = await client(listener)
+    tooLong.socket.write('PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\nExpect: 100-continue\r\n\r\n')
+    await tooLong.closed
+    assert.match(tooLong.seen(), /^HTTP\/1\.1 200 OK\r\n[\s\S]*X-Too-Large: true[\s\S]*Connection: close/)
+  })
+
+  test('a GET with a body is answered like one without', async () => {
+    const c = await client(await listen(echo, 0))
+    c.socket.write(`GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc${get('/b')}`)
+    await c.until(/X-Url: \/a[\s\S]*X-Url: \/b/)
+  })
+
+  test('whoever leaves before the answer is reported, once; whoever waits for it is not', async () => {
+    const gone: string[] = []
+    const here = Promise.withResolvers<void>()
+    const left = Promise.withResolvers<void>()
+    const listener = await listen((request) => {
+      request.onGone(() => {
+        gone.push(request.url)
+        left.resolve()
+      })
+      if (request.url === '/stays') return { status: 200, headers: [], body: 'done' }
+      here.resolve()
+      return left.promise.then(() => ({ status: 200, headers: [] }))
+    })
+    const stays = await client(listener)
+    stays.socket.write(get('/stays', 'Connection: close\r\n'))
+    await stays.closed
+    const leaves = await client(listener)
+    leaves.socket.write(get('/leaves'))
+    await here.promise
+    leaves.socket.destroy()
+    await left.promise
+    assert.deepEqual(gone, ['/leaves'])
+  })
+
+  test('a client that leaves in the middle of its body is forgotten without a word to the handler', async () => {
+    let handled = 0
+    const listener = await listen((request) => {
+      handled += 1
+      return echo(request)
+    })
+    const c = await client(listener)
+    c.socket.write('PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe')
+    c.socket.destroy()
+    const next = await client(listener)
+    next.socket.write(get('/next', 'Connection: close\r\n'))
+    await next.closed
+    assert.equal(handled, 1)
+  })
+})
+
+suite('bad clients', () => {
+  test('what is not HTTP is answered 400 in words that Go uses, and cut off', async () => {
+    const c = await client(await listen(echo))
+    c.socket.write('GARBAGE\r\n\r\n')
+    await c.closed
+    assert.equal(
+      c.seen(),
+      'HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request',
+    )
+  })
+
+  test('headers without end are answered 431', async () => {
+    const c = await client(await listen(echo))
+    c.socket.write(get('/', `X: ${'a'.repeat(1 << 20)}\r\n`))
+    await c.closed
+    assert.match(c.seen(), /^HTTP\/1\.1 431 /)
+  })
+
+  test('a request line as long as a very long key passes', async () => {
+    const c = await client(await listen(echo))
+    c.socket.write(get(`/${'k'.repeat(200_000)}`, 'Connection: close\r\n'))
+    await c.closed
+    assert.match(c.seen(), /^HTTP\/1\.1 200 /)
+  })
+
+  test('a request that does not come to its end in time is answered 408', async () => {
+    const c = await client(await listen(echo, 1000, { requestTimeoutMs: 40, closeGraceMs: 20 }))
+    c.socket.write('PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe')
+    await c.closed
+    assert.match(c.seen(), /^HTTP\/1\.1 408 /)
+  })
+
+  test('connections beyond the limit of one client are answered 429; when one goes, another may come', async () => {
+    let handled = 0
+    const listener = await listen(
+      (request) => {
+        handled += 1
+        return echo(request)
+      },
+      1000,
+      { connsPerClientMax: 1, closeGraceMs: 20 },
+    )
+    const first = await client(listener)
+    first.socket.write(get('/'))
+    await first.until(/GET:$/)
+    const second = await client(listener)
+    second.socket.write(get('/'))
+    await second.closed
+    assert.match(second.seen(), /^HTTP\/1\.1 429 Too Many Requests\r\n[\s\S]*too many concurrent connections/)
+    assert.equal(handled, 1)
+    first.socket.write(get('/bye', 'Connection: close\r\n'))
+    await first.closed
+    // The server may learn of the close a little later than the client.
+    for (let allowed = false; !allowed; ) {
+      const third = await client(listener)
+      third.socket.write(get('/', 'Connection: close\r\n'))
+      await third.closed
+      allowed = /^HTTP\/1\.1 200 /.test(third.seen())
+    }
+  })
+})
+
+suite('closing', () => {
+  test('idle connections go at once, and nobody new gets in', async () => {
+    const listener = await listenHttp({ host: '127.0.0.1', port: 0 }, () => 0, echo)
+    const idle = await client(listener)
+    idle.socket.write(get('/'))
+    await idle.until(/GET:$/)
+    await listener.close()
+    await idle.closed
+    await assert.rejects(client(listener))
+  })
+
+  test('what is in flight may finish, and is told that it is the last', async () => {
+    const late = Promise.withResolvers<HttpResponse>()
+    const here = Promise.withResolvers<void>()
+    const listener = await listenHttp(
+      { host: '127.0.0.1', port: 0 },
+      () => 0,
+      () => {
+        here.resolve()
+        return late.promise
+      },
+    )
+    const c = await client(listener)
+    c.socket.write(get('/'))
+    await here.promise
+    const closed = listener.close()
+    late.resolve({ status: 200, headers: [], body: 'late' })
+    await closed
+    await c.closed
+    assert.match(c.seen(), /Connection: close[\s\S]*late$/)
+  })
+
+  test('what does not finish is cut, and its handler told', async () => {
+    const here = Promise.withResolvers<void>()
+    const gone = Promise.withResolvers<void>()
+    const listener = await listenHttp(
+      { host: '127.0.0.1', port: 0 },
+      () => 0,
+      (request) => {
+        request.onGone(gone.resolve)
+        here.resolve()
+        return new Promise(() => {})
+      },
+      { closeGraceMs: 5 },
+    )
+    const c = await client(listener)
+    c.socket.write(get('/'))
+    await here.promise
+    await Promise.all([listener.close(), c.closed, gone.promise])
+  })
+
+  test('a port in use is an error of the listener', async () => {
+    const listener = await listen(echo)
+    await assert.rejects(
+      listenHttp(listener.address, () => 0, echo),
+      { code: 'EADDRINUSE' },
+    )
+  })
+})
