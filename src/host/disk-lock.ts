@@ -26,7 +26,7 @@ export async function lockDirectory(folder: string): Promise<DirectoryLock> {
   let lock: InstanceType<typeof DatabaseSync> | undefined
   try {
     lock = new DatabaseSync(join(folder, LOCK_FILE))
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     lock?.close()
     if ((error as { errcode?: unknown }).errcode !== SQLITE_BUSY) throw diskError(what, await reason(folder, error))
