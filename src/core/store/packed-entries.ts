@@ -4,15 +4,16 @@
  * neither tree nor heap: it goes over the old bytes, unless a snapshot shows them.
  *
  * An entry's bytes: create, modify and lock index (three doubles), flags (low, high), length of the value plus one (0
- * for null), length of the session (32 bits each), then session and value. The key is the tree's.
+ * for null), lengths of session and key (32 bits each), then key, session and value.
  */
 import { Arena, sizeClass } from '../../base/arena.ts'
 import { type Cursor, OrderedMap, type OrderedSnapshot, type OrderedView } from '../../base/ordered-map.ts'
 import { byteKey, textFromByteKey } from '../../base/text.ts'
 import type { DirEntry } from '../../model/kv.ts'
+import { hashKey, type Keyed, KeyHash } from './key-hash.ts'
 import type { RowMap, RowMapSnapshot } from './row-map.ts'
 
-const HEADER_BYTES = 40
+const HEADER_BYTES = 44
 /** Values up to here are handed out as parts of a shared page: a typed array with memory of its own costs ten times that. */
 const POOLED_BYTES_MAX = 1024
 const POOL_BYTES = 16 * 1024
@@ -22,22 +23,32 @@ export class PackedEntries implements RowMap<DirEntry> {
   readonly copies = true
   private readonly arena = new Arena()
   private readonly order = new OrderedMap<number>()
-  private readonly places = new KeyHash()
   private readonly reader = new EntryReader(this.arena)
+  private readonly places = new KeyHash(this.reader)
   private snapshots = 0
-  /** What was read last: rules read an entry before they write it. */
-  private lastKey = ''
+  /** What was looked for last, and found: rules read an entry before they write it. */
+  private lastKey: string | undefined = undefined
+  private lastHash = 0
+  private lastPlace = -1
   private last: DirEntry | undefined = undefined
   /** Places that a snapshot may still show: handle and size in turn. */
   private readonly retired: number[] = []
 
   get(key: string): DirEntry | undefined {
-    const place = this.places.get(key)
-    if (place === undefined) return undefined
-    const entry = this.reader.entry(key, place)
+    const place = this.find(key)
+    if (place < 0) return undefined
+    this.last ??= this.reader.entry(key, place)
+    return this.last
+  }
+
+  /** @returns the place, or -1 */
+  private find(key: string): number {
+    if (this.lastKey === key) return this.lastPlace
+    this.lastHash = hashKey(key)
+    this.lastPlace = this.places.get(key, this.lastHash)
     this.lastKey = key
-    this.last = entry
-    return entry
+    this.last = undefined
+    return this.lastPlace
   }
 
   under(prefix: string): Iterable<DirEntry> {
@@ -46,37 +57,40 @@ export class PackedEntries implements RowMap<DirEntry> {
 
   set(key: string, row: DirEntry): DirEntry | undefined {
     const session = byteKey(row.Session)
-    const size = HEADER_BYTES + session.length + (row.Value === null ? 0 : row.Value.length)
-    const place = this.places.get(key)
-    if (place === undefined) {
+    const size = HEADER_BYTES + key.length + session.length + (row.Value === null ? 0 : row.Value.length)
+    const place = this.find(key)
+    if (place < 0) {
       const fresh = this.arena.take(size)
-      this.write(fresh, row, session)
-      this.places.set(key, fresh)
+      this.write(fresh, key, row, session)
+      this.places.add(this.lastHash, fresh)
       this.order.set(key, fresh)
+      this.lastKey = undefined
       return undefined
     }
-    const before = this.before(key, place)
+    const before = this.last ?? this.reader.entry(key, place)
     const sizeBefore = this.reader.size(place)
     const kind = sizeClass(size)
     if (this.snapshots === 0 && kind >= 0 && kind === sizeClass(sizeBefore)) {
-      this.write(place, row, session)
-      return before
+      this.write(place, key, row, session)
+    } else {
+      const fresh = this.arena.take(size)
+      this.write(fresh, key, row, session)
+      this.places.move(key, this.lastHash, fresh)
+      this.order.set(key, fresh)
+      this.retire(place, sizeBefore)
     }
-    const fresh = this.arena.take(size)
-    this.write(fresh, row, session)
-    this.places.set(key, fresh)
-    this.order.set(key, fresh)
-    this.retire(place, sizeBefore)
+    this.lastKey = undefined
     return before
   }
 
   delete(key: string): DirEntry | undefined {
-    const place = this.places.get(key)
-    if (place === undefined) return undefined
-    const before = this.before(key, place)
-    this.places.delete(key)
+    const place = this.find(key)
+    if (place < 0) return undefined
+    const before = this.last ?? this.reader.entry(key, place)
+    this.places.remove(key, this.lastHash)
     this.order.delete(key)
     this.retire(place, this.reader.size(place))
+    this.lastKey = undefined
     return before
   }
 
@@ -90,19 +104,12 @@ export class PackedEntries implements RowMap<DirEntry> {
     })
   }
 
-  /** The entry that a write is about to replace. */
-  private before(key: string, place: number): DirEntry {
-    const { last } = this
-    this.last = undefined
-    return last !== undefined && this.lastKey === key ? last : this.reader.entry(key, place)
-  }
-
   private retire(place: number, size: number): void {
     if (this.snapshots === 0) this.arena.give(place, size)
     else this.retired.push(place, size)
   }
 
-  private write(place: number, row: DirEntry, session: string): void {
+  private write(place: number, key: string, row: DirEntry, session: string): void {
     const { u8, u32, f64 } = this.arena.page(place)
     const at = this.arena.offset(place)
     f64[at >>> 3] = row.CreateIndex
@@ -112,13 +119,16 @@ export class PackedEntries implements RowMap<DirEntry> {
     u32[(at >>> 2) + 7] = row.Flags === 0n ? 0 : Number(row.Flags >> 32n)
     u32[(at >>> 2) + 8] = row.Value === null ? 0 : row.Value.length + 1
     u32[(at >>> 2) + 9] = session.length
-    for (let i = 0; i < session.length; i++) u8[at + HEADER_BYTES + i] = session.charCodeAt(i)
-    if (row.Value !== null) u8.set(row.Value, at + HEADER_BYTES + session.length)
+    u32[(at >>> 2) + 10] = key.length
+    const body = at + HEADER_BYTES
+    for (let i = 0; i < key.length; i++) u8[body + i] = key.charCodeAt(i)
+    for (let i = 0; i < session.length; i++) u8[body + key.length + i] = session.charCodeAt(i)
+    if (row.Value !== null) u8.set(row.Value, body + key.length + session.length)
   }
 }
 
 /** Makes entries of their bytes. */
-class EntryReader {
+class EntryReader implements Keyed {
   private readonly arena: Arena
   private pool = NO_BYTES
   private pooled = 0
@@ -130,7 +140,17 @@ class EntryReader {
   size(place: number): number {
     const { u32 } = this.arena.page(place)
     const at = this.arena.offset(place) >>> 2
-    return HEADER_BYTES + u32[at + 9]! + Math.max(0, u32[at + 8]! - 1)
+    return HEADER_BYTES + u32[at + 10]! + u32[at + 9]! + Math.max(0, u32[at + 8]! - 1)
+  }
+
+  holds(place: number, key: string): boolean {
+    const { u8, u32 } = this.arena.page(place)
+    const at = this.arena.offset(place)
+    if (u32[(at >>> 2) + 10] !== key.length) return false
+    // From the end: keys that differ, differ there more often than in front.
+    const body = at + HEADER_BYTES
+    for (let i = key.length - 1; i >= 0; i--) if (u8[body + i] !== key.charCodeAt(i)) return false
+    return true
   }
 
   entry(key: string, place: number): DirEntry {
@@ -140,7 +160,7 @@ class EntryReader {
     const high = u32[(at >>> 2) + 7]!
     const length = u32[(at >>> 2) + 8]! - 1
     const sessionLength = u32[(at >>> 2) + 9]!
-    const body = at + HEADER_BYTES
+    const body = at + HEADER_BYTES + key.length
     return {
       LockIndex: f64[(at >>> 3) + 2]!,
       Key: textFromByteKey(key),
@@ -221,45 +241,4 @@ class PackedSnapshot implements RowMapSnapshot<DirEntry> {
     this.onRelease?.()
     this.onRelease = undefined
   }
-}
-
-/** As many maps as keep each so small that growing one never stops the world: a full one is copied at a stroke. */
-const HASH_PARTS = 64
-
-/** Places by key: a hash map in parts. */
-class KeyHash {
-  private readonly parts: Map<string, number>[] = Array.from({ length: HASH_PARTS }, () => new Map())
-  /** The last answer, for the write that follows a read. */
-  private lastKey: string | undefined = undefined
-  private last: number | undefined = undefined
-
-  get(key: string): number | undefined {
-    if (this.lastKey !== key) {
-      this.last = this.parts[partOf(key)]!.get(key)
-      this.lastKey = key
-    }
-    return this.last
-  }
-
-  set(key: string, place: number): void {
-    this.parts[partOf(key)]!.set(key, place)
-    this.lastKey = undefined
-  }
-
-  delete(key: string): void {
-    this.parts[partOf(key)]!.delete(key)
-    this.lastKey = undefined
-  }
-}
-
-/** Spread by the length and a few characters, most of them from the end, where keys differ. */
-function partOf(key: string): number {
-  const length = key.length
-  if (length === 0) return 0
-  let mix = length
-  mix = mix * 31 + key.charCodeAt(length - 1)
-  mix = mix * 31 + key.charCodeAt(length >>> 1)
-  if (length > 2) mix = mix * 31 + key.charCodeAt(length - 2)
-  if (length > 3) mix = mix * 31 + key.charCodeAt(length - 3)
-  return (mix ^ (mix >>> 7)) & (HASH_PARTS - 1)
 }
