@@ -2,7 +2,7 @@
  * The HTTP door over a store without agent, sockets or time: the method table answers at once, the agent's own services
  * are the local core's, and the node `x` stands in the catalog as a fresh server in dev mode puts it there.
  */
-import { silentLog } from '../../src/base/log.ts'
+import { makeLog } from '../../src/base/log.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { type LocalInput, makeLocal } from '../../src/core/local/local.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../src/host/host.ts'
@@ -33,6 +33,8 @@ export interface TestDoor {
   calls: Call[]
   /** Takes the place of an answer, for methods that it names. */
   answers: Map<Method, (args: Record<string, unknown>) => unknown>
+  /** What the door logged as its own mistakes. */
+  mistakes: unknown[]
   /** When false, `peek` declines, as on an agent that must ask others. */
   local: boolean
   ask(method: string, url: string, options?: AskOptions): Promise<HttpResponse & { text: string }>
@@ -53,6 +55,14 @@ export function makeDoor({ dev = true, ...options }: DoorOptions = {}): TestDoor
   const cluster = makeCluster({ applied: 9 })
   const calls: Call[] = []
   const answers: TestDoor['answers'] = new Map()
+  const mistakes: unknown[] = []
+  const log = makeLog(
+    '',
+    ({ message, fields }) => {
+      if (message === 'Unexpected failure') mistakes.push(fields.error)
+    },
+    () => 'error',
+  )
 
   function answer<M extends Method>(method: M, args: Args<M>): Reply<M> {
     const replaced = answers.get(method)
@@ -82,13 +92,13 @@ export function makeDoor({ dev = true, ...options }: DoorOptions = {}): TestDoor
     }
   }
 
-  const door: TestDoor = { handle: () => ({ status: 500, headers: [] }), calls, answers, local: true, ask }
+  const door: TestDoor = { handle: () => ({ status: 500, headers: [] }), calls, answers, mistakes, local: true, ask }
   const backend: Backend = {
     self: makeSelf(dev),
     now: () => 0,
     date: () => 0,
     random: seededRandom(1),
-    log: silentLog,
+    log,
     async call(method, args, context) {
       calls.push({ method, args: args as Record<string, unknown>, signal: context?.signal })
       return answer(method, args)

@@ -1,0 +1,491 @@
+/** What no recorded answer shows: how the backend is asked, compact JSON, compression, failures, waiting, fuzz. */
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { aCheck, aService } from '../../../test/support/cluster.ts'
+import { aRequest, makeDoor, type TestDoor } from '../../../test/support/http-door.ts'
+import { makeLog } from '../../base/log.ts'
+import { ConsulError } from '../../model/errors.ts'
+import { bodyBytesMax, makeHttpHandler } from './index.ts'
+
+const META = { KnownLeader: true, LastContact: 0, Index: 7 }
+
+function headerOf({ headers }: { headers: string[] }, name: string): string | undefined {
+  const at = headers.findIndex((header, i) => i % 2 === 0 && header === name)
+  return at < 0 ? undefined : headers[at + 1]
+}
+
+/** Everything that the backend is asked for one request. */
+async function argsOf(door: TestDoor, method: string, url: string, headers = {}): Promise<Record<string, unknown>> {
+  door.local = false
+  door.calls.length = 0
+  await door.ask(method, url, { headers })
+  assert.equal(door.calls.length, 1, url)
+  return door.calls[0]!.args
+}
+
+suite('how the backend is asked', () => {
+  test('plain reads are answered without a promise in between', () => {
+    const door = makeDoor()
+    for (const url of ['/v1/kv/a', '/v1/health/service/consul', '/v1/catalog/nodes', '/v1/agent/services']) {
+      assert.ok(!(door.handle(aRequest('GET', url)) instanceof Promise), url)
+    }
+    assert.deepEqual(door.calls, [])
+  })
+
+  test('options of a read', async () => {
+    const door = makeDoor()
+    assert.deepEqual(await argsOf(door, 'GET', '/v1/kv/a'), { Datacenter: 'dc1', Token: '', Key: 'a' })
+    assert.deepEqual(await argsOf(door, 'GET', '/v1/kv/a?index=5&wait=10s&stale&token=t'), {
+      Datacenter: 'dc1',
+      Token: 't',
+      AllowStale: true,
+      MaxQueryTime: 10e9,
+      MinQueryIndex: 5,
+      Key: 'a',
+    })
+    const cached = await argsOf(door, 'GET', '/v1/kv/a?cached', { 'Cache-Control': 'max-age=0, stale-if-error=30' })
+    assert.deepEqual(cached, {
+      Datacenter: 'dc1',
+      Token: '',
+      UseCache: true,
+      MaxAge: 0,
+      MustRevalidate: true,
+      StaleIfError: 30e9,
+      Key: 'a',
+    })
+  })
+
+  test('the token: parameter before header before bearer', async () => {
+    const door = makeDoor()
+    const all = { 'X-Consul-Token': 'header', Authorization: 'Bearer bearer' }
+    assert.equal((await argsOf(door, 'GET', '/v1/kv/a?token=param', all)).Token, 'param')
+    assert.equal((await argsOf(door, 'GET', '/v1/kv/a?token=', all)).Token, 'header')
+    assert.equal((await argsOf(door, 'GET', '/v1/kv/a', { Authorization: 'bEARER  x y' })).Token, 'x')
+    assert.equal((await argsOf(door, 'GET', '/v1/kv/a', { Authorization: 'Basic x' })).Token, '')
+    assert.equal((await argsOf(door, 'GET', '/v1/kv/a', { Authorization: 'x' })).Token, '')
+    const body = '{"Node":"n","Address":"1.1.1.1","Token":"body"}'
+    await door.ask('PUT', '/v1/catalog/register', { body, headers: { 'X-Consul-Token': 'header' } })
+    assert.equal(door.calls.at(-1)!.args.Token, 'header')
+  })
+
+  test('distance, tags and meta', async () => {
+    const door = makeDoor()
+    const url = '/v1/health/service/web?near=_agent&tag=a&tag=b&node-meta=k:v:w&node-meta=__proto__&dc=dc1'
+    const args = await argsOf(door, 'GET', url, { 'X-Forwarded-For': '9.9.9.9, 1.1.1.1' })
+    assert.deepEqual(args.Source, { Datacenter: 'dc1', Node: 'x', Ip: '9.9.9.9' })
+    assert.deepEqual(args.ServiceTags, ['a', 'b'])
+    assert.equal(args.TagFilter, true)
+    assert.deepEqual(Object.entries(args.NodeMetaFilters as object), [
+      ['k', 'v:w'],
+      ['__proto__', ''],
+    ])
+    const spoofed = await argsOf(door, 'GET', '/v1/catalog/nodes?near=n', { 'X-Forwarded-For': 'evil' })
+    assert.deepEqual(spoofed.Source, { Datacenter: 'dc1', Node: 'n', Ip: '127.0.0.1' })
+  })
+
+  test('a waiting read is given up when the asker goes', async () => {
+    const door = makeDoor()
+    door.local = false
+    door.answers.set('KVS.Get', () => new Promise(() => {}))
+    let leave = () => {}
+    void door.ask('GET', '/v1/kv/a?index=9', {
+      onGone: (run) => {
+        leave = run
+      },
+    })
+    const { signal } = door.calls[0]!
+    assert.equal(signal!.aborted, false)
+    leave()
+    assert.equal(signal!.aborted, true)
+  })
+
+  test('an answer staler than allowed is asked for again, of the leader', async () => {
+    const door = makeDoor()
+    const contacts = [5e9, 1e6]
+    door.answers.set('Catalog.ListNodes', () => ({ ...META, LastContact: contacts.shift(), Nodes: null }))
+    const response = await door.ask('GET', '/v1/catalog/nodes?max_stale=2s')
+    assert.deepEqual(
+      door.calls.map(({ args }) => [args.AllowStale, args.MaxStaleDuration]),
+      [
+        [true, 2e9],
+        [false, 0],
+      ],
+    )
+    assert.equal(headerOf(response, 'X-Consul-Effective-Consistency'), 'leader')
+    assert.equal(headerOf(response, 'X-Consul-Lastcontact'), '1')
+  })
+})
+
+suite('answers', () => {
+  test('compact without being asked, pretty when asked or in dev mode', async () => {
+    const plain = makeDoor({ dev: false })
+    assert.equal((await plain.ask('GET', '/v1/status/peers')).text, '["127.0.0.1:8300"]')
+    assert.equal((await plain.ask('GET', '/v1/status/peers?pretty')).text, '[\n    "127.0.0.1:8300"\n]\n')
+    assert.equal((await makeDoor().ask('GET', '/v1/status/peers')).text, '[\n    "127.0.0.1:8300"\n]\n')
+  })
+
+  test('compact and pretty say the same', async () => {
+    const plain = makeDoor({ dev: false })
+    const pretty = makeDoor({ dev: true })
+    const body = JSON.stringify({
+      Node: 'n',
+      Address: '1.1.1.1',
+      NodeMeta: { a: '[{",:\\' },
+      Service: { Service: 's' },
+    })
+    for (const door of [plain, pretty]) {
+      await door.ask('PUT', '/v1/catalog/register', { body })
+      await door.ask('PUT', '/v1/kv/%22%5B%7B,:', { body: 'v' })
+      await door.ask('PUT', '/v1/kv/b', { body: 'w' })
+    }
+    for (const url of [
+      ...['/v1/catalog/nodes', '/v1/catalog/services', '/v1/catalog/service/s', '/v1/catalog/node/n', '/v1/agent/self'],
+      ...['/v1/health/service/consul', '/v1/health/service/s', '/v1/health/state/any', '/v1/kv/?recurse', '/v1/kv/b'],
+      ...['/v1/catalog/node-services/x', '/v1/agent/members', '/v1/session/list', '/v1/kv/?keys'],
+    ]) {
+      const [short, long] = [(await plain.ask('GET', url)).text, (await pretty.ask('GET', url)).text]
+      assert.equal(short, JSON.stringify(JSON.parse(long)), url)
+      assert.equal(long, `${JSON.stringify(JSON.parse(short), null, 4)}\n`, url)
+    }
+  })
+
+  test('an index of 0 is told as 1, contact in whole milliseconds', async () => {
+    const door = makeDoor()
+    door.answers.set('KVS.Get', () => ({ Index: 0, LastContact: 1_999_999, KnownLeader: false, Entries: null }))
+    const response = await door.ask('GET', '/v1/kv/a')
+    assert.deepEqual(response.headers.slice(2), [
+      ...['X-Consul-Index', '1', 'X-Consul-Knownleader', 'false', 'X-Consul-Lastcontact', '1'],
+    ])
+  })
+
+  test('gzip for those who take it, of any body but none', async () => {
+    const door = makeDoor()
+    const headers = { 'Accept-Encoding': 'deflate, gzip;q=0.5' }
+    await door.ask('PUT', '/v1/kv/big', { body: 'x'.repeat(100_000) })
+    for (const url of ['/v1/status/leader', '/v1/kv/big', '/v1/kv/big?raw', '/v1/kv/big?wait=x']) {
+      const packed = await door.ask('GET', url, { headers })
+      const plain = await door.ask('GET', url)
+      assert.equal(headerOf(packed, 'Content-Encoding'), 'gzip', url)
+      assert.equal(gunzipSync(packed.body as Uint8Array).toString(), plain.text, url)
+    }
+    const missing = await door.ask('GET', '/v1/kv/none', { headers })
+    assert.deepEqual([headerOf(missing, 'Content-Encoding'), missing.body], [undefined, undefined])
+    const unwanted = await door.ask('GET', '/v1/status/leader', { headers: { 'Accept-Encoding': 'gzip;q=0' } })
+    assert.equal(headerOf(unwanted, 'Content-Encoding'), undefined)
+  })
+
+  test('configured headers go on every answer of the API, an answer’s own win', async () => {
+    const door = makeDoor({ responseHeaders: { 'access-control-allow-origin': '*', VARY: 'Origin' } })
+    for (const url of ['/v1/status/leader', '/v1/kv/none', '/v1/kv/a?wait=x']) {
+      const response = await door.ask('GET', url)
+      assert.equal(headerOf(response, 'Access-Control-Allow-Origin'), '*')
+      assert.equal(headerOf(response, 'Vary'), 'Accept-Encoding')
+    }
+    assert.equal(headerOf(await door.ask('GET', '/nope'), 'Access-Control-Allow-Origin'), undefined)
+  })
+
+  test('instances with a check that does not pass are left out, in Consul’s order', async () => {
+    const door = makeDoor({ dev: false })
+    const statuses = ['passing', 'critical', 'passing', 'warning', 'passing']
+    const Nodes = statuses.map((Status, i) => ({
+      Node: {
+        ID: '',
+        Node: `n${i}`,
+        Address: '',
+        Datacenter: 'dc1',
+        TaggedAddresses: null,
+        Meta: null,
+        CreateIndex: 1,
+        ModifyIndex: 1,
+      },
+      Service: aService({ Service: 'web' }),
+      Checks: [aCheck({ Status: 'passing' }), aCheck({ Status })],
+    }))
+    door.answers.set('Health.ServiceNodes', () => ({ ...META, Nodes }))
+    const { text } = await door.ask('GET', '/v1/health/service/web?passing')
+    const left = (JSON.parse(text) as { Node: { Node: string } }[]).map(({ Node }) => Node.Node)
+    assert.deepEqual(left, ['n0', 'n4', 'n2'])
+    assert.equal(Nodes.length, 5)
+  })
+})
+
+suite('failures', () => {
+  test('each code has its status, its text is the body', async () => {
+    const door = makeDoor()
+    const cases: [ConsulError, number, string][] = [
+      [new ConsulError('no-leader'), 500, 'No cluster leader'],
+      [new ConsulError('permission-denied'), 403, 'Permission denied'],
+      [new ConsulError('acl-not-found'), 403, 'ACL not found'],
+      [new ConsulError('rate-limited'), 429, ''],
+      [new ConsulError('refused', 'Must provide node'), 500, 'Must provide node'],
+      [new ConsulError('not-found', 'gone'), 404, 'gone'],
+    ]
+    for (const [error, status, text] of cases) {
+      door.answers.set('KVS.Get', () => {
+        throw error
+      })
+      for (const local of [true, false]) {
+        door.local = local
+        const response = await door.ask('GET', '/v1/kv/a')
+        assert.deepEqual([response.status, response.text], [status, text])
+        assert.equal(headerOf(response, 'X-Consul-Index'), undefined)
+      }
+    }
+  })
+
+  test('our own mistake is a 500 and an error in the log', async () => {
+    const records: string[] = []
+    const log = makeLog(
+      'agent',
+      ({ name, level, message }) => records.push(`${name} ${level} ${message}`),
+      () => 'info',
+    )
+    const handle = makeHttpHandler({
+      self: { dev: false, datacenter: 'dc1' } as never,
+      log,
+      now: () => 0,
+      date: () => 0,
+      random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
+      call: () => Promise.reject(new Error('no')),
+      peek: () => {
+        throw new TypeError('broken')
+      },
+    })
+    assert.equal((await handle(aRequest('GET', '/v1/kv/a'))).status, 500)
+    assert.deepEqual(records, ['agent.http error Request error', 'agent.http error Unexpected failure'])
+  })
+
+  test('each request is a line in the debug log, without its token', async () => {
+    const urls: unknown[] = []
+    const log = makeLog(
+      '',
+      ({ fields }) => urls.push(fields.url),
+      () => 'debug',
+    )
+    const door = makeDoor()
+    const handle = makeHttpHandler({
+      self: { dev: false, datacenter: 'dc1' } as never,
+      log,
+      now: () => 0,
+      date: () => 0,
+      random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
+      call: () => Promise.reject(new Error('no')),
+      peek: (method, args) =>
+        method === 'Status.Peers' ? ([] as never) : (door.answers.get(method)?.(args as never) as never),
+    })
+    await handle(aRequest('GET', '/v1/status/peers?token=secret&x=1'))
+    await handle(aRequest('PUT', '/v1/acl/destroy/secret?x=1'))
+    assert.deepEqual(urls, ['/v1/status/peers?token=<hidden>&x=1', '/v1/acl/destroy/<hidden>?x=1'])
+  })
+
+  test('what is not built says so', async () => {
+    const door = makeDoor()
+    for (const [method, url] of [
+      ['GET', '/v1/acl/tokens'],
+      ['PUT', '/v1/txn'],
+      ['POST', '/v1/query/'],
+      ['GET', '/v1/catalog/nodes?filter=Node==x'],
+      ['GET', '/v1/agent/services?filter=x'],
+    ] as const) {
+      const response = await door.ask(method, url)
+      assert.equal(response.status, 501, url)
+      assert.match(response.text, /not built yet/)
+    }
+    const sidecar = '{"Name":"a","Connect":{"sidecar_service":{}}}'
+    assert.equal((await door.ask('PUT', '/v1/agent/service/register', { body: sidecar })).status, 501)
+    assert.equal((await door.ask('GET', '/v1/acl/bootstrap')).status, 405)
+    const { text } = await door.ask('GET', '/v1/kv/k?filter=x')
+    assert.equal(text, '')
+  })
+
+  test('values and bodies beyond their bounds are 413, with the size', async () => {
+    const door = makeDoor({ kvMaxValueSize: 10 })
+    const put = (url: string, headers = {}) => door.ask('PUT', url, { tooLarge: true, headers })
+    assert.match(
+      (await put('/v1/kv/a', { 'Content-Length': '11' })).text,
+      /^Request body\(11 bytes\) too large, max size: 10 /,
+    )
+    assert.match((await put('/v1/kv/a')).text, /^Request body\(over 10 bytes\) too large/)
+    assert.equal((await put('/v1/catalog/register')).status, 413)
+    assert.equal((await put('/v1/session/create')).status, 413)
+    assert.equal((await door.ask('PUT', '/v1/kv/a', { body: '01234567890' })).status, 413)
+    assert.equal((await door.ask('PUT', '/v1/kv/a', { body: '0123456789' })).status, 200)
+    const bound = bodyBytesMax({ kvMaxValueSize: 10 })
+    assert.deepEqual([bound('PUT', '/v1/kv/a'), bound('GET', '/v1/kv/a'), bound('DELETE', '/v1/kv/a')], [10, 0, 0])
+    assert.ok(bound('PUT', '/v1/agent/service/register') > 1 << 20)
+  })
+
+  test('waiting for a service by its own hash is refused, by another answered', async () => {
+    const door = makeDoor()
+    await door.ask('PUT', '/v1/agent/service/register', { body: '{"Name":"a"}' })
+    const first = await door.ask('GET', '/v1/agent/service/a?hash=0')
+    const hash = headerOf(first, 'X-Consul-Contenthash')
+    assert.equal(first.status, 200)
+    assert.equal((JSON.parse(first.text) as { ContentHash: string }).ContentHash, hash)
+    assert.equal((await door.ask('GET', `/v1/agent/service/a?hash=${hash}`)).status, 501)
+    await door.ask('PUT', '/v1/agent/service/register', { body: '{"Name":"a","Port":1}' })
+    assert.notEqual(headerOf(await door.ask('GET', '/v1/agent/service/a'), 'X-Consul-Contenthash'), hash)
+  })
+})
+
+suite('requests', () => {
+  test('session defaults that Consul’s HTTP layer fills in', async () => {
+    const door = makeDoor()
+    const created = async (body: string) => {
+      await door.ask('PUT', '/v1/session/create', { body })
+      return door.calls.at(-1)!.args.Session as Record<string, unknown>
+    }
+    const bare = await created('')
+    assert.deepEqual(
+      [bare.Node, bare.LockDelay, bare.Behavior, bare.NodeChecks, bare.Checks, bare.TTL],
+      ['x', 15e9, 'release', ['serfHealth'], null, ''],
+    )
+    assert.equal((await created('{"LockDelay":5}')).LockDelay, 5e9)
+    assert.equal((await created('{"LockDelay":5000}')).LockDelay, 5000)
+    assert.equal((await created('{"LockDelay":"1m"}')).LockDelay, 60e9)
+    assert.deepEqual((await created('{"Checks":[]}')).NodeChecks, [])
+    assert.deepEqual((await created('{"Checks":null}')).NodeChecks, [])
+    const both = await created('{"Checks":["a"],"NodeChecks":["b"]}')
+    assert.deepEqual([both.Checks, both.NodeChecks], [['a'], ['b']])
+    assert.equal((await created('{"Checks":["a"],"NodeChecks":[]}')).Checks, null)
+  })
+
+  test('flags keep all 64 bits, values all bytes', async () => {
+    const door = makeDoor()
+    const bytes = Uint8Array.from({ length: 256 }, (_, i) => i)
+    await door.ask('PUT', '/v1/kv/a?flags=18446744073709551615', { body: bytes })
+    assert.deepEqual((await door.ask('GET', '/v1/kv/a?raw')).body, bytes)
+    assert.match((await door.ask('GET', '/v1/kv/a')).text, /"Flags": 18446744073709551615,/)
+  })
+
+  test('the root says who answers, whole URLs and `OPTIONS *` are understood', async () => {
+    const door = makeDoor()
+    assert.equal((await door.ask('GET', '/')).text, 'Consul Agent')
+    assert.equal((await door.ask('GET', 'http://host:1/v1/status/leader')).status, 200)
+    assert.equal((await door.ask('GET', 'HTTP://host')).text, 'Consul Agent')
+    assert.equal((await door.ask('OPTIONS', '*')).status, 200)
+    assert.equal((await door.ask('GET', 'v1/status/leader')).status, 400)
+  })
+
+  test('replace-existing-checks is read, scripts only when allowed', async () => {
+    const script = '{"Name":"a","Check":{"Args":["x"],"Interval":"1s"}}'
+    assert.equal((await makeDoor().ask('PUT', '/v1/agent/service/register', { body: script })).status, 500)
+    const door = makeDoor({ enableScriptChecks: true })
+    assert.equal((await door.ask('PUT', '/v1/agent/service/register', { body: script })).status, 200)
+    await door.ask('PUT', '/v1/agent/service/register?replace-existing-checks', { body: '{"Name":"a"}' })
+    assert.equal((await door.ask('GET', '/v1/agent/checks')).text, '{}\n')
+  })
+})
+
+suite('whatever comes', () => {
+  const BODIES = ['/v1/catalog/register', '/v1/catalog/deregister', '/v1/session/create', '/v1/agent/service/register']
+  BODIES.push('/v1/agent/check/register', '/v1/agent/check/update/c')
+
+  /** JSON whose names are often those that the endpoints know. */
+  const names = fc.constantFrom(
+    ...[
+      'Node',
+      'Name',
+      'ID',
+      'Service',
+      'Address',
+      'Check',
+      'Checks',
+      'TTL',
+      'Tags',
+      'Meta',
+      'Port',
+      'Weights',
+      'Proxy',
+    ],
+    ...[
+      'Connect',
+      'Definition',
+      'Interval',
+      'Upstreams',
+      'Config',
+      'LockDelay',
+      'NodeChecks',
+      'ServiceChecks',
+      'Status',
+    ],
+    ...['Expose', 'Paths', 'TaggedAddresses', 'Header', 'args', 'sidecar_service', '__proto__', 'constructor', 'x'],
+  )
+  const { json } = fc.letrec((tie) => ({
+    json: fc.oneof(
+      { maxDepth: 5 },
+      fc.string(),
+      fc.integer(),
+      fc.double(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.constantFrom('1s', 'passing', 'x', '1.1.1.1'),
+      fc.array(tie('json'), { maxLength: 3 }),
+      fc.array(fc.tuple(names, tie('json')), { maxLength: 8 }).map((pairs) => Object.fromEntries(pairs)),
+    ),
+  }))
+
+  test('no JSON body makes the door fail', async () => {
+    const door = makeDoor()
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...BODIES), json, async (url, value) => {
+        assert.ok((await door.ask('PUT', url, { body: JSON.stringify(value) ?? '' })).status < 600)
+        assert.deepEqual(door.mistakes, [])
+      }),
+      { numRuns: 1500 },
+    )
+    for (const url of ['/v1/catalog/nodes', '/v1/agent/services', '/v1/agent/checks', '/v1/session/list']) {
+      const { status, text } = await door.ask('GET', url)
+      assert.equal(status, 200)
+      JSON.parse(text)
+    }
+  })
+
+  test('no bytes as body make the door fail', async () => {
+    const door = makeDoor()
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...BODIES), fc.uint8Array({ maxLength: 40 }), async (url, body) => {
+        assert.ok((await door.ask('PUT', url, { body })).status < 600)
+        assert.deepEqual(door.mistakes, [])
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('no path and no query make the door fail, or an answer that is no JSON', async () => {
+    const door = makeDoor()
+    const prefix = fc.constantFrom('/v1/kv/', '/v1/health/service/', '/v1/catalog/node/', '/v1/agent/service/', '/', '')
+    const part = fc.oneof(
+      fc.constantFrom(
+        '..',
+        '.',
+        '',
+        'a',
+        '%',
+        '%zz',
+        '%ff',
+        '%00',
+        '%2F',
+        'é',
+        '?',
+        '&',
+        'index=',
+        'wait=1',
+        'recurse',
+      ),
+      fc.constantFrom('cas=1', 'keys', 'raw', 'pretty', 'near=', 'node-meta=', 'tag=', ';', '#', '+', ' ', '\u0080'),
+    )
+    const url = fc.tuple(prefix, fc.array(part, { maxLength: 8 }), fc.constantFrom('', '/', '?'))
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom('GET', 'PUT', 'DELETE', 'POST'), url, async (method, [start, parts, glue]) => {
+        const response = await door.ask(method, start + parts.join(glue), { body: 'x' })
+        assert.ok(response.status < 600)
+        assert.deepEqual(door.mistakes, [])
+        if (headerOf(response, 'Content-Type') === 'application/json') JSON.parse(response.text)
+      }),
+      { numRuns: 1500 },
+    )
+  })
+})
