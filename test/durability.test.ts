@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { seededRandom } from '../src/base/random.ts'
 import { type AgentProcess, freePorts, startAgentProcess } from './support/process.ts'
 
-const ROUNDS = 4
+const ROUNDS = 5
 const WRITERS = 8
 
 test('kill -9 under load loses no acknowledged write', { timeout: 120_000 }, async () => {
@@ -21,15 +21,14 @@ test('kill -9 under load loses no acknowledged write', { timeout: 120_000 }, asy
     for (let round = 0; round < ROUNDS; round++) {
       const agent = await startAgentProcess(args, { ports })
       await check(agent, acknowledged, `seed ${seed}, round ${round}`)
-      const enough = acknowledged.size + 20 + random.int(400)
+      let left = 20 + random.int(1500)
       await writeUntilDead(agent, acknowledged, round, () => {
-        if (acknowledged.size >= enough) agent.child.kill('SIGKILL')
+        if (--left === 0) agent.child.kill('SIGKILL')
       })
       assert.equal(await agent.exited, 'SIGKILL')
     }
     const agent = await startAgentProcess(args, { ports })
     await check(agent, acknowledged, `seed ${seed}, at the end`)
-    assert.ok(acknowledged.size >= ROUNDS * 20)
     await agent.kill()
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -19,7 +19,7 @@ import type { Store } from '../core/store/store.ts'
 import type { Host, LogDisk } from '../host/host.ts'
 import type { Command, Result } from '../model/command.ts'
 import { ConsulError } from '../model/errors.ts'
-import { CHUNK_BYTES, ChunkAssembler, decodeNote, splitCommand } from '../wire/chunking.ts'
+import { CHUNK_BYTES, type ChunkAssembler, decodeNote, splitCommand } from '../wire/chunking.ts'
 import { decodeCommand, encodeCommand } from '../wire/command.ts'
 import { drive } from './drive.ts'
 
@@ -46,6 +46,10 @@ export interface Replica {
   /** First start of a cluster: writes this configuration as the log's first entry. */
   bootstrap(configuration: Configuration): void
   onRole(listener: (change: RoleChange) => void): void
+  /** How much of the log the newest snapshot does not cover. */
+  sinceSnapshot(): { entries: number; bytes: number }
+  /** What a snapshot of the state as it stands now must say of itself. */
+  snapshotMeta(): SnapshotMeta
   /** After a snapshot was stored: lets the core shorten the log. */
   snapshotTaken(meta: SnapshotMeta): void
   stop(): Promise<void>
@@ -65,15 +69,30 @@ const REFUSALS: Record<RefusedWhy, () => ConsulError> = {
   invalid: () => new ConsulError('refused', 'the change of servers is not possible now'),
 }
 
-export function makeReplica(parts: { host: Host; raft: Raft; disk: LogDisk; store: Store; log: Log }): Replica {
-  const { host, raft, disk, store, log } = parts
+export interface ReplicaParts {
+  host: Host
+  raft: Raft
+  disk: LogDisk
+  store: Store
+  chunks: ChunkAssembler
+  /** Of the snapshot that the state was restored from. */
+  restored: SnapshotMeta | null
+  log: Log
+}
+
+export function makeReplica(parts: ReplicaParts): Replica {
+  const { host, raft, disk, store, chunks, log } = parts
   const waitingTickets = new Map<number, Waiter>()
   const waitingIndexes = new Map<Index, { term: Term; waiter: Waiter }>()
-  const chunks = new ChunkAssembler()
   const listeners: ((change: RoleChange) => void)[] = []
   let current: RoleChange = { leading: false, term: 0, leader: null }
   let nextTicket = 1
   let stopped = false
+
+  let applied = { index: parts.restored?.index ?? 0, term: parts.restored?.term ?? 0 }
+  let snapshotIndex = applied.index
+  let bytesApplied = 0
+  let bytesAtSnapshot = 0
 
   const queue: Entry[][] = []
   let applying = false
@@ -153,27 +172,40 @@ export function makeReplica(parts: { host: Host; raft: Raft; disk: LogDisk; stor
 
   function applySlice(): void {
     applying = true
+    // One batch for all that is at hand: rows on disk then share a transaction, and readers are woken once.
+    applying = store.batch(applyUntilLate)
+    if (applying) host.soon(applySlice)
+  }
+
+  /** @returns true when the time was up before the queue was empty */
+  function applyUntilLate(): boolean {
     const until = host.now() + APPLY_SLICE_MS
     let sinceLook = 0
     for (let batch = queue[0]; batch !== undefined; batch = queue[0]) {
       let at = 0
       for (; at < batch.length; at++) {
-        if (++sinceLook > APPLY_STRIDE && host.now() > until) break
-        if (sinceLook > APPLY_STRIDE) sinceLook = 0
+        if (++sinceLook > APPLY_STRIDE) {
+          if (host.now() > until) break
+          sinceLook = 0
+        }
         applyEntry(batch[at]!)
       }
-      if (at > 0) driven.tell({ kind: 'applied', index: batch[at - 1]!.index })
+      const last = batch[at - 1]
+      if (last !== undefined) {
+        applied = { index: last.index, term: last.term }
+        driven.tell({ kind: 'applied', index: last.index })
+      }
       if (at < batch.length) {
         queue[0] = batch.slice(at)
-        host.soon(applySlice)
-        return
+        return true
       }
       queue.shift()
     }
-    applying = false
+    return false
   }
 
   function applyEntry(entry: Entry): void {
+    bytesApplied += entry.data.length
     const result = entry.type === 'command' ? applyCommand(entry) : undefined
     if (result === undefined && entry.index > store.applied) store.advance(entry.index)
     if (waitingIndexes.size === 0) return
@@ -246,7 +278,16 @@ export function makeReplica(parts: { host: Host; raft: Raft; disk: LogDisk; stor
     role: () => current,
     bootstrap: (configuration) => driven.tell({ kind: 'bootstrap', configuration }),
     onRole: (listener) => void listeners.push(listener),
-    snapshotTaken: (meta) => driven.tell({ kind: 'snapshot-taken', meta }),
+    sinceSnapshot: () => ({ entries: applied.index - snapshotIndex, bytes: bytesApplied - bytesAtSnapshot }),
+    snapshotMeta() {
+      const { committedConfiguration, committedConfigurationIndex } = raft.status(host.now())
+      bytesAtSnapshot = bytesApplied
+      return { ...applied, configuration: committedConfiguration, configurationIndex: committedConfigurationIndex }
+    },
+    snapshotTaken(meta) {
+      snapshotIndex = meta.index
+      driven.tell({ kind: 'snapshot-taken', meta })
+    },
     async stop() {
       stopped = true
       driven.tellNow({ kind: 'shutdown' })

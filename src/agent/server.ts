@@ -68,20 +68,29 @@ export interface ServerParts {
 export async function startServer({ config, nodeId, host, disk, stopAgent }: ServerParts): Promise<RunningServer> {
   const log = host.log.named('server')
   const address = joinHostPort(config.advertiseAddr, config.ports.server)
-  const { store, saved, logDisk, snapshots } = await openState(config, disk, log)
+  const { store, saved, logDisk, snapshots, chunks } = await openState(config, disk, log)
   const raft = makeRaft({
     id: nodeId,
     address,
     timing: raftTiming(config),
     random: host.random,
     preVote: false,
-    trailingLogs: config.raftTrailingLogs,
+    // A lone server has no slow follower to keep entries for.
+    trailingLogs: 0,
     appendEntriesMax: APPEND_ENTRIES_MAX,
     codec: CONFIGURATION_CODEC,
     saved,
     now: host.now(),
   })
-  const replica = makeReplica({ host, raft, disk: logDisk, store, log: log.named('raft') })
+  const replica = makeReplica({
+    host,
+    raft,
+    disk: logDisk,
+    store,
+    chunks,
+    restored: saved.snapshot,
+    log: log.named('raft'),
+  })
   if (saved.snapshot === null && saved.entries.length === 0) {
     replica.bootstrap({ servers: [{ id: nodeId, address, suffrage: 'voter' }] })
   }
@@ -118,7 +127,7 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
     nameOf: (id) => (id === nodeId ? config.nodeName : id),
     log,
   })
-  const stopSnapshots = keepSnapshots({ config, host, store, replica, snapshots, log: log.named('snapshot') })
+  const stopSnapshots = keepSnapshots({ config, host, store, replica, snapshots, chunks, log: log.named('snapshot') })
 
   const facts = (): Facts => ({
     config,

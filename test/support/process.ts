@@ -162,6 +162,8 @@ export function httpRequest(
       )
     })
     call.on('error', fail)
+    // Cut off in the middle: neither an end nor, at times, an error follows. Without effect once answered.
+    call.on('close', () => setImmediate(() => fail(new Error('the connection was closed before the answer was whole'))))
     call.end(body)
   })
 }
