@@ -5,9 +5,9 @@ import { suite, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { DEFAULT_ZONE, makeServiceTtls, type Zone } from '../core/dns/resolve.ts'
 import { decodeHeader, decodeMessage } from '../wire/dns.ts'
-import { fakeBackend, fakeCatalog } from './dns.fixture.ts'
-import { DNS_TESTDATA, describeAnswer, readCatalog, readQuestions } from './dns.questions.ts'
 import { makeDns } from './dns.ts'
+import { fakeBackend, fakeCatalog } from './dns-catalog.testing.ts'
+import { DNS_TESTDATA, describeAnswer, readCatalog, readQuestions } from './dns-questions.testing.ts'
 
 /** The agent that was asked registered itself. */
 const AGENT = {

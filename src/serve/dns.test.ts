@@ -6,9 +6,9 @@ import { FLAG, type Message, RCODE, rcodeOf, TYPE } from '../core/dns/message.ts
 import { DEFAULT_ZONE } from '../core/dns/resolve.ts'
 import { ConsulError } from '../model/errors.ts'
 import { decodeMessage, encodeMessage } from '../wire/dns.ts'
-import { fakeBackend, fakeCatalog } from './dns.fixture.ts'
-import { readCatalog, readQuestions } from './dns.questions.ts'
 import { type DnsOptions, type DnsReply, makeDns } from './dns.ts'
+import { fakeBackend, fakeCatalog } from './dns-catalog.testing.ts'
+import { readCatalog, readQuestions } from './dns-questions.testing.ts'
 
 const CATALOG = fakeCatalog([
   { Node: 'n1', Address: '10.0.0.1', Service: { Service: 'web', Port: 80 } },

@@ -146,7 +146,7 @@ export function writeName(writer: Writer, name: string, written: WrittenNames, m
     append(writer, spelledLength)
     return
   }
-  if (written.first === undefined) {
+  if (written.first === undefined && begin <= POINTER_MAX) {
     written.first = name
     written.firstAt = begin
   }

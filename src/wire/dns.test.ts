@@ -155,6 +155,14 @@ suite('dns codec', () => {
     assert.deepEqual(decodeMessage(bytes), value)
   })
 
+  test('the first name may itself be beyond the reach of a pointer', () => {
+    const texts = Array.from({ length: 70 }, () => 'x'.repeat(255))
+    const answers: Resource[] = [{ type: 'TXT', name: '.', ttl: 0, texts }]
+    for (let i = 0; i < 2; i++) answers.push({ type: 'A', name: 'late.', ttl: 0, address: i })
+    const value = { ...EMPTY, answers }
+    assert.deepEqual(decodeMessage(encodeMessage(value)), value)
+  })
+
   const refused: Record<string, string> = {
     'a pointer to itself': 'c00c 0001 0001',
     'a pointer forwards': 'c010 0001 0001 00',

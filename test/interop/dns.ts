@@ -9,7 +9,12 @@ import { createSocket } from 'node:dgram'
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { makeFrames } from '../../src/host/net.ts'
-import { describeAnswer, readCatalog, readQuestions, type TableQuestion } from '../../src/serve/dns.questions.ts'
+import {
+  describeAnswer,
+  readCatalog,
+  readQuestions,
+  type TableQuestion,
+} from '../../src/serve/dns-questions.testing.ts'
 
 /** How long an answer may take before there is none. */
 const WAIT_MS = 500
