@@ -25,7 +25,7 @@ export function becomeLeader(raft: RaftState): void {
   raft.role = 'leader'
   raft.leader = raft.address
   const startIndex = raft.log.lastIndex + 1
-  const leading = new Leading(raft.id, raft.address, raft.term, startIndex, raft.now)
+  const leading = new Leading(raft.id, raft.address, raft.term, startIndex)
   raft.leading = leading
   raft.say('info', 'entering leader state', { leader: raft.describe() })
   raft.announce()

@@ -36,14 +36,14 @@ export class Leading {
   change: Awaiting | null = null
   changes: { ticket: number; change: ServerChange }[] = []
   transfer: { ticket: number; to: ServerId; deadline: Instant; sent: boolean } | null = null
-  leaseCheckAt: Instant
+  /** Without other voters there is no lease to lose. */
+  leaseCheckAt: Instant = Number.POSITIVE_INFINITY
   private readonly self: ServerId
   private readonly scratch: number[] = []
 
-  constructor(self: ServerId, address: string, term: Term, startIndex: Index, now: Instant) {
+  constructor(self: ServerId, address: string, term: Term, startIndex: Index) {
     this.self = self
     this.startIndex = startIndex
-    this.leaseCheckAt = now
     this.heartbeat = {
       type: 'append',
       term,

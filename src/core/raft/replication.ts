@@ -33,6 +33,7 @@ export function syncPeers(raft: RaftState, leading: Leading): void {
     peer.leavesAt = latestIndex
     if (peer.match >= latestIndex) leading.peers.delete(id)
   }
+  if (raft.isSoleVoter()) return
   leading.leaseCheckAt = Math.min(leading.leaseCheckAt, raft.now + raft.timing.leaderLeaseTimeoutMs)
 }
 
