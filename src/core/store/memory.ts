@@ -17,6 +17,7 @@ import type {
   Tables,
   WriteTxn,
 } from './rows.ts'
+import { Sharing } from './share.ts'
 import type { Change } from './store.ts'
 import { counterKey, INDEX_NAMES, TABLE_NAMES, TABLES } from './tables.ts'
 
@@ -64,6 +65,7 @@ class Reader implements ReadTxn {
 class Writer extends Reader implements WriteTxn {
   private readonly maps: RowMaps
   private readonly indexMaps: IndexMaps
+  private readonly sharing = new Sharing()
   /** What was done since the write began; undefined when nobody will ask and nothing can be undone. */
   changes: Change[] | undefined = undefined
 
@@ -105,7 +107,8 @@ class Writer extends Reader implements WriteTxn {
     }
   }
 
-  private set<T extends TableName>(table: T, key: string, row: Tables[T]): Tables[T] | undefined {
+  private set<T extends TableName>(table: T, key: string, given: Tables[T]): Tables[T] | undefined {
+    const row = this.shared(table, given)
     const rows = this.maps[table]
     const before = rows.set(key, row)
     for (const index of TABLES[table].indexes) {
@@ -116,6 +119,12 @@ class Writer extends Reader implements WriteTxn {
       if (now !== undefined) map.set(now, rows.copies ? rows.get(key)! : row)
     }
     return before
+  }
+
+  private shared<T extends TableName>(table: T, row: Tables[T]): Tables[T] {
+    if (table === 'services') return this.sharing.service(row as Tables['services']) as Tables[T]
+    if (table === 'checks') return this.sharing.check(row as Tables['checks']) as Tables[T]
+    return row
   }
 
   private remove<T extends TableName>(table: T, key: string): Tables[T] | undefined {
