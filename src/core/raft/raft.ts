@@ -168,6 +168,7 @@ function step(raft: RaftState, now: Instant, input: RaftInput): void {
 }
 
 function take(raft: RaftState): RaftEffect[] {
+  if (!raft.opened) open(raft)
   const { leading } = raft
   if (leading !== null) {
     if (leading.verifyNext.length > 0 && leading.verifyNow.length === 0) beginVerifyRound(raft, leading)

@@ -171,20 +171,22 @@ export class Script {
     })
   }
 
-  /** Becomes the leader of the next term, with the vote of `from`; the first entry is not yet replicated. */
-  lead(from = 's2'): this {
+  /** Becomes the leader of the next term, with the votes of `from`; the first entry is not yet replicated. */
+  lead(...from: string[]): this {
     for (let tries = 0; this.status.role !== 'candidate' && tries < 3; tries++) this.wait(2000)
     const { term } = this.status
-    const ballot = this.sentTo(from).find(({ body }) => body.type === 'vote')
-    assert(ballot !== undefined, 'it asked nobody for a vote')
-    this.tell({ kind: 'reply', id: ballot.id, body: { type: 'vote', term, granted: true } })
+    for (const peer of from.length === 0 ? ['s2'] : from) {
+      const ballot = this.sentTo(peer).find(({ body }) => body.type === 'vote')
+      assert(ballot !== undefined, `it did not ask ${peer} for a vote`)
+      this.tell({ kind: 'reply', id: ballot.id, body: { type: 'vote', term, granted: true } })
+    }
     assert.equal(this.status.role, 'leader')
     return this
   }
 
   /** Leads, and everyone has its first entry. */
-  leadAll(): this {
-    this.lead()
+  leadAll(...from: string[]): this {
+    this.lead(...from)
     for (const { id } of this.status.configuration.servers) {
       for (const sent of this.sentTo(id)) if (sent.body.type === 'append') this.accept(sent)
     }

@@ -1,0 +1,241 @@
+/** What callers ask of a leader: reads, server changes, handing over. The script plays s1; s2 and s3 are its peers. */
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { RaftInput, ServerChange } from './messages.ts'
+import { command, configurationEntry, heartbeatOf, Script, votersOf } from './script.suite.ts'
+import { serverOf, TIMING } from './simulation.suite.ts'
+
+const change = (ticket: number, what: ServerChange): RaftInput => ({ kind: 'change-servers', ticket, change: what })
+const tickets = (effects: { ticket: number }[]) => effects.map(({ ticket }) => ticket)
+const ids = (script: Script) => script.status.configuration.servers.map(({ id, suffrage }) => `${id} ${suffrage}`)
+
+suite('a verified read (thesis, section 6.4)', () => {
+  const yes = (script: Script) =>
+    ({ type: 'append', term: script.status.term, lastIndex: 0, success: true, noRetryBackoff: false }) as const
+
+  test('needs a majority that answers what was sent after the question', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'applied', index: 2 })
+    script.wait(200)
+    const [before] = script.heartbeatsTo('s2')
+    script.forget().tell({ kind: 'verify', ticket: 1 })
+    script.tell({ kind: 'reply', id: before!.id, body: yes(script) })
+    assert.deepEqual(script.seen('resolved'), [])
+    const [after] = script.heartbeatsTo('s2')
+    script.tell({ kind: 'reply', id: after!.id, body: yes(script) })
+    assert.deepEqual(tickets(script.seen('resolved')), [1])
+  })
+
+  test('shares its round with all who ask meanwhile', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'applied', index: 2 })
+    script.forget().tell({ kind: 'verify', ticket: 1 }, { kind: 'verify', ticket: 2 })
+    const [first, ...none] = script.heartbeatsTo('s2')
+    assert.deepEqual(none, [])
+    script.tell({ kind: 'verify', ticket: 3 }).tell({ kind: 'verify', ticket: 4 })
+    assert.deepEqual(script.heartbeatsTo('s2'), [], 'the next round waits for this one')
+    script.tell({ kind: 'reply', id: first!.id, body: yes(script) })
+    assert.deepEqual(tickets(script.seen('resolved')), [1, 2])
+    const [second] = script.heartbeatsTo('s2')
+    script.tell({ kind: 'reply', id: second!.id, body: yes(script) })
+    assert.deepEqual(tickets(script.seen('resolved')), [3, 4])
+  })
+
+  test('waits until the leader has committed something of its own, and applied it', () => {
+    const script = new Script({ entries: [command(2, 1, 'maybe committed')] }).lead()
+    const [append] = script.sentTo('s2')
+    script.forget().tell({ kind: 'verify', ticket: 1 })
+    script.tell({ kind: 'reply', id: script.heartbeatsTo('s2')[0]!.id, body: yes(script) })
+    assert.deepEqual(script.seen('resolved'), [])
+    script.accept(append!)
+    script.tell({ kind: 'applied', index: 2 })
+    assert.deepEqual(script.seen('resolved'), [])
+    script.tell({ kind: 'applied', index: 3 })
+    assert.deepEqual(tickets(script.seen('resolved')), [1])
+  })
+
+  test('is refused by who no longer leads', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'verify', ticket: 1 })
+    script.asked(heartbeatOf(9))
+    script.tell({ kind: 'verify', ticket: 2 })
+    assert.deepEqual(
+      script.seen('refused').map(({ ticket, why }) => [ticket, why]),
+      [
+        [1, 'lost-leadership'],
+        [2, 'not-leader'],
+      ],
+    )
+  })
+})
+
+suite('server changes (thesis, section 4.1)', () => {
+  const s4 = serverOf(4)
+  const add: ServerChange = { kind: 'add-voter', id: s4.id, address: s4.address }
+
+  test('a new server counts as soon as it is appended, and is done when committed', () => {
+    const script = new Script().leadAll()
+    script.tell(change(1, add))
+    assert.deepEqual(ids(script), ['s1 voter', 's2 voter', 's3 voter', 's4 voter'])
+    assert.equal(script.status.committedConfiguration.servers.length, 3)
+    assert(
+      script.lines().some((line) => line.startsWith('[INFO] updating configuration: command=AddStaging server-id=s4')),
+    )
+    script.accept(script.sentTo('s2')[0]!)
+    assert.deepEqual(script.seen('resolved'), [], 'two of four are no majority')
+    script.accept(script.sentTo('s3')[0]!)
+    assert.deepEqual(tickets(script.seen('resolved')), [1])
+    assert.equal(script.status.committedConfiguration.servers.length, 4)
+  })
+
+  test('one at a time', () => {
+    const script = new Script().leadAll()
+    script.tell(change(1, add), change(2, { kind: 'remove', id: 's3' }))
+    assert.equal(script.status.configuration.servers.length, 4)
+    script.accept(script.sentTo('s2')[0]!)
+    script.accept(script.sentTo('s3')[0]!)
+    assert.deepEqual(ids(script), ['s1 voter', 's2 voter', 's4 voter'])
+    assert.deepEqual(tickets(script.seen('resolved')), [1])
+  })
+
+  test('none before the leader has committed an entry of its own term', () => {
+    const script = new Script().lead()
+    const [append] = script.sentTo('s2')
+    script.tell(change(1, add))
+    assert.equal(script.status.configuration.servers.length, 3)
+    script.accept(append!)
+    assert.equal(script.status.configuration.servers.length, 4)
+  })
+
+  test('none while the last configuration of an earlier leader may still be lost', () => {
+    const script = new Script({ entries: [configurationEntry(2, 1, votersOf(4))] }).lead('s2', 's3')
+    const appends = [script.sentTo('s2'), script.sentTo('s3')].map((sent) => sent.at(-1)!)
+    script.tell(change(1, { kind: 'remove', id: 's4' }))
+    script.accept(appends[0]!)
+    assert.equal(script.status.configuration.servers.length, 4)
+    script.accept(appends[1]!)
+    assert.equal(script.status.configuration.servers.length, 3)
+  })
+
+  test('what cannot be, and what changes nothing', () => {
+    const script = new Script({ voters: 1 })
+    script.wait(0)
+    const other = { kind: 'add-voter', id: 's9', address: serverOf(1).address } as const
+    script.tell(change(1, { kind: 'remove', id: 's1' }), change(2, { kind: 'demote', id: 's1' }), change(3, other))
+    assert.deepEqual(
+      script.seen('refused').map(({ ticket, why, message }) => [ticket, why, message]),
+      [
+        [1, 'invalid', 'the configuration needs at least one voter'],
+        [2, 'invalid', 'the configuration needs at least one voter'],
+        [3, 'invalid', `two servers have the address ${serverOf(1).address}`],
+      ],
+    )
+    script.tell(change(4, { kind: 'remove', id: 'nobody' }))
+    assert.deepEqual(tickets(script.seen('resolved')), [4])
+    assert.equal(script.status.lastIndex, 2)
+  })
+
+  test('a non-voter gets everything and decides nothing', () => {
+    const script = new Script({ voters: 1 })
+    script.wait(0)
+    script.tell(change(1, { kind: 'add-nonvoter', id: 's2', address: serverOf(2).address }))
+    assert.deepEqual(tickets(script.seen('resolved')), [1])
+    assert.equal(script.sentTo('s2').length, 1)
+    script.wait(10_000)
+    assert.equal(script.status.role, 'leader', 'its silence costs no lease')
+  })
+
+  test('a leader that removes itself leads until that is committed', () => {
+    const script = new Script().leadAll()
+    script.tell(change(1, { kind: 'remove', id: 's1' }))
+    script.accept(script.sentTo('s2')[0]!)
+    assert.equal(script.status.role, 'leader', 'its own copy does not count')
+    script.accept(script.sentTo('s3')[0]!)
+    assert.deepEqual(tickets(script.seen('resolved')), [1])
+    assert.equal(script.status.role, 'follower')
+    assert(script.lines().includes('[INFO] removed ourself, transitioning to follower'))
+  })
+
+  test('who is removed still hears of it, then nothing more', () => {
+    const script = new Script().leadAll()
+    script.tell(change(1, { kind: 'remove', id: 's3' }))
+    const [farewell] = script.sentTo('s3')
+    assert(farewell?.body.type === 'append')
+    assert.equal(farewell.body.entries?.[0]?.type, 'configuration')
+    script.accept(farewell)
+    script.forget().wait(400)
+    assert.deepEqual(
+      script.seen('send').filter(({ peer }) => peer === 's3'),
+      [],
+    )
+  })
+})
+
+suite('handing over (thesis, section 3.10)', () => {
+  test('the successor is brought up to date, then told to stand; meanwhile nothing is accepted', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'propose', ticket: 1, data: new Uint8Array(1) })
+    script.tell({ kind: 'transfer-leadership', ticket: 2, to: 's2' })
+    const [append, ...none] = script.sentTo('s2')
+    assert.deepEqual(none, [])
+    script.tell({ kind: 'propose', ticket: 3, data: new Uint8Array(1) })
+    assert.deepEqual(script.seen('refused'), [{ kind: 'refused', ticket: 3, why: 'transfer-in-progress' }])
+    script.accept(append!)
+    assert.deepEqual(
+      script.sentTo('s2').map(({ body }) => body.type),
+      ['timeout-now'],
+    )
+    script.asked(heartbeatOf(script.status.term + 1))
+    assert.deepEqual(tickets(script.seen('resolved')), [2])
+  })
+
+  test('without a name, to whoever is most caught up', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'propose', ticket: 1, data: new Uint8Array(1) })
+    script.accept(script.sentTo('s3')[0]!)
+    script.tell({ kind: 'transfer-leadership', ticket: 2, to: null })
+    assert.deepEqual(
+      script.sentTo('s3').map(({ body }) => body.type),
+      ['timeout-now'],
+    )
+  })
+
+  test('if nothing comes of it, the leader goes on', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'transfer-leadership', ticket: 1, to: 's2' })
+    script.tell({ kind: 'lost', id: script.sentTo('s2').at(-1)!.id })
+    assert.deepEqual(
+      script.seen('refused').map(({ ticket, why }) => [ticket, why]),
+      [[1, 'invalid']],
+    )
+    script.tell({ kind: 'propose', ticket: 2, data: new Uint8Array(1) })
+    assert.deepEqual(tickets(script.seen('accepted')), [2])
+  })
+
+  test('not to itself, not to a stranger, not by a follower', () => {
+    const script = new Script().leadAll()
+    script.tell(
+      { kind: 'transfer-leadership', ticket: 1, to: 's1' },
+      { kind: 'transfer-leadership', ticket: 2, to: 's9' },
+    )
+    const follower = new Script().tell({ kind: 'transfer-leadership', ticket: 3, to: null })
+    assert.deepEqual(
+      [...script.seen('refused'), ...follower.seen('refused')].map(({ ticket, why }) => [ticket, why]),
+      [
+        [1, 'invalid'],
+        [2, 'invalid'],
+        [3, 'not-leader'],
+      ],
+    )
+  })
+
+  test('who is told to stand does so at once, and tells the voters why', () => {
+    const script = new Script({ options: { preVote: true } })
+    script.asked(heartbeatOf(1))
+    assert.deepEqual(script.asked({ type: 'timeout-now' }), { type: 'timeout-now' })
+    const [ballot] = script.sentTo('s2')
+    assert(ballot?.body.type === 'vote')
+    assert.equal(ballot.body.leadershipTransfer, true)
+    assert(script.now < 1000 + TIMING.heartbeatTimeoutMs)
+  })
+})
