@@ -3,8 +3,9 @@
  * path, or ends in a slash and then matches everything below it; the longest wins; a path that is not clean, or lacks
  * only the final slash, is redirected.
  *
- * Measured against find-my-way (Node 26, this table, a key/value path): 0.05 µs here, 0.24 µs there; and that router
- * would decode the path by its own rules and needs wildcards for keys with slashes.
+ * Patterns are compared one after another, longest first, among the few that share two letters with the path: no part of
+ * the path is cut out or hashed. Measured: 10 ns for a key, 50 to 230 for the others; find-my-way takes 130 to 160 for each,
+ * decodes paths by rules of its own, and does not know these of Go.
  */
 import type { Endpoint } from './exchange.ts'
 
@@ -26,25 +27,39 @@ export interface Router {
 /** The store's own paths are looked for first: they are the most asked for, and nothing longer begins like them. */
 const FIRST = '/v1/kv/'
 
+/** Two letters behind `/v1/` that tell the groups of routes apart. */
+function groupOf(path: string): number {
+  return path.charCodeAt(4) * 256 + path.charCodeAt(6)
+}
+
 export function makeRouter(routes: readonly Route[]): Router {
-  const byPattern = new Map(routes.map((route) => [route.pattern, route]))
-  const first = byPattern.get(FIRST)
-  /** Slashes in the longest pattern: no need to look further right. */
-  const slashesMax = Math.max(...routes.map(({ pattern }) => pattern.split('/').length - 1))
+  const groups = new Map<number, Route[]>()
+  for (const route of routes) {
+    const group = groups.get(groupOf(route.pattern))
+    if (group === undefined) groups.set(groupOf(route.pattern), [route])
+    else group.push(route)
+  }
+  for (const group of groups.values()) group.sort((a, b) => b.pattern.length - a.pattern.length)
+  const patterns = new Set(routes.map(({ pattern }) => pattern))
+  const first = routes.find(({ pattern }) => pattern === FIRST)
+  const wantsSlash = (path: string) => !path.endsWith('/') && !patterns.has(path) && patterns.has(`${path}/`)
+
   return {
+    wantsSlash,
     find(path) {
       if (first !== undefined && path.startsWith(FIRST)) return first
-      const whole = byPattern.get(path)
-      if (whole !== undefined) return whole
-      if (byPattern.has(`${path}/`)) return undefined
-      let found: Route | undefined
-      let slash = path.indexOf('/', 1)
-      for (let count = 2; slash > 0 && count <= slashesMax; count++) {
-        found = byPattern.get(path.slice(0, slash + 1)) ?? found
-        slash = path.indexOf('/', slash + 1)
+      const group = groups.get(groupOf(path))
+      if (group === undefined) return undefined
+      let lacksSlash = false
+      for (const route of group) {
+        const { pattern } = route
+        const longer = pattern.length - path.length
+        if (longer > 1) continue
+        if (longer === 1) lacksSlash ||= pattern.endsWith('/') && pattern.startsWith(path)
+        else if (longer === 0 && pattern === path) return route
+        else if (pattern.endsWith('/') && path.startsWith(pattern)) return lacksSlash ? undefined : route
       }
-      return found
+      return undefined
     },
-    wantsSlash: (path) => !path.endsWith('/') && !byPattern.has(path) && byPattern.has(`${path}/`),
   }
 }
