@@ -62,6 +62,7 @@ export async function startAgentOn(
     })
     let stopping: Promise<void> | undefined
     const stop = () => {
+      if (stopping === undefined) host.log.info('Requesting shutdown')
       stopping ??= closeAll().then(() => {
         host.log.info('shutdown complete')
         finish()
@@ -69,10 +70,14 @@ export async function startAgentOn(
       return stopping
     }
     const server = await startServer({ config, nodeId, host, disk, stopAgent: () => void stop() })
-    closers.push(() => server.stop())
+    closers.push(async () => {
+      await server.stop()
+      host.log.info('consul server down')
+    })
     const { backend } = server
-    const httpDoors = await openHttp(config, host, backend, closers)
     const dnsDoors = await openDns(config, host, backend, closers)
+    const httpDoors = await openHttp(config, host, backend, closers)
+    server.opened()
     const first = httpDoors[0]
     return {
       nodeName: config.nodeName,
@@ -140,12 +145,13 @@ async function openHttp(config: RuntimeConfig, host: Host, backend: Backend, clo
   for (const address of config.clientAddrs) {
     const limits = { connsPerClientMax: config.httpMaxConnsPerClient }
     const door = await host.http({ host: address, port: config.ports.http }, bodyBytesMax(options), handle, limits)
-    closers.push(() => door.close())
-    doors.push(door)
-    host.log.info('Started HTTP server', {
-      address: joinHostPort(door.address.host, door.address.port),
-      network: 'tcp',
+    const shown = { address: joinHostPort(door.address.host, door.address.port), network: 'tcp' }
+    closers.push(() => {
+      host.log.info('Stopping server', { protocol: 'HTTP', ...shown })
+      return door.close()
     })
+    doors.push(door)
+    host.log.info('Started HTTP server', shown)
   }
   return doors
 }
@@ -160,13 +166,17 @@ async function openDns(config: RuntimeConfig, host: Host, backend: Backend, clos
       if (answer instanceof Promise) answer.then((late) => late && port.send(late, from))
       else if (answer !== undefined) port.send(answer, from)
     })
-    closers.push(() => udp.close())
-    const tcp = await host.messages(udp.address, (message) => dns.tcp(message))
-    closers.push(() => tcp.close())
-    doors.push(udp)
     const shown = joinHostPort(udp.address.host, udp.address.port)
-    host.log.info('Started DNS server', { address: shown, network: 'udp' })
-    host.log.info('Started DNS server', { address: shown, network: 'tcp' })
+    const opened = (network: 'udp' | 'tcp', door: Listener) => {
+      closers.push(() => {
+        host.log.info('Stopping server', { protocol: 'DNS', address: shown, network })
+        return door.close()
+      })
+      host.log.info('Started DNS server', { address: shown, network })
+    }
+    opened('udp', udp)
+    opened('tcp', await host.messages(udp.address, (message) => dns.tcp(message)))
+    doors.push(udp)
   }
   return doors
 }

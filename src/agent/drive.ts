@@ -12,6 +12,8 @@ export interface Driven<In> {
   tell(input: In): void
   /** Effects follow before this returns: for news that nothing else of this turn could join. */
   tellNow(input: In): void
+  /** Performs what the core wants by now, without waiting for the end of the turn. */
+  flush(): void
   /** No more effects, no more timers. */
   stop(): void
 }
@@ -79,6 +81,7 @@ export function drive<In, Out>(
       core.step(host.now(), input)
       flush()
     },
+    flush,
     stop() {
       stopped = true
       cancel?.()

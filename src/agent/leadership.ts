@@ -47,10 +47,11 @@ export function takeLeadership(parts: LeadershipParts): void {
   let leadingTerm = 0
 
   replica.onRole((change) => {
+    const acquired = change.leading && leadingTerm !== change.term
+    if (acquired) log.info('cluster leadership acquired')
     announce(change)
-    if (change.leading && leadingTerm !== change.term) {
+    if (acquired) {
       leadingTerm = change.term
-      log.info('cluster leadership acquired')
       establish(change.term).catch((error: unknown) => {
         log.error('failed to establish leadership', { error: error instanceof Error ? error.message : String(error) })
       })

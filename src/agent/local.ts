@@ -28,6 +28,8 @@ export interface RunningLocal {
     | 'deregisterCheck'
     | 'updateCheck'
   >
+  /** Begins to bring what is registered here to the catalog. */
+  start(): void
   counts(): { services: number; checks: number; ttls: number }
   leaderChanged(): void
   /** Resolves when all that was registered is on disk. */
@@ -132,7 +134,6 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
 
   driven.tell({ kind: 'restore', date: host.date(), files: await readFiles(host, disk) })
   driven.tell({ kind: 'cluster-size', nodes: parts.members() })
-  driven.tell({ kind: 'start' })
 
   return {
     self: {
@@ -144,6 +145,7 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
       deregisterCheck: (id) => ask({ kind: 'deregister-check', id }),
       updateCheck: (id, status, output) => ask({ kind: 'update-check', id, status, output, date: host.date() }),
     },
+    start: () => driven.tellNow({ kind: 'start' }),
     counts: () => ({ services: core.services().length, checks: core.checks().length, ttls: core.ttls() }),
     leaderChanged: () => driven.tell({ kind: 'leader-changed' }),
     flush: () => files.then(() => {}),

@@ -43,8 +43,12 @@ export interface Replica {
   verify(): Promise<void>
   status(): RaftStatus
   role(): RoleChange
-  /** First start of a cluster: writes this configuration as the log's first entry. */
-  bootstrap(configuration: Configuration): void
+  /**
+   * Sets out with what is on disk. At the first start of a cluster there is nothing, and `first` becomes the first entry
+   * of the log.
+   */
+  begin(first: Configuration | null): void
+  /** The listener is told the role of this moment at once, and then each change. */
   onRole(listener: (change: RoleChange) => void): void
   /** How much of the log the newest snapshot does not cover. */
   sinceSnapshot(): { entries: number; bytes: number }
@@ -276,8 +280,14 @@ export function makeReplica(parts: ReplicaParts): Replica {
       ),
     status: () => raft.status(host.now()),
     role: () => current,
-    bootstrap: (configuration) => driven.tell({ kind: 'bootstrap', configuration }),
-    onRole: (listener) => void listeners.push(listener),
+    begin(first) {
+      if (first === null) driven.flush()
+      else driven.tellNow({ kind: 'bootstrap', configuration: first })
+    },
+    onRole(listener) {
+      listeners.push(listener)
+      listener(current)
+    },
     sinceSnapshot: () => ({ entries: applied.index - snapshotIndex, bytes: bytesApplied - bytesAtSnapshot }),
     snapshotMeta() {
       const { committedConfiguration, committedConfigurationIndex } = raft.status(host.now())

@@ -52,6 +52,8 @@ const CONFIGURATION_CODEC: ConfigurationCodec = {
 
 export interface RunningServer {
   backend: Backend
+  /** Call it once the doors are open. */
+  opened(): void
   leave(): Promise<void>
   stop(): Promise<void>
 }
@@ -91,9 +93,8 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
     restored: saved.snapshot,
     log: log.named('raft'),
   })
-  if (saved.snapshot === null && saved.entries.length === 0) {
-    replica.bootstrap({ servers: [{ id: nodeId, address, suffrage: 'voter' }] })
-  }
+  const untouched = saved.snapshot === null && saved.entries.length === 0
+  replica.begin(untouched ? { servers: [{ id: nodeId, address, suffrage: 'voter' }] } : null)
 
   const identity = { ...config, nodeId }
   const members = {
@@ -171,6 +172,7 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
 
   return {
     backend,
+    opened: local.start,
     leave,
     async stop() {
       log.info('shutting down server')

@@ -3,7 +3,9 @@
  * which one answers, methods, redirects, failures, compression, the log line of each request. What an endpoint means is
  * in the file of its noun. Read agent/http.go of Consul for the rules, host/http.ts for the sockets below.
  */
+import { formatGoDuration } from '../../base/go-duration.ts'
 import type { Log } from '../../base/log.ts'
+import { NANOS_PER_MS } from '../../base/units.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../host/host.ts'
 import { acceptsGzip, gzip } from '../../wire/gzip.ts'
 import type { Backend } from '../backend.ts'
@@ -138,8 +140,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
   ): HttpResponse | Promise<HttpResponse> {
     const start = backend.now()
     const finish = (response: HttpResponse): HttpResponse => {
-      const latency = `${((backend.now() - start) * 1000).toFixed(0)}µs`
-      logRequest(log, request, latency)
+      logRequest(log, request, formatGoDuration(Math.round((backend.now() - start) * NANOS_PER_MS)))
       return response
     }
     const result = answer(request, route, path, query)
