@@ -64,6 +64,50 @@ export type MessageHandler = (
   from: Address,
 ) => Uint8Array | undefined | Promise<Uint8Array | undefined>
 
+/** What the owner of a connection is told, each in a turn of its own. */
+export interface ConnHandler {
+  /** The chunk is the owner's from now on. */
+  data(chunk: Uint8Array): void
+  /** The peer will send no more; we still may. Whoever has nothing to say calls `end` or `destroy`. */
+  end(): void
+  /** Last, and once, whatever the reason: both halves ended, `destroy`, an error (given), the deadline (ETIMEDOUT). */
+  close(error: Error | undefined): void
+  /** All that `write` refused to call enough is with the system now. */
+  drain?(): void
+}
+
+/** One TCP connection. Nothing is read before `open`. */
+export interface Conn {
+  readonly remote: Address
+  readonly local: Address
+  /** Starts reading. Once. */
+  open(handler: ConnHandler): void
+  /** Holds the peer back: no chunks (beyond those under way) until `resume`. */
+  pause(): void
+  resume(): void
+  /**
+   * Sends, in order, or forgets if the connection is gone. The bytes must not be changed afterwards.
+   * @returns false when the writer should wait for `drain`; nothing is lost if it does not
+   */
+  write(bytes: Uint8Array): boolean
+  /** Between these, writes are gathered into one. */
+  cork(): void
+  uncork(): void
+  /** Bytes that the system has not taken yet. */
+  readonly unsent: number
+  /** No more from us, after what is written. */
+  end(): void
+  /** At once, whatever is under way; `error` is what `close` is given. */
+  destroy(error?: Error): void
+  /** Breaks the connection at that time; null: never. */
+  deadline(at: Instant | null): void
+}
+
+export interface StreamLimits {
+  /** Open connections of the listener; more are closed at once. */
+  connectionsMax?: number
+}
+
 /** One durable Raft log with its stable values. */
 export interface LogDisk {
   load(): { hardState: HardState; entries: Entry[] }
@@ -116,6 +160,10 @@ export interface Host {
   ): Promise<Listener>
   udp(bind: Address, receive: (bytes: Uint8Array, from: Address, port: UdpPort) => void): Promise<UdpPort>
   messages(bind: Address, handle: MessageHandler): Promise<Listener>
+  /** Byte streams over TCP. `on` is called for each that a peer opens, and must `open` or `destroy` it. */
+  listen(bind: Address, on: (conn: Conn) => void, limits?: StreamLimits): Promise<Listener>
+  /** Opens one. Rejects with the system's error, or ETIMEDOUT after `timeoutMs` (10 s unless given). */
+  dial(to: Address, timeoutMs?: number): Promise<Conn>
   /** Takes the directory for this process alone; refuses one in use, unreadable or not ours. "": keep nothing. */
   disk(path: string): Promise<Disk>
   hostname(): string

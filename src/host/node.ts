@@ -9,6 +9,7 @@ import type { Random } from '../base/random.ts'
 import type { Host } from './host.ts'
 import { listenHttp } from './http.ts'
 import { listenMessages, listenUdp } from './net.ts'
+import { dialStream, listenStream } from './stream.ts'
 
 const systemRandom: Random = {
   float: () => Math.random(),
@@ -33,6 +34,8 @@ export function nodeHost(log: Log): Host {
     http: listenHttp,
     udp: listenUdp,
     messages: listenMessages,
+    listen: listenStream,
+    dial: dialStream,
     // The disk brings the embedded engine with it: dev mode never pays for loading that.
     disk: async (path) => {
       if (path === '') return (await import('./disk-memory.ts')).memoryDisk()
