@@ -47,7 +47,10 @@ export async function live(life: Life): Promise<number> {
 async function liveUntilEnd(life: Life, signals: Signals): Promise<number> {
   const { log } = life
   const starting = life.start()
-  const first = await Promise.race([outcome(starting), nextEnd(life, signals, 'cannot reload before agent started')])
+  // One listener for start and run alike: a second one could be handed a signal that nobody looks at any more.
+  const why = { cannotReload: 'cannot reload before agent started' }
+  const told = nextEnd(life, signals, why)
+  const first = await Promise.race([outcome(starting), told])
   if (first.kind === 'failed') {
     log.error('Error starting agent', { error: first.why })
     return 1
@@ -59,13 +62,11 @@ async function liveUntilEnd(life: Life, signals: Signals): Promise<number> {
     return 1
   }
   const agent = first.value
+  why.cannotReload = 'this version of Proconsul cannot reload its configuration'
   life.running()
-  const why = await Promise.race([
-    outcome(agent.ended),
-    nextEnd(life, signals, 'this version of Proconsul cannot reload its configuration'),
-  ])
-  const code = why.kind === 'signal' ? await end(life, agent, why.signal, signals) : why.kind === 'done' ? 0 : 1
-  if (why.kind === 'failed') log.error('agent failed', { error: why.why })
+  const last = await Promise.race([outcome(agent.ended), told])
+  const code = last.kind === 'signal' ? await end(life, agent, last.signal, signals) : last.kind === 'done' ? 0 : 1
+  if (last.kind === 'failed') log.error('agent failed', { error: last.why })
   await stopAgent(life, agent, signals)
   return code
 }
@@ -116,12 +117,12 @@ async function stopAgent(life: Life, agent: RunningAgent, signals: Signals): Pro
 }
 
 /** The next signal that ends the agent; a hangup only gets its answer. */
-async function nextEnd(life: Life, signals: Signals, cannotReload: string) {
+async function nextEnd(life: Life, signals: Signals, why: { cannotReload: string }) {
   for (;;) {
     const signal = await signals.next()
     life.log.info('Caught', { signal: SIGNAL_TEXT[signal] })
     if (signal !== 'SIGHUP') return { kind: 'signal', signal } as const
-    life.log.error('Reload config failed', { error: cannotReload })
+    life.log.error('Reload config failed', { error: why.cannotReload })
   }
 }
 

@@ -41,7 +41,7 @@ export function makeAgentOutput(options: { json: boolean; clock(): number; print
   const form = json ? jsonLine : textLine
   let held: string[] | null = []
   const say = (text: string) => {
-    if (!json) print(ARROW + text)
+    if (!json) print(text === '' ? '' : ARROW + text)
   }
   return {
     say,

@@ -45,7 +45,13 @@ async function run(io: Io, argv: string[]): Promise<number> {
   const output = makeAgentOutput({
     json: config.logJson,
     clock: () => performance.timeOrigin + performance.now(),
-    print: io.out,
+    print(line) {
+      try {
+        io.out(line)
+      } catch {
+        // Where the log goes may be full, or broken: that must not end the agent.
+      }
+    },
   })
   for (const warning of warnings) host.log.warn(warning)
   return live({

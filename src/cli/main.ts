@@ -104,14 +104,14 @@ export function processIo(): Io {
 /** How long to pause when a reader does not keep up and its pipe does not block. */
 const FULL_PIPE_PAUSE_MS = 1
 
-/** When the reader has gone, there is nobody left to tell: what it did not want is dropped. */
+/** When the reader has gone (or there never was one), nobody is left to tell: what it did not want is dropped. */
 function writeAll(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(fd, bytes, at)
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? error.code : undefined
-      if (code === 'EPIPE') return
+      if (code === 'EPIPE' || code === 'EBADF') return
       if (code !== 'EAGAIN') throw error
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS)
     }

@@ -2,7 +2,7 @@
  * The API's transport over `node:http`, for the command line: Unix sockets, client certificates, and errors in the words
  * that Go's HTTP client has for them, because scripts look for those.
  */
-import { type ClientRequest, type RequestOptions, request } from 'node:http'
+import type { ClientRequest, RequestOptions } from 'node:http'
 import type { ApiRequest, ApiResponse, Transport } from '../api/client.ts'
 import { quoteGo } from '../base/go-flags.ts'
 
@@ -37,7 +37,7 @@ export function nodeTransport(options: { socket?: string; tls?: TlsOptions }): T
           ? { host: target.host, port: target.port === '' ? undefined : Number(target.port) }
           : { socketPath: options.socket, headers: { Host: '127.0.0.1', ...asked.headers } }),
       }
-      return await exchange(await open(settings, options.tls), asked)
+      return await exchange(open(settings, options.tls), asked)
     } catch (error) {
       const verb = asked.method[0] + asked.method.slice(1).toLowerCase()
       throw new TransportError(`${verb} ${quoteGo(asked.url)}: ${goReason(error, target.host, options.socket)}`, {
@@ -47,10 +47,13 @@ export function nodeTransport(options: { socket?: string; tls?: TlsOptions }): T
   }
 }
 
-async function open(settings: RequestOptions, tls: TlsOptions | undefined): Promise<ClientRequest> {
-  if (tls === undefined) return request(settings)
-  const https = await import('node:https')
-  return https.request({
+/**
+ * An `import` of node:http makes all that it exports, `fetch`'s whole machinery among it: 60 ms and 16 MB on Node 26. Taken
+ * as a builtin module it costs 5 ms.
+ */
+function open(settings: RequestOptions, tls: TlsOptions | undefined): ClientRequest {
+  if (tls === undefined) return process.getBuiltinModule('node:http').request(settings)
+  return process.getBuiltinModule('node:https').request({
     ...settings,
     ca: tls.ca,
     cert: tls.cert,

@@ -1,0 +1,172 @@
+/** Which agent is asked and with what, by flags and environment, and what is said when it does not answer. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { cannedAgent, run } from './canned.suite.ts'
+
+const DATACENTERS = { 'GET /v1/catalog/datacenters': { body: ['dc1', 'dc2'] } }
+const ASK = ['catalog', 'datacenters']
+
+let folder = ''
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'proconsul-cli-'))
+})
+const agent = await cannedAgent(DATACENTERS)
+after(() => rmSync(folder, { recursive: true }))
+
+suite('the address', () => {
+  const answered = { code: 0, out: 'dc1\ndc2\n', err: '' }
+  test('by environment, with and without a scheme', async () => {
+    assert.deepEqual(await run(ASK, { env: { CONSUL_HTTP_ADDR: agent.address } }), answered)
+    assert.deepEqual(await run(ASK, { env: { CONSUL_HTTP_ADDR: `http://${agent.address}` } }), answered)
+  })
+  test('by flag, which beats the environment', async () => {
+    const env = { CONSUL_HTTP_ADDR: '127.0.0.1:1' }
+    assert.deepEqual(await run([...ASK, `-http-addr=${agent.address}`], { env }), answered)
+    assert.deepEqual(await run([...ASK, '--http-addr', agent.address], { env }), answered)
+  })
+  test('a Unix socket', async () => {
+    const { env, asked } = await cannedAgent(DATACENTERS, join(folder, 'agent.sock'))
+    assert.deepEqual(await run(ASK, { env }), answered)
+    assert.equal(asked.length, 1)
+  })
+  test('an unknown scheme', async () => {
+    const { code, err } = await run(ASK, { env: { CONSUL_HTTP_ADDR: 'ftp://x' } })
+    assert.equal(code, 1)
+    assert.equal(err, 'Error connecting to Consul agent: Unknown protocol scheme: ftp\n')
+  })
+})
+
+suite('who asks', () => {
+  const tokenOf = async (argv: string[], env: Record<string, string>) => {
+    const { code } = await run([...ASK, ...argv], { env: { ...agent.env, ...env } })
+    assert.equal(code, 0)
+    return agent.asked.at(-1)!.headers['x-consul-token']
+  }
+  test('nobody', async () => assert.equal(await tokenOf([], {}), undefined))
+  test('a token by environment, by flag, by file', async () => {
+    const path = join(folder, 'token')
+    writeFileSync(path, ' from-file\n')
+    assert.equal(await tokenOf([], { CONSUL_HTTP_TOKEN: 'env' }), 'env')
+    assert.equal(await tokenOf(['-token=flag'], { CONSUL_HTTP_TOKEN: 'env' }), 'flag')
+    assert.equal(await tokenOf(['-token=flag'], { CONSUL_HTTP_TOKEN_FILE: path }), 'from-file')
+    assert.equal(await tokenOf(['-token=flag', `-token-file=${path}`], {}), 'from-file')
+  })
+  test('a token file that is not there', async () => {
+    const { code, err } = await run([...ASK, '-token-file=/none/such'], { env: agent.env })
+    assert.equal(code, 1)
+    assert.equal(
+      err,
+      'Error connecting to Consul agent: Error loading token file: open /none/such: no such file or directory\n',
+    )
+  })
+  test('user and password', async () => {
+    await run(ASK, { env: { ...agent.env, CONSUL_HTTP_AUTH: 'u:p:q' } })
+    assert.equal(agent.asked.at(-1)!.headers.authorization, `Basic ${Buffer.from('u:p:q').toString('base64')}`)
+    await run(ASK, { env: { ...agent.env, CONSUL_HTTP_AUTH: 'u' } })
+    assert.equal(agent.asked.at(-1)!.headers.authorization, `Basic ${Buffer.from('u:').toString('base64')}`)
+  })
+  test('datacenter and namespace go along', async () => {
+    await run(['catalog', 'services', '-datacenter=dc2', '-namespace=n'], { env: agent.env })
+    assert.equal(agent.asked.at(-1)!.url, '/v1/catalog/services?dc=dc2&ns=n')
+    await run(['catalog', 'services'], { env: { ...agent.env, CONSUL_NAMESPACE: 'e' } })
+    assert.equal(agent.asked.at(-1)!.url, '/v1/catalog/services?ns=e')
+  })
+})
+
+suite('HTTPS', () => {
+  test('files that are wrong are told at once', async () => {
+    const said = async (env: Record<string, string>) => (await run(ASK, { env: { ...agent.env, ...env } })).err
+    assert.equal(
+      await said({ CONSUL_CACERT: '/none' }),
+      'Error connecting to Consul agent: Error loading CA File: open /none: no such file or directory\n',
+    )
+    assert.equal(
+      await said({ CONSUL_CLIENT_CERT: '/none' }),
+      'Error connecting to Consul agent: both client cert and client key must be provided\n',
+    )
+  })
+  test('is asked for by scheme or environment; an agent without it is told', async () => {
+    for (const env of [
+      { CONSUL_HTTP_ADDR: `https://${agent.address}` },
+      { ...agent.env, CONSUL_HTTP_SSL: 'true', CONSUL_HTTP_SSL_VERIFY: 'false' },
+    ]) {
+      const { code, err } = await run(ASK, { env })
+      assert.equal(code, 1)
+      assert.equal(
+        err,
+        `Error listing datacenters: Get "https://${agent.address}/v1/catalog/datacenters": http: server gave HTTP response to HTTPS client\n`,
+      )
+    }
+  })
+  test('a setting that is no boolean is told, and not heeded', async () => {
+    const { code, err } = await run(ASK, { env: { ...agent.env, CONSUL_HTTP_SSL: 'foo' } })
+    assert.equal(code, 0)
+    assert.match(
+      err,
+      /\[WARN\] {2}consul-api: could not parse CONSUL_HTTP_SSL: error="strconv\.ParseBool: parsing "foo": invalid syntax"\n$/,
+    )
+  })
+})
+
+suite('no answer', () => {
+  /** A port that nobody listens on: it was ours a moment ago. */
+  async function closedPort(): Promise<number> {
+    const server = createServer()
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    const { port } = server.address() as AddressInfo
+    await new Promise((closed) => server.close(closed))
+    return port
+  }
+  test('refused', async () => {
+    const address = `127.0.0.1:${await closedPort()}`
+    const { code, out, err } = await run(['members'], { env: { CONSUL_HTTP_ADDR: address } })
+    assert.equal(code, 1)
+    assert.equal(out, '')
+    assert.equal(
+      err,
+      `Error retrieving members: Get "http://${address}/v1/agent/members?segment=_all": dial tcp ${address}: connect: connection refused\n`,
+    )
+  })
+  test('refused, for a write', async () => {
+    const address = `127.0.0.1:${await closedPort()}`
+    const { err } = await run(['kv', 'put', 'x', 'y'], { env: { CONSUL_HTTP_ADDR: address } })
+    assert.equal(
+      err,
+      `Error! Failed writing data: Put "http://${address}/v1/kv/x": dial tcp ${address}: connect: connection refused\n`,
+    )
+  })
+  test('a port that cannot be', async () => {
+    const { code, err } = await run(ASK, { env: { CONSUL_HTTP_ADDR: '127.0.0.1:99999' } })
+    assert.equal(code, 1)
+    assert.match(err, /: dial tcp: address 99999: invalid port\n$/)
+  })
+  test('no socket at the path', async () => {
+    const path = join(folder, 'none.sock')
+    const { code, err } = await run(ASK, { env: { CONSUL_HTTP_ADDR: `unix://${path}` } })
+    assert.equal(code, 1)
+    assert.equal(
+      err,
+      `Error listing datacenters: Get "http://${encodeURIComponent(path)}/v1/catalog/datacenters": dial unix ${path}: connect: no such file or directory\n`,
+    )
+  })
+  test('one who hangs up', async () => {
+    const server = createServer((socket) => socket.once('data', () => socket.end()))
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+    const { port } = server.address() as AddressInfo
+    const { code, err } = await run(ASK, { env: { CONSUL_HTTP_ADDR: `127.0.0.1:${port}` } })
+    server.close()
+    assert.equal(code, 1)
+    assert.match(err, /^Error listing datacenters: Get "http:.*": EOF\n$/)
+  })
+  test('an error of the agent', async () => {
+    const failing = await cannedAgent({ 'GET /v1/catalog/datacenters': { status: 500, body: 'No cluster leader' } })
+    const { code, err } = await run(ASK, { env: failing.env })
+    assert.equal(code, 1)
+    assert.equal(err, 'Error listing datacenters: Unexpected response code: 500 (No cluster leader)\n')
+  })
+})
