@@ -34,7 +34,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 const NODE_ROOMS: Record<string, RegExp> = {
   wire: /^node:(crypto|zlib|buffer|util)$/,
   host: /^node:/,
-  agent: /^node:(crypto|path|fs|fs\/promises|os|net|buffer)$/,
+  agent: /^node:(crypto|path|fs|os|util)$/,
   serve: /^node:(zlib|buffer)$/,
   cli: /^node:/,
   '': /^node:/,

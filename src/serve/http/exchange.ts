@@ -67,9 +67,14 @@ export function jsonCompact(ask: Exchange, body: string, status = 200): HttpResp
 
 /** The JSON answer of a read, with its index and the state of who answered. */
 export function jsonWithMeta(ask: Exchange, meta: QueryMeta, body: string, consistency = ''): HttpResponse {
+  return bodyWithMeta(meta, ask.depth < 0 ? body : `${body}\n`, consistency)
+}
+
+/** @param body JSON, with all that belongs to it */
+export function bodyWithMeta(meta: QueryMeta, body: string | Uint8Array, consistency = ''): HttpResponse {
   const headers = ['Content-Type', 'application/json', 'Vary', 'Accept-Encoding']
   pushMeta(headers, meta, consistency)
-  return { status: 200, headers, body: ask.depth < 0 ? body : `${body}\n` }
+  return { status: 200, headers, body }
 }
 
 export function pushMeta(headers: string[], meta: QueryMeta, consistency = ''): void {

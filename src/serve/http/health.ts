@@ -2,10 +2,10 @@
 import type { HttpResponse } from '../../host/host.ts'
 import type { CheckServiceNode, IndexedHealthChecks } from '../../model/health.ts'
 import type { QueryOptions } from '../../model/query.ts'
-import { inside, jsonArray } from '../../wire/json.ts'
+import { type Depth, inside, jsonArray } from '../../wire/json.ts'
 import { checkServiceNodesJson, healthCheckJson } from '../../wire/json-rows.ts'
 import { HttpError } from './errors.ts'
-import { type Exchange, jsonWithMeta, refuseNamespace } from './exchange.ts'
+import { bodyWithMeta, type Exchange, jsonWithMeta, refuseNamespace } from './exchange.ts'
 import { consistencyOf, readMetaFilter, readOptions, readSource, refuseFilter } from './options.ts'
 import { NO_PARAMS, type Params } from './params.ts'
 import { askCatalog } from './read.ts'
@@ -47,8 +47,37 @@ export function serviceHealth(exchange: Exchange): HttpResponse | Promise<HttpRe
       throw new HttpError(400, 'Invalid value for ?passing')
     }
     const found = wanted ? onlyPassing(reply.Nodes ?? []) : (reply.Nodes ?? [])
-    return jsonWithMeta(exchange, reply, checkServiceNodesJson(found, exchange.depth), consistencyOf(options))
+    return bodyWithMeta(reply, instancesBody(found, exchange.depth), consistencyOf(options))
   })
+}
+
+interface KnownBody {
+  instances: readonly CheckServiceNode[]
+  depth: Depth
+  bytes: Uint8Array
+}
+
+/** The newest body by the first instance in it: a service is asked for far more often than any of its parts changes. */
+const knownBodies = new WeakMap<CheckServiceNode, KnownBody>()
+const utf8 = new TextEncoder()
+
+function instancesBody(instances: readonly CheckServiceNode[], depth: Depth): string | Uint8Array {
+  const first = instances[0]
+  const known = first === undefined ? undefined : knownBodies.get(first)
+  if (known?.depth === depth && sameItems(known.instances, instances)) return known.bytes
+  const text = checkServiceNodesJson(instances, depth)
+  const body = depth < 0 ? text : `${text}\n`
+  if (first === undefined) return body
+  const bytes = utf8.encode(body)
+  knownBodies.set(first, { instances, depth, bytes })
+  return bytes
+}
+
+/** Instances are never changed, and are shared between replies for as long as the catalog stays as it is. */
+function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 function filteredOptions(exchange: Exchange) {
