@@ -1,7 +1,7 @@
 /**
  * The real world as a `Host`: Node's clock, timers, sockets and files. It decides nothing about Consul.
  */
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { hostname, networkInterfaces } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Log } from '../base/log.ts'
@@ -13,7 +13,7 @@ import { dialStream, listenStream } from './stream.ts'
 
 const systemRandom: Random = {
   float: () => Math.random(),
-  int: (bound) => randomInt(bound),
+  int: (bound) => Math.floor(Math.random() * bound),
   bytes: (length) => randomBytes(length),
 }
 
