@@ -6,7 +6,7 @@ import { FLAG, type Message, RCODE, rcodeOf, TYPE } from '../core/dns/message.ts
 import { DEFAULT_ZONE } from '../core/dns/resolve.ts'
 import { ConsulError } from '../model/errors.ts'
 import { decodeMessage, encodeMessage } from '../wire/dns.ts'
-import { type DnsOptions, type DnsReply, makeDns } from './dns.ts'
+import { type DnsOptions, type DnsReply, makeDns, WAITING_MAX } from './dns.ts'
 import { fakeBackend, fakeCatalog } from './dns-catalog.testing.ts'
 import { readCatalog, readQuestions } from './dns-questions.testing.ts'
 
@@ -85,6 +85,26 @@ suite('the dns door', () => {
     const reply = atOnce(makeDns(fakeBackend(CATALOG), options()).tcp(unwritable))
     assert.equal(rcodeOf(reply.flags), RCODE.serverFailure)
     assert.deepEqual(reply.edns, edns)
+  })
+
+  test('of questions that wait there is a bound, and those beyond it are SERVFAIL at once', async () => {
+    const backend = fakeBackend(CATALOG, 'call')
+    const { call } = backend
+    let release = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    backend.call = async (method, args) => {
+      await released
+      return call(method, args)
+    }
+    const dns = makeDns(backend, options())
+    const bytes = question('web.service.consul.')
+    const waiting = Array.from({ length: WAITING_MAX }, () => dns.udp(bytes))
+    assert.equal(rcodeOf(atOnce(dns.udp(bytes)).flags), RCODE.serverFailure)
+    release()
+    for (const reply of await Promise.all(waiting.map(inTime))) assert.equal(reply.answers.length, 1)
+    assert.equal((await inTime(dns.udp(bytes))).answers.length, 1)
   })
 
   test('the serial number is the time in seconds', () => {

@@ -15,6 +15,7 @@ import {
   UDP_SIZE_DEFAULT,
 } from '../core/dns/message.ts'
 import { type Answer, type Answered, type Ask, type Query, resolve, type Zone } from '../core/dns/resolve.ts'
+import { ConsulError } from '../model/errors.ts'
 import { type Counts, DnsError, decodeHeader, decodeMessage, encodeMessage, measureMessage } from '../wire/dns.ts'
 import type { Backend } from './backend.ts'
 
@@ -42,6 +43,12 @@ const OPCODE_MASK = 0x7800
 /** Of the flags in a message that is refused by its header, all stay but these. */
 const CLEARED_ON_REFUSAL = FLAG.authoritative | FLAG.zero | 0xf
 
+/**
+ * Questions that wait for the cluster at one time; more are SERVFAIL at once. While there is no leader each waits for
+ * seconds, and UDP has no other limit: some kilobytes each must not become gigabytes.
+ */
+export const WAITING_MAX = 4096
+
 /** Counts beyond these are no honest question. Source: miekg/dns, its default acceptance. */
 function plausible(counts: Counts): boolean {
   return counts.questions === 1 && counts.answers <= 1 && counts.authority <= 1 && counts.additional <= 2
@@ -50,6 +57,7 @@ function plausible(counts: Counts): boolean {
 export function makeDns(backend: Backend, options: DnsOptions): Dns {
   const { zone } = options
   const around = { random: backend.random, measure: measureMessage, unixTime: 0 }
+  let waiting = 0
 
   function handle(bytes: Uint8Array, network: Network): DnsReply {
     const header = decodeHeader(bytes)
@@ -104,13 +112,23 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
         step = resolution.throw(error)
         continue
       }
-      if (reply === undefined) return runLater(resolution, ask)
-      step = resolution.next(reply)
+      if (reply !== undefined) step = resolution.next(reply)
+      else if (waiting < WAITING_MAX) return runLater(resolution, ask)
+      else step = resolution.throw(new ConsulError('rate-limited'))
     }
     return step.value
   }
 
   async function runLater(resolution: Resolution, first: Ask): Promise<Answer> {
+    waiting += 1
+    try {
+      return await askInTurn(resolution, first)
+    } finally {
+      waiting -= 1
+    }
+  }
+
+  async function askInTurn(resolution: Resolution, first: Ask): Promise<Answer> {
     let ask = first
     for (;;) {
       let reply: Answered | undefined
