@@ -25,8 +25,11 @@ export interface HttpOptions {
 }
 
 const KV_VALUE_BYTES_MAX = 512 << 10
-/** Definitions and registrations: thousands of checks fit. Consul itself has no bound here. */
-const JSON_BYTES_MAX = 8 << 20
+/**
+ * Definitions and registrations: thousands of checks fit, and reading it takes some 40 ms at most, in which nobody else is
+ * served. Consul itself has no bound here.
+ */
+const JSON_BYTES_MAX = 1 << 20
 
 /** How long the body of a request may be. Bodies that no endpoint reads are thrown away by the host. */
 export function bodyBytesMax(options: HttpOptions = {}): (method: string, url: string) => number {
