@@ -144,7 +144,8 @@ async function openHttp(config: RuntimeConfig, host: Host, backend: Backend, clo
   const doors: Listener[] = []
   for (const address of config.clientAddrs) {
     const limits = { connsPerClientMax: config.httpMaxConnsPerClient }
-    const door = await host.http({ host: address, port: config.ports.http }, bodyBytesMax(options), handle, limits)
+    const at = { host: address, port: config.ports.http }
+    const door = await bound('tcp', at, host.http(at, bodyBytesMax(options), handle, limits))
     const shown = { address: joinHostPort(door.address.host, door.address.port), network: 'tcp' }
     closers.push(() => {
       host.log.info('Stopping server', { protocol: 'HTTP', ...shown })
@@ -161,11 +162,13 @@ async function openDns(config: RuntimeConfig, host: Host, backend: Backend, clos
   const dns = makeDns(backend, { zone: zoneOf(config) })
   const doors: Listener[] = []
   for (const address of config.clientAddrs) {
-    const udp = await host.udp({ host: address, port: config.ports.dns }, (bytes, from, port) => {
+    const at = { host: address, port: config.ports.dns }
+    const opening = host.udp(at, (bytes, from, port) => {
       const answer = dns.udp(bytes)
       if (answer instanceof Promise) answer.then((late) => late && port.send(late, from))
       else if (answer !== undefined) port.send(answer, from)
     })
+    const udp = await bound('udp', at, opening)
     const shown = joinHostPort(udp.address.host, udp.address.port)
     const opened = (network: 'udp' | 'tcp', door: Listener) => {
       closers.push(() => {
@@ -175,10 +178,28 @@ async function openDns(config: RuntimeConfig, host: Host, backend: Backend, clos
       host.log.info('Started DNS server', { address: shown, network })
     }
     opened('udp', udp)
-    opened('tcp', await host.messages(udp.address, (message) => dns.tcp(message)))
+    const overTcp = host.messages(udp.address, (message) => dns.tcp(message))
+    opened('tcp', await bound('tcp', udp.address, overTcp))
     doors.push(udp)
   }
   return doors
+}
+
+/** The system's words for why an address cannot be had, as users know them from Consul and look for them. */
+const BIND_REASONS: Record<string, string> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+}
+
+async function bound<T>(network: 'udp' | 'tcp', at: Address, opening: Promise<T>): Promise<T> {
+  try {
+    return await opening
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const reason = BIND_REASONS[code] ?? (error instanceof Error ? error.message : String(error))
+    throw new Error(`listen ${network} ${joinHostPort(at.host, at.port)}: bind: ${reason}`, { cause: error })
+  }
 }
 
 function zoneOf({ dns, datacenter }: RuntimeConfig): Zone {
