@@ -99,7 +99,8 @@ suite('server changes (thesis, section 4.1)', () => {
   })
 
   test('none before the leader has committed an entry of its own term', () => {
-    const script = new Script().lead()
+    const snapshot = { index: 5, term: 1, configuration: votersOf(3), configurationIndex: 1 }
+    const script = new Script({ snapshot }).lead()
     const [append] = script.sentTo('s2')
     script.tell(change(1, add))
     assert.equal(script.status.configuration.servers.length, 3)

@@ -148,6 +148,19 @@ suite('a leader (paper, section 5.3)', () => {
     assert.deepEqual(script.committed(), ['v1'])
   })
 
+  test('does not take for committed what it has not got on disk, also when it is deposed before that', () => {
+    const script = new Script().leadAll()
+    script.durable = false
+    script.tell(propose(1))
+    const [write] = script.seen('persist')
+    script.accept(script.sentTo('s2')[0]!)
+    script.asked(appendOf(9, [2, 2], [command(3, 9, 'another')], 2))
+    script.tell({ kind: 'persisted', write: write!.write })
+    script.tell({ kind: 'persisted', write: script.seen('persist')[0]!.write })
+    assert.equal(script.status.lastTerm, 9)
+    assert.deepEqual(script.committed(), [])
+  })
+
   test('sends on without waiting, as far as it may', () => {
     const script = new Script({ options: { appendEntriesMax: 1 } }).leadAll()
     for (let n = 0; n < APPENDS_UNDER_WAY_MAX + 10; n++) script.tell(propose(n))
@@ -249,7 +262,11 @@ suite('snapshots for followers (paper, section 7)', () => {
     assert.deepEqual(script.seen('restore'), [{ kind: 'restore', id: 1, meta }])
     const busy = script.asked(appendOf(2, [3, 1], [command(4, 2)]))
     assert(busy?.type === 'append' && !busy.success)
-    assert.deepEqual(script.asked(heartbeatOf(2))?.type, 'append')
+    script.asked(appendOf(2, [3, 1], [], 3))
+    assert.deepEqual(script.committed(), [], 'the state is being replaced')
+    script.asked({ type: 'timeout-now' })
+    script.wait(60_000)
+    assert.equal(script.status.role, 'follower')
     script.forget().tell({ kind: 'restored', id: 1, ok: true })
     assert.deepEqual(script.answerTo(1), { type: 'install', term: 2, success: true })
     const { commitIndex, appliedIndex, lastIndex, snapshotIndex } = script.status
