@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
@@ -51,5 +52,42 @@ suite('rows on disk', () => {
       ['only'],
     )
     await third.close()
+  })
+
+  test('a file left open by a machine that went down is not believed', async () => {
+    const path = freshPath()
+    const first = await openLmdbRows(path)
+    first.write((txn) => txn.put('kvs', sampleEntry('k')), 5)
+    assert.equal(existsSync(`${path}.open`), true)
+    await first.close()
+    assert.equal(existsSync(`${path}.open`), false)
+
+    writeFileSync(`${path}.open`, 'another boot')
+    const second = await openLmdbRows(path)
+    assert.equal(second.applied, 0)
+    assert.deepEqual(
+      second.read((txn) => [...txn.prefix('kvs', '')]),
+      [],
+    )
+    await second.close()
+  })
+
+  test('a killed process loses nothing', async () => {
+    const path = freshPath()
+    const script = `
+      import { openLmdbRows } from ${JSON.stringify(import.meta.resolve('./lmdb.ts'))}
+      const rows = await openLmdbRows(${JSON.stringify(path)})
+      for (let i = 1; i <= 20; i++) rows.write((txn) => txn.setCounter('kvs', i), i)
+      process.kill(process.pid, 'SIGKILL')
+    `
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', script])
+    assert.equal(run.signal, 'SIGKILL', String(run.stderr))
+    const rows = await openLmdbRows(path)
+    assert.equal(rows.applied, existsSync('/proc/sys/kernel/random/boot_id') ? 20 : 0)
+    assert.equal(
+      rows.read((txn) => txn.counter('kvs')),
+      rows.applied,
+    )
+    await rows.close()
   })
 })

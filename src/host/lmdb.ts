@@ -2,9 +2,12 @@
  * Rows on LMDB: off the heap, there again after a restart, readable while writes go on. Tables and indexes share one
  * ordered database, a tag in front of each key; an index entry holds the key of its row.
  *
- * It is not what makes a server durable: the Raft log is. Commits reach the operating system at once and the disk soon
- * after, in an order that leaves a whole older state behind a power cut, with the index from which the log goes on.
+ * It is not what makes a server durable: the Raft log is. So commits go to the operating system and wait for no disk,
+ * which makes them ten times quicker; a killed process loses nothing. Only a machine that went down in between may leave
+ * a torn file, and so a file that was not closed since the machine started is not believed: it is thrown away, and the
+ * state comes from the newest snapshot and the log, as it does for an engine in memory.
  */
+import { open as openFile, readFile, rm } from 'node:fs/promises'
 import type { RootDatabase } from 'lmdb'
 import { assert } from '../base/assert.ts'
 import type { Index } from '../base/units.ts'
@@ -55,8 +58,10 @@ const GENERATION_KEY = 'generation'
 const GENERATIONS = ['rows-a', 'rows-b']
 /** Bound of the file, reserved in the address space only. */
 const MAP_BYTES = 2 ** 40
-/** lmdb-js: abortable, committed when the call returns, flushed later. */
-const COMMIT_NOW_FLUSH_LATER: number = 0x10003
+/** Beside the database while it is open; says since when the machine runs. */
+const OPEN_MARK = '.open'
+/** Names this run of the machine, on Linux; elsewhere an unclosed file is never believed. */
+const BOOT_ID_FILE = '/proc/sys/kernel/random/boot_id'
 /** Rows of a replacement that wait to be written together. */
 const REPLACE_BATCH = 2000
 
@@ -225,11 +230,14 @@ class LmdbRows implements Rows {
   private appliedDirty = false
   private readonly scratch: Change[] = []
 
-  constructor(root: RootDatabase<Uint8Array, string>) {
+  private readonly path: string
+
+  constructor(root: RootDatabase<Uint8Array, string>, path: string) {
     this.root = root
-    this.databases = GENERATIONS.map(
-      (name) => root.openDB<Uint8Array, string>(name, { encoding: 'binary', keyEncoder: BYTE_KEYS }) as ByteDatabase,
-    )
+    this.path = path
+    // A constant, because lmdb-js's types know nothing of the second option.
+    const options = { encoding: 'binary' as const, keyEncoder: BYTE_KEYS }
+    this.databases = GENERATIONS.map((name) => root.openDB<Uint8Array, string>(name, options) as ByteDatabase)
     this.generation = root.get(GENERATION_KEY)?.[0] ?? 0
     const database = this.databases[this.generation]!
     this.writer = new Writer(new ByteKeys(database))
@@ -291,7 +299,7 @@ class LmdbRows implements Rows {
       if (this.appliedDirty) this.putApplied(this.databases[this.generation]!, this.applied)
       this.appliedDirty = false
       return outcome
-    }, COMMIT_NOW_FLUSH_LATER)
+    })
     if ('error' in outcome) throw outcome.error
     return outcome.value
   }
@@ -314,9 +322,7 @@ class LmdbRows implements Rows {
     const generation = 1 - this.generation
     const database = this.databases[generation]!
     database.clearSync()
-    const txn = new ReplacementWriter(new Writer(new ByteKeys(database)), (run) =>
-      this.root.transactionSync(run, COMMIT_NOW_FLUSH_LATER),
-    )
+    const txn = new ReplacementWriter(new Writer(new ByteKeys(database)), (run) => this.root.transactionSync(run))
     return {
       txn,
       commit: (applied) => {
@@ -326,7 +332,7 @@ class LmdbRows implements Rows {
         this.root.transactionSync(() => {
           this.putApplied(database, applied)
           this.root.putSync(GENERATION_KEY, Uint8Array.of(generation))
-        }, COMMIT_NOW_FLUSH_LATER)
+        })
         const old = this.databases[this.generation]!
         this.generation = generation
         this.writer = new Writer(new ByteKeys(database))
@@ -339,6 +345,8 @@ class LmdbRows implements Rows {
 
   async close(): Promise<void> {
     await this.root.close()
+    await flush(this.path)
+    await rm(this.path + OPEN_MARK, { force: true })
   }
 }
 
@@ -408,9 +416,41 @@ class ReplacementWriter implements WriteTxn {
   }
 }
 
+async function flush(path: string): Promise<void> {
+  const file = await openFile(path, 'r+')
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Throws the database away unless it was closed, or the machine has been running since it was opened. */
+async function forgetTorn(path: string): Promise<void> {
+  const openedIn = await readFile(path + OPEN_MARK, 'utf8').catch(() => undefined)
+  if (openedIn === undefined) return
+  const boot = await readFile(BOOT_ID_FILE, 'utf8').catch(() => undefined)
+  if (boot !== undefined && boot === openedIn) return
+  await rm(path, { force: true })
+  await rm(`${path}-lock`, { force: true })
+}
+
+async function markOpen(path: string): Promise<void> {
+  const boot = await readFile(BOOT_ID_FILE, 'utf8').catch(() => '')
+  const file = await openFile(path + OPEN_MARK, 'w')
+  try {
+    await file.writeFile(boot)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
 /** @param path of the database file, made if it is not there; its folder must be */
 export async function openLmdbRows(path: string): Promise<Rows> {
   const { open } = await import('lmdb')
+  await forgetTorn(path)
+  await markOpen(path)
   const root = open<Uint8Array, string>({
     path,
     noSubdir: true,
@@ -419,6 +459,8 @@ export async function openLmdbRows(path: string): Promise<Rows> {
     maxReaders: 64,
     encoding: 'binary',
     cache: false,
+    noSync: true,
+    overlappingSync: false,
   })
-  return new LmdbRows(root)
+  return new LmdbRows(root, path)
 }
