@@ -5,6 +5,7 @@
  *   proconsul.json                  the number of this layout
  *   node-id, services/, checks/     small files, by the names that Consul gives them
  *   raft/log.mdb                    the Raft log (disk-log.ts)
+ *   raft/state.mdb                  the state's rows, when the engine keeps them on disk (lmdb.ts)
  *   raft/snapshots/NAME/            snapshots of the state (disk-snapshots.ts)
  *
  * The layout is our own. A directory of HashiCorp Consul is refused, never read or changed: a server moves over by a
@@ -20,6 +21,7 @@ import { lockDirectory } from './disk-lock.ts'
 import { openLogDisk } from './disk-log.ts'
 import { openSnapshotDisk } from './disk-snapshots.ts'
 import type { Disk, LogDisk } from './host.ts'
+import { openLmdbRows } from './lmdb.ts'
 
 export { DiskError, type DiskFault } from './disk-error.ts'
 export { memoryDisk } from './disk-memory.ts'
@@ -61,6 +63,10 @@ export async function openDisk(path: string, log: Log): Promise<Disk> {
       await makeFolder(raft)
       await makeFolder(folder)
       return openSnapshotDisk(folder, log)
+    },
+    async openRows() {
+      await makeFolder(raft)
+      return openLmdbRows(join(raft, 'state.mdb'))
     },
     async close() {
       await logDisk?.close()
