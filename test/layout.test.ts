@@ -34,7 +34,7 @@ const MAY_IMPORT: Record<string, string[]> = {
 const NODE_ROOMS: Record<string, RegExp> = {
   wire: /^node:(crypto|zlib|buffer|util)$/,
   host: /^node:/,
-  agent: /^node:(crypto|path|fs|os|util)$/,
+  agent: /^node:(crypto|path|fs|net|os|util)$/,
   serve: /^node:(zlib|buffer)$/,
   cli: /^node:/,
   '': /^node:/,

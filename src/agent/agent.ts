@@ -139,7 +139,11 @@ type Closers = (() => Promise<void>)[]
 
 async function openHttp(config: RuntimeConfig, host: Host, backend: Backend, closers: Closers): Promise<Listener[]> {
   if (config.ports.http < 0) return []
-  const options = { kvMaxValueSize: config.kvMaxValueSize, responseHeaders: config.httpResponseHeaders }
+  const options = {
+    kvMaxValueSize: config.kvMaxValueSize,
+    responseHeaders: config.httpResponseHeaders,
+    enableScriptChecks: config.enableScriptChecks,
+  }
   const handle = makeHttpHandler(backend, options)
   const doors: Listener[] = []
   for (const address of config.clientAddrs) {

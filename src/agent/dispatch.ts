@@ -21,6 +21,9 @@ const WAIT_JITTER_FRACTION = 1 / 16
 export type Acts = { [M in ActMethod]: (args: Args<M>) => Reply<M> | Promise<Reply<M>> }
 export type ActMethod = 'Status.Ping' | 'Status.Leader' | 'Status.Peers' | 'Catalog.ListDatacenters' | 'Session.Renew'
 
+/** Of those, what only the leader can do: it keeps the sessions' timers. */
+const LEADERS_ACTS: ReadonlySet<Method> = new Set<Method>(['Session.Renew'])
+
 export interface DispatchParts {
   host: Host
   config: Pick<RuntimeConfig, 'datacenter' | 'defaultQueryTime' | 'maxQueryTime' | 'rpcHoldTimeout'>
@@ -148,6 +151,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
         case 'write':
           return write(meaning, args)
         case 'act':
+          if (LEADERS_ACTS.has(method)) await leadership()
           return act(acts, method as ActMethod, args) as Reply<typeof method>
       }
     },

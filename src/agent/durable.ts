@@ -3,6 +3,7 @@
  * it), and the snapshots that it takes while it runs, so that the log stays short and the next start is quick.
  */
 import type { Log } from '../base/log.ts'
+import type { Index } from '../base/units.ts'
 import type { SnapshotMeta } from '../core/raft/messages.ts'
 import type { Saved } from '../core/raft/raft.ts'
 import { memoryRows } from '../core/store/memory.ts'
@@ -25,8 +26,15 @@ export interface OpenedState {
   saved: Saved
   logDisk: LogDisk
   snapshots: SnapshotDisk
+  kept: KeptSnapshots
   /** Holds the pieces of commands that were incomplete when the snapshot was taken. */
   chunks: ChunkAssembler
+}
+
+/** The last indexes of the newest snapshot and of the one before it; 0 for none. */
+export interface KeptSnapshots {
+  newest: Index
+  before: Index
 }
 
 export async function openState(config: RuntimeConfig, disk: Disk, log: Log): Promise<OpenedState> {
@@ -36,9 +44,39 @@ export async function openState(config: RuntimeConfig, disk: Disk, log: Log): Pr
   const chunks = new ChunkAssembler()
   const snapshots = await disk.openSnapshots()
   const snapshot = await restoreNewest(snapshots, store, chunks, log)
+  const kept = { newest: snapshot?.index ?? 0, before: 0 }
   const logDisk = await disk.openLog()
   const { hardState, entries } = logDisk.load()
-  return { store, saved: { hardState, snapshot, entries }, logDisk, snapshots, chunks }
+  const saved = { hardState, snapshot, entries: entries.filter(({ index }) => index > kept.newest) }
+  refuseGap(saved)
+  const last = entries.at(-1)?.index ?? 0
+  return { store, saved, logDisk: reachingBack(logDisk, last, kept), snapshots, kept, chunks }
+}
+
+/** What was acknowledged lies in the gap: a server that went on without it would serve a past that never was. */
+function refuseGap({ hardState, snapshot, entries }: Saved): void {
+  const next = (snapshot?.index ?? 0) + 1
+  const first = entries[0]?.index
+  const complete = first === undefined ? snapshot !== null || hardState.term === 0 : first === next
+  if (complete) return
+  const state = snapshot === null ? 'no snapshot can be used' : `the newest usable snapshot ends with entry ${next - 1}`
+  const log = first === undefined ? 'the raft log is empty' : `the raft log begins with entry ${first}`
+  throw new ConsulError('refused', `the data directory is incomplete: ${state}, and ${log}. Restore it from a backup`)
+}
+
+/** The log, kept back to the snapshot before the newest: should the newest turn out broken, nothing is missing. */
+function reachingBack(disk: LogDisk, last: Index, kept: KeptSnapshots): LogDisk {
+  return {
+    ...disk,
+    write(change) {
+      const { truncateFrom, entries, compactTo } = change
+      if (truncateFrom !== null) last = Math.min(last, truncateFrom - 1)
+      last = entries.at(-1)?.index ?? last
+      // A snapshot from beyond the log's end replaces all of it.
+      if (compactTo === null || compactTo > last) return disk.write(change)
+      return disk.write({ ...change, compactTo: Math.min(compactTo, kept.before) })
+    },
+  }
 }
 
 async function restoreNewest(
@@ -71,6 +109,7 @@ export interface SnapshotParts {
   store: Store
   replica: Replica
   snapshots: SnapshotDisk
+  kept: KeptSnapshots
   chunks: ChunkAssembler
   log: Log
 }
@@ -108,7 +147,7 @@ export function keepSnapshots(parts: SnapshotParts): () => Promise<void> {
   }
 }
 
-async function takeSnapshot({ host, store, replica, snapshots, chunks, log }: SnapshotParts): Promise<void> {
+async function takeSnapshot({ host, store, replica, snapshots, kept, chunks, log }: SnapshotParts): Promise<void> {
   const began = host.now()
   const meta = replica.snapshotMeta()
   const id = snapshotId(meta, host.date())
@@ -120,6 +159,8 @@ async function takeSnapshot({ host, store, replica, snapshots, chunks, log }: Sn
   } finally {
     rows.release()
   }
+  kept.before = kept.newest
+  kept.newest = meta.index
   replica.snapshotTaken(meta)
   log.info('snapshot complete up to', { index: meta.index, ms: Math.round(host.now() - began) })
 }

@@ -4,17 +4,18 @@
  */
 import { arch, cpus, platform } from 'node:os'
 import { uuid } from '../base/random.ts'
+import { allowAll } from '../core/acl/authorizer.ts'
 import { lanMember, wanMember } from '../core/gossip/members.ts'
 import { makeLockDelays } from '../core/leader/lock-delay.ts'
 import { type GossipMember, reconcileMember } from '../core/leader/reconcile.ts'
 import { makeSessionTimers } from '../core/leader/sessions.ts'
 import { makeTombstoneClock } from '../core/leader/tombstones.ts'
 import { methods } from '../core/methods/index.ts'
+import { renewal } from '../core/methods/session.ts'
 import type { Env } from '../core/methods/table.ts'
 import type { ConfigurationCodec, RaftTiming, Server } from '../core/raft/messages.ts'
 import { makeRaft } from '../core/raft/raft.ts'
 import type { Store } from '../core/store/store.ts'
-import { sessionKey } from '../core/store/tables.ts'
 import type { Disk, Host } from '../host/host.ts'
 import type { Command } from '../model/command.ts'
 import type { Session } from '../model/session.ts'
@@ -70,7 +71,7 @@ export interface ServerParts {
 export async function startServer({ config, nodeId, host, disk, stopAgent }: ServerParts): Promise<RunningServer> {
   const log = host.log.named('server')
   const address = joinHostPort(config.advertiseAddr, config.ports.server)
-  const { store, saved, logDisk, snapshots, chunks } = await openState(config, disk, log)
+  const { store, saved, logDisk, snapshots, kept, chunks } = await openState(config, disk, log)
   const raft = makeRaft({
     id: nodeId,
     address,
@@ -128,7 +129,16 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
     nameOf: (id) => (id === nodeId ? config.nodeName : id),
     log,
   })
-  const stopSnapshots = keepSnapshots({ config, host, store, replica, snapshots, chunks, log: log.named('snapshot') })
+  const stopSnapshots = keepSnapshots({
+    config,
+    host,
+    store,
+    replica,
+    snapshots,
+    kept,
+    chunks,
+    log: log.named('snapshot'),
+  })
 
   const facts = (): Facts => ({
     config,
@@ -275,16 +285,12 @@ function leaderDuties(config: RuntimeConfig, host: Host, store: Store, replica: 
       sessions.tell({ kind: 'follow' })
       tombstones.tell({ kind: 'follow' })
     },
-    renew(id) {
-      const session = store.read((txn) => txn.get('sessions', sessionKey(id)))
-      if (session !== undefined) sessions.tell({ kind: 'renew', session })
-      return session
-    },
+    renew: (session) => sessions.tell({ kind: 'renew', session }),
   }
 }
 
 interface Renewal {
-  renew(id: string): Session | undefined
+  renew(session: Session): void
 }
 
 function serverActs(config: RuntimeConfig, replica: Replica, store: Store, renew: Renewal['renew']): Acts {
@@ -293,10 +299,10 @@ function serverActs(config: RuntimeConfig, replica: Replica, store: Store, renew
     'Status.Leader': () => replica.role().leader?.address ?? '',
     'Status.Peers': () => replica.status().configuration.servers.map(({ address }: Server) => address),
     'Catalog.ListDatacenters': () => [config.datacenter],
-    'Session.Renew'({ SessionID, Session }) {
-      const session = renew(SessionID || Session || '')
-      const Index = store.read((txn) => txn.counter('sessions'))
-      return { Index, LastContact: 0, KnownLeader: true, Sessions: session === undefined ? null : [session] }
+    'Session.Renew'(args) {
+      const found = store.read((txn) => renewal(txn, args, allowAll))
+      for (const session of found.Sessions ?? []) renew(session)
+      return { ...found, LastContact: 0, KnownLeader: true }
     },
   }
 }
