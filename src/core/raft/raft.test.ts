@@ -248,6 +248,18 @@ suite('snapshots (paper, section 7)', () => {
     assert.equal(later.at(-1)?.entries[0]?.index, 11)
   })
 
+  test('a log that has nothing yet is told where the snapshot ends, before entries follow', () => {
+    const script = new Script({ voters: 1, snapshot })
+    script.wait(0)
+    const writes = script
+      .seen('persist')
+      .map(({ truncateFrom, compactTo, entries }) => [truncateFrom, compactTo, ...entries.map(({ index }) => index)])
+    assert.deepEqual(writes, [
+      [null, 10],
+      [null, null, 11],
+    ])
+  })
+
   test('a log that differs from the snapshot is dropped; one that agrees is kept', () => {
     const other = new Script({ voters: 1, snapshot, entries: [command(10, 1), command(11, 1)] })
     assert.equal(other.status.lastIndex, 10)

@@ -121,7 +121,10 @@ export class RaftState {
     this.snapshot = snapshot
     this.log = logFrom(snapshot, usable)
     this.writes = new Writes(this.log.lastIndex)
-    if (usable.length < entries.length) this.writes.replaced(entries[0]!.index, this.log.lastIndex)
+    // A crash after storing a snapshot, but before the log gave way to it: finish that.
+    if (snapshot !== null && usable.length === 0) {
+      this.writes.replaced(entries[0]?.index ?? snapshot.index + 1, snapshot.index)
+    }
     this.commitIndex = snapshot?.index ?? 0
     this.commitKnown = this.commitIndex
     this.appliedIndex = this.commitIndex
