@@ -18,7 +18,7 @@ import type { Raft, RaftStatus } from '../core/raft/raft.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Host, LogDisk } from '../host/host.ts'
 import type { Command, Result } from '../model/command.ts'
-import { ConsulError } from '../model/errors.ts'
+import { ConsulError, ERRORS } from '../model/errors.ts'
 import { CHUNK_BYTES, type ChunkAssembler, decodeNote, splitCommand } from '../wire/chunking.ts'
 import { decodeCommand, encodeCommand } from '../wire/command.ts'
 import { drive } from './drive.ts'
@@ -64,12 +64,13 @@ interface Waiter {
   reject(error: Error): void
 }
 
-const REFUSALS: Record<RefusedWhy, () => ConsulError> = {
+/** @param trouble what the disk said last */
+const REFUSALS: Record<RefusedWhy, (trouble: string) => ConsulError> = {
   'not-leader': () => new ConsulError('no-leader'),
   'lost-leadership': () => new ConsulError('leadership-lost'),
   'transfer-in-progress': () => new ConsulError('no-leader'),
   shutdown: () => new ConsulError('shutting-down'),
-  disk: () => new ConsulError('disk-full'),
+  disk: (trouble) => new ConsulError('disk-full', `${ERRORS['disk-full'].text}: ${trouble}`),
   invalid: () => new ConsulError('refused', 'the change of servers is not possible now'),
 }
 
@@ -91,6 +92,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
   const listeners: ((change: RoleChange) => void)[] = []
   let current: RoleChange = { leading: false, term: 0, leader: null }
   let nextTicket = 1
+  let trouble = ''
   let stopped = false
 
   let applied = { index: parts.restored?.index ?? 0, term: parts.restored?.term ?? 0 }
@@ -109,6 +111,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
           () => driven.tellNow({ kind: 'persisted', write: effect.write }),
           (error: unknown) => {
             const why = error instanceof Error ? error.message : String(error)
+            trouble = why
             log.error('failed to write the raft log', { error: why })
             driven.tell({ kind: 'persist-failed', write: effect.write, why })
           },
@@ -123,7 +126,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
         return
       case 'refused':
         take(effect.ticket)?.reject(
-          effect.message === undefined ? REFUSALS[effect.why]() : new ConsulError('refused', effect.message),
+          effect.message === undefined ? REFUSALS[effect.why](trouble) : new ConsulError('refused', effect.message),
         )
         return
       case 'resolved':
