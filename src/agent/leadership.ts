@@ -45,6 +45,7 @@ export interface LeadershipParts {
 export function takeLeadership(parts: LeadershipParts): void {
   const { replica, store, dispatch, duties, log } = parts
   let leadingTerm = 0
+  let announced = ''
 
   replica.onRole((change) => {
     const acquired = change.leading && leadingTerm !== change.term
@@ -63,7 +64,6 @@ export function takeLeadership(parts: LeadershipParts): void {
     }
   })
 
-  let announced = ''
   function announce({ leader }: RoleChange): void {
     if (leader === null || leader.id === announced) return
     announced = leader.id
