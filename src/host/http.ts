@@ -134,6 +134,11 @@ export async function listenHttp(
     else response.shouldKeepAlive = false
     receive(message, response)
   })
+  server.on('checkExpectation', (message: IncomingMessage, response: ServerResponse) => {
+    discard(message)
+    response.shouldKeepAlive = false
+    send(message, response, { status: 417, headers: [] })
+  })
   server.on('clientError', refuseBroken)
   if (limits.connsPerClientMax !== undefined && limits.connsPerClientMax > 0) {
     limitConnections(server, limits.connsPerClientMax, refused)
@@ -232,6 +237,8 @@ function announcedLength(message: IncomingMessage): number {
 }
 
 const BROKEN: Record<string, string> = {
+  // Node's parser takes only ASCII in the request line, where Go's takes any bytes.
+  HPE_INVALID_URL: '400 Bad Request: the path or query has characters that must be percent-encoded',
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 }
@@ -245,7 +252,7 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
   const status = BROKEN[error.code ?? ''] ?? '400 Bad Request'
   socket.on('error', ignore)
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`,
+    `HTTP/1.1 ${status.split(':')[0]}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n${status}`,
     () => socket.destroy(),
   )
 }

@@ -4,7 +4,7 @@
  * them and tools match them. The parser is our own because JSON.parse cannot stop early, forgets how a number was
  * written, and complains in other words.
  */
-import { parseGoDuration } from '../base/go-duration.ts'
+import { goDurationFault, parseGoDuration } from '../base/go-duration.ts'
 import { printable, textFromBytes } from '../base/text.ts'
 import { JSON_DEPTH_MAX } from './json.ts'
 
@@ -271,16 +271,8 @@ export const duration: Decode<number> = (value) => {
   if (value instanceof JsonNumber) return Math.trunc(Number(value.text))
   if (typeof value !== 'string') return undefined
   const nanos = parseGoDuration(value)
-  if (nanos === undefined) throw new JsonError(durationFault(value))
+  if (nanos === undefined) throw new JsonError(goDurationFault(value))
   return nanos
-}
-
-function durationFault(given: string): string {
-  const quoted = JSON.stringify(given)
-  const tail = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))*(?:\d+\.?\d*|\.\d+)([^\d.]*)/.exec(given)
-  if (tail === null) return `time: invalid duration ${quoted}`
-  if (tail[1] === '') return `time: missing unit in duration ${quoted}`
-  return `time: unknown unit ${JSON.stringify(tail[1])} in duration ${quoted}`
 }
 
 /** @param type Go's name of the list, for complaints */

@@ -301,7 +301,7 @@ suite('Session.Apply', () => {
   const refusals: [Partial<Session>, string][] = [
     [{ Node: '' }, 'Must provide Node'],
     [{ Behavior: 'keep' }, "Invalid Behavior setting 'keep'"],
-    [{ TTL: 'soon' }, "Session TTL 'soon' invalid: time: invalid duration soon"],
+    [{ TTL: 'soon' }, 'Session TTL \'soon\' invalid: time: invalid duration "soon"'],
     [{ TTL: '9s' }, "Invalid Session TTL '9000000000', must be between [10s=24h0m0s]"],
     [{ TTL: '24h1s' }, "Invalid Session TTL '86401000000000', must be between [10s=24h0m0s]"],
     [{ TTL: '-10s' }, "Invalid Session TTL '-10000000000', must be between [10s=24h0m0s]"],

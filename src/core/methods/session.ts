@@ -2,7 +2,7 @@
  * The methods of sessions. Whatever chance or clock decides (the id) is decided here, before the log.
  * Source: Consul's agent/consul/session_endpoint.go.
  */
-import { formatGoDuration, parseGoDuration } from '../../base/go-duration.ts'
+import { formatGoDuration, goDurationFault, parseGoDuration } from '../../base/go-duration.ts'
 import { NANOS_PER_SECOND } from '../../base/units.ts'
 import type { Found } from '../../model/query.ts'
 import type { IndexedSessions, Session, SessionRequest, SessionSpecificRequest } from '../../model/session.ts'
@@ -83,7 +83,7 @@ function withBehavior(session: Session): Session {
 
 function checkTtl(text: string): void {
   const ttl = parseGoDuration(text)
-  if (ttl === undefined) throw refused(`Session TTL '${text}' invalid: time: invalid duration ${text}`)
+  if (ttl === undefined) throw refused(`Session TTL '${text}' invalid: ${goDurationFault(text)}`)
   if (ttl !== 0 && (ttl < TTL_MIN_NANOS || ttl > TTL_MAX_NANOS)) {
     const bounds = `${formatGoDuration(TTL_MIN_NANOS)}=${formatGoDuration(TTL_MAX_NANOS)}`
     throw refused(`Invalid Session TTL '${ttl}', must be between [${bounds}]`)

@@ -5,4 +5,5 @@ export const statusMethods = {
   'Status.Ping': { kind: 'act' },
   'Status.Leader': { kind: 'act' },
   'Status.Peers': { kind: 'act' },
+  'Status.RaftStats': { kind: 'act' },
 } satisfies Partial<MethodTable>

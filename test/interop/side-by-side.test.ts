@@ -1,0 +1,159 @@
+/**
+ * The real Consul and ours, side by side: both in dev mode with the same node name, asked the same requests in the same
+ * order. Whatever differs and is not in the table of explained.ts fails.
+ */
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, before, suite, test } from 'node:test'
+import { HTTP_QUESTIONS } from '../support/http-questions.ts'
+import { type AgentProcess, realConsul, startAgentProcess } from '../support/process.ts'
+import { EXPLAINED } from './explained.ts'
+import { randomRequests } from './random-requests.ts'
+import { AGENT_REQUESTS } from './requests/agent.ts'
+import { CATALOG_REQUESTS } from './requests/catalog.ts'
+import { HEALTH_REQUESTS } from './requests/health.ts'
+import { KV_REQUESTS } from './requests/kv.ts'
+import { PROTOCOL_REQUESTS } from './requests/protocol.ts'
+import { SESSION_REQUESTS } from './requests/session.ts'
+import { get, type Request } from './requests.ts'
+import { SideBySide } from './side-by-side.ts'
+
+const real = realConsul()
+const skip =
+  real === undefined && 'the real Consul is not here: ../shared/tools/consul-peer finds it, or REAL_CONSUL names it'
+
+/** INTEROP_SEED asks other random requests. */
+const SEED = Number(process.env.INTEROP_SEED ?? 1)
+const RANDOM_REQUESTS = 600
+
+const TABLES: Record<string, readonly Request[]> = {
+  'the table that the golden answers were recorded from': HTTP_QUESTIONS.map(({ save, ...rest }) => ({
+    ...rest,
+    saveId: save,
+  })),
+  'the key/value store': KV_REQUESTS,
+  'the catalog': CATALOG_REQUESTS,
+  health: HEALTH_REQUESTS,
+  sessions: SESSION_REQUESTS,
+  "the agent's own": AGENT_REQUESTS,
+  'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,
+  [`chance, seed ${SEED}`]: randomRequests(SEED, RANDOM_REQUESTS),
+}
+
+suite('side by side with the real Consul', { skip }, () => {
+  let agents: AgentProcess[] = []
+  let both: SideBySide
+
+  before(async () => {
+    const args = ['-dev', '-node=x', '-log-level=err']
+    agents = await Promise.all([startAgentProcess(args), startAgentProcess(args, { command: real })])
+    both = new SideBySide(agents[0]!, agents[1]!, EXPLAINED)
+    await both.begin()
+  })
+  after(async () => {
+    both?.close()
+    await Promise.all(agents.map((agent) => agent.kill()))
+  })
+
+  for (const [name, requests] of Object.entries(TABLES)) {
+    test(`${name}: ${requests.length} requests are answered alike`, async () => {
+      const found = await both.differences(requests)
+      assert.equal(found.length, 0, `${found.length} differ:\n${found.join('\n')}`)
+    })
+  }
+
+  test('every explanation explains something', () => {
+    assert.deepEqual(
+      both.unused().map(({ reason }) => reason),
+      [],
+    )
+  })
+
+  test('the agents describe themselves in the same parts, names and kinds of values', async () => {
+    const [ours, theirs] = await Promise.all(
+      agents.map(async (agent) => JSON.parse((await agent.http('GET', '/v1/agent/self')).body) as Parts),
+    )
+    assert.deepEqual(Object.keys(ours!).sort(), Object.keys(theirs!).sort())
+    const { NodeID: _, ...config } = ours!.Config!
+    const { NodeID: __, ...realConfig } = theirs!.Config!
+    assert.deepEqual(config, realConfig)
+    assert.deepEqual(ours!.Meta, theirs!.Meta)
+    assert.deepEqual(Object.keys(ours!.Coord!), Object.keys(theirs!.Coord!))
+    assert.deepEqual(kinds(ours!.Member), kinds(theirs!.Member))
+    // Of DebugConfig, whose fields are no part of the API, what is there is as the real one's.
+    const { Logging, ...debug } = ours!.DebugConfig!
+    const { Logging: realLogging, ...realDebug } = theirs!.DebugConfig!
+    for (const [name, value] of Object.entries(debug)) assert.deepEqual(kinds(value), kinds(realDebug[name]), name)
+    assert.equal(
+      Object.keys(Logging as object).every((name) => name in (realLogging as object)),
+      true,
+    )
+    const stats = structuredClone(ours!.Stats!) as Record<string, Record<string, string>>
+    const realStats = structuredClone(theirs!.Stats!) as Record<string, Record<string, string>>
+    delete stats.build!.proconsul
+    // Goroutines are Go's.
+    delete realStats.runtime!.goroutines
+    assert.deepEqual(kinds(stats), kinds(realStats))
+  })
+})
+
+type Parts = Record<string, Record<string, unknown>>
+
+/** The same structure with the kinds of its values. */
+function kinds(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(kinds)
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, each]) => [name, kinds(each)]),
+    )
+  }
+  return value === null ? 'null' : typeof value
+}
+
+/** A server that answers each path with a line of headers and a body of its own. */
+async function fake(answers: Record<string, { status?: number; header?: [string, string]; body?: string }>) {
+  const server = createServer((request, response) => {
+    const { status = 200, header = ['X-A', 'b'], body = '' } = answers[request.url!]!
+    response.sendDate = false
+    response.setHeader(...header).writeHead(status)
+    response.end(body)
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  const ports = { http: port, dns: 1, server: 1, serfLan: 1, serfWan: 1 }
+  return { agent: { ports } as AgentProcess, close: () => server.close() }
+}
+
+test('the comparison finds a status, a header, a body, an id and an order of indexes that differ, and nothing else', async () => {
+  const id = (digit: string) => `${digit.repeat(8)}-0000-0000-0000-000000000000`
+  const row = (index: number, own: string) => ({ body: `{"ID": "${own}", "ModifyIndex": ${index}}` })
+  const same = { '/same': { body: 'x' }, '/status': {}, '/header': {}, '/body': { body: 'x' } }
+  const ours = await fake({
+    ...same,
+    '/1': row(5, id('a')),
+    '/2': row(6, id('b')),
+    '/3': row(7, id('a')),
+    '/4': row(8, id('c')),
+  })
+  const theirs = await fake({
+    ...{
+      '/same': { body: 'x' },
+      '/status': { status: 201 },
+      '/header': { header: ['x-a', 'b'] },
+      '/body': { body: 'y' },
+    },
+    ...{ '/1': row(50, id('d')), '/2': row(70, id('e')), '/3': row(71, id('e')), '/4': row(60, id('f')) },
+  })
+  const both = new SideBySide(ours.agent, theirs.agent, [])
+  const found = await both.differences(get('', ['/same', '/status', '/header', '/body', '/1', '/2', '/3', '/4', '/1']))
+  both.close()
+  ours.close()
+  theirs.close()
+  assert.deepEqual(
+    found.map((line) => line.split('\n')[0]),
+    ['GET /status', 'GET /header', 'GET /body', 'GET /3', 'GET /4'],
+  )
+})

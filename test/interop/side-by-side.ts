@@ -1,0 +1,276 @@
+/**
+ * Two agents, ours and the real one, asked the same. It decides what must be equal: status, headers, body; and what may
+ * only correspond: ids one to one, indexes in the same order, the ports that each was given. What differs for a reason
+ * is in the table of explained.ts, and nowhere else.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { AgentProcess } from '../support/process.ts'
+import type { Explained } from './explained.ts'
+import { type RawAnswer, RawHttp } from './raw-http.ts'
+import { type Request, titleOf } from './requests.ts'
+
+/** How long the two may take to agree where a write is followed by and by. */
+const SETTLE_MS = 10_000
+const SETTLE_POLL_MS = 20
+
+interface Side {
+  agent: AgentProcess
+  http: RawHttp
+  /** For what is asked while a query waits on the first connection. */
+  aside: RawHttp
+  names: Record<string, string>
+  /** Smaller indexes, 1 excepted, are of its start. */
+  begin: number
+}
+
+/** An answer in words that may be compared, and what only corresponds, in the order of its appearance. */
+interface Comparable {
+  text: string
+  atoms: Atom[]
+}
+
+interface Atom {
+  kind: 'id' | 'index' | 'hash'
+  value: string
+}
+
+export class SideBySide {
+  readonly #ours: Side
+  readonly #theirs: Side
+  readonly #explained: readonly Explained[]
+  readonly #used = new Set<Explained>()
+  /** Ids and hashes of ours to theirs, and back. */
+  readonly #pairs = new Map<string, string>()
+  readonly #backs = new Map<string, string>()
+  /** Pairs of indexes, rising in both. */
+  readonly #indexes: { ours: number; theirs: number }[] = [{ ours: 1, theirs: 1 }]
+  asked = 0
+
+  constructor(ours: AgentProcess, theirs: AgentProcess, explained: readonly Explained[]) {
+    this.#ours = sideOf(ours)
+    this.#theirs = sideOf(theirs)
+    this.#explained = explained
+  }
+
+  /** Asks both, in order, and tells where they differ without an explanation. */
+  async differences(requests: readonly Request[]): Promise<string[]> {
+    const found: string[] = []
+    for (const request of requests) found.push(...(await this.#differences(request)))
+    return found
+  }
+
+  /** Explanations that explained nothing: the difference is gone, or was never seen. */
+  unused(): Explained[] {
+    return this.#explained.filter((each) => !this.#used.has(each))
+  }
+
+  close(): void {
+    for (const { http, aside } of [this.#ours, this.#theirs]) {
+      http.close()
+      aside.close()
+    }
+  }
+
+  /**
+   * Indexes of what the agents wrote about themselves when they started are not compared: who comes first, the leader or
+   * the agent's own anti-entropy, is a race in both. Compared is what this writes now and all that follows.
+   */
+  async begin(): Promise<void> {
+    for (const side of [this.#ours, this.#theirs]) {
+      while (!(await isRegistered(side))) await delay(SETTLE_POLL_MS)
+      await side.http.ask({ method: 'PUT', url: '/v1/kv/begin', body: '' })
+      const answer = await side.http.ask({ method: 'GET', url: '/v1/kv/begin' })
+      side.begin = Number(headerOf(answer, 'X-Consul-Index'))
+      await side.http.ask({ method: 'DELETE', url: '/v1/kv/begin' })
+    }
+  }
+
+  async #differences(request: Request): Promise<string[]> {
+    const deadline = Date.now() + SETTLE_MS
+    while (true) {
+      this.asked += 1
+      const found: string[] = []
+      const [ours, theirs] = await Promise.all([
+        this.#answerOf(this.#ours, request, found),
+        this.#answerOf(this.#theirs, request, found),
+      ])
+      if (request.settles && Date.now() < deadline && !sameText(this.#comparable(request, ours, theirs))) {
+        await delay(SETTLE_POLL_MS)
+        continue
+      }
+      found.push(...this.#compare(request, ours, theirs))
+      return found
+    }
+  }
+
+  async #answerOf(side: Side, request: Request, found: string[]): Promise<RawAnswer> {
+    const asked = filledIn(request, side.names)
+    let answer: RawAnswer
+    if (request.wokenBy === undefined) answer = await side.http.ask(asked)
+    else {
+      let over = false
+      const waiting = side.http.ask(asked).finally(() => {
+        over = true
+      })
+      for (const [i, meanwhile] of request.wokenBy.entries()) {
+        await side.aside.ask(filledIn(meanwhile, side.names))
+        const who = side === this.#ours ? 'ours' : 'theirs'
+        const last = i === request.wokenBy.length - 1
+        if (over && !last) found.push(`${titleOf(asked)}\n  ${who} did not wait for what follows ${titleOf(meanwhile)}`)
+      }
+      answer = await waiting
+    }
+    if (request.saveId !== undefined) side.names[request.saveId] = idIn(answer)
+    if (request.saveIndex !== undefined) side.names[request.saveIndex] = headerOf(answer, 'X-Consul-Index') ?? ''
+    return answer
+  }
+
+  #comparable(request: Request, ours: RawAnswer, theirs: RawAnswer): [Comparable, Comparable] {
+    return [comparable(request, ours, this.#ours.agent), comparable(request, theirs, this.#theirs.agent)]
+  }
+
+  #compare(request: Request, ours: RawAnswer, theirs: RawAnswer): string[] {
+    const [one, other] = this.#comparable(request, ours, theirs)
+    const same = sameText([one, other])
+    const mismatches = same ? one.atoms.flatMap((atom, i) => this.#correspond(atom, other.atoms[i]!)) : []
+    if ((same && mismatches.length === 0) || this.#explain(request, ours, theirs)) return []
+    return [told(request, one.text, other.text, mismatches)]
+  }
+
+  #explain(request: Request, ours: RawAnswer, theirs: RawAnswer): boolean {
+    const found = this.#explained.find(({ request: asked, holds, but }) => {
+      if (!asked.test(`${request.method} ${request.url}`) || holds?.(ours, theirs, request) === false) return false
+      return but === undefined || sameText(this.#comparable(request, without(ours, but), without(theirs, but)))
+    })
+    if (found !== undefined) this.#used.add(found)
+    return found !== undefined
+  }
+
+  #correspond({ kind, value }: Atom, { value: counterpart }: Atom): string[] {
+    if (kind === 'index') return this.#correspondIndex(Number(value), Number(counterpart))
+    const known = this.#pairs.get(value)
+    const back = this.#backs.get(counterpart)
+    if (known === undefined && back === undefined) {
+      this.#pairs.set(value, counterpart)
+      this.#backs.set(counterpart, value)
+    } else if (known !== counterpart || back !== value) return [`${kind} ${value}: ${known} before, ${counterpart} now`]
+    return []
+  }
+
+  #correspondIndex(ours: number, theirs: number): string[] {
+    const [early, earlyToo] = [ours < this.#ours.begin, theirs < this.#theirs.begin]
+    if (early && earlyToo && ours > 1 && theirs > 1) return []
+    const wrong = this.#indexes.find((pair) => Math.sign(pair.ours - ours) !== Math.sign(pair.theirs - theirs))
+    if (wrong !== undefined) return [`index ${ours} and ${theirs}, though ${wrong.ours} corresponds to ${wrong.theirs}`]
+    if (!this.#indexes.some((pair) => pair.ours === ours)) this.#indexes.push({ ours, theirs })
+    return []
+  }
+}
+
+function sideOf(agent: AgentProcess): Side {
+  const { http } = agent.ports
+  return { agent, http: new RawHttp(http), aside: new RawHttp(http), names: { node: 'x' }, begin: 0 }
+}
+
+/** Whether both have written: the leader the check of the member, the agent what only it knows of its node. */
+async function isRegistered({ http, names }: Side): Promise<boolean> {
+  const node = await http.ask({ method: 'GET', url: `/v1/catalog/node/${names.node}` })
+  const checks = await http.ask({ method: 'GET', url: '/v1/health/state/passing' })
+  return (
+    /"lan_ipv4".*"consul-network-segment".*"Service": "consul"/s.test(node.body.toString()) &&
+    checks.body.includes('serfHealth')
+  )
+}
+
+function filledIn(request: Request, names: Record<string, string>): Request {
+  const fill = (text: string) => text.replace(/\{(\w+)\}/g, (whole, name: string) => names[name] ?? whole)
+  const { body } = request
+  return { ...request, url: fill(request.url), body: typeof body === 'string' ? fill(body) : body }
+}
+
+function idIn(answer: RawAnswer): string {
+  const found = /"ID": ?"([^"]+)"/.exec(answer.body.toString())
+  return found?.[1] ?? ''
+}
+
+export function headerOf(answer: RawAnswer, name: string): string | undefined {
+  return answer.headers.find((header) => header.startsWith(`${name}: `))?.slice(name.length + 2)
+}
+
+/**
+ * Headers of the moment and of the framing say nothing: Go's server sends a body of over 2 KB in chunks when it does not
+ * know its length. Those that frame a body were obeyed in reading it, so they are right.
+ */
+const PASSED_OVER = /^(Date|Content-Length|Transfer-Encoding): /
+
+const ATOMS =
+  /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|(?<="(?:Create|Modify)Index": ?)[1-9]\d*|(?<=^X-Consul-Index: )\d+|(?<="ContentHash": ?")\w+|(?<=^X-Consul-Contenthash: )\w+/gm
+
+function comparable(
+  { url }: Request,
+  { status, reason, headers, body }: RawAnswer,
+  { ports }: AgentProcess,
+): Comparable {
+  const shown = headers.filter((header) => !PASSED_OVER.test(header)).sort()
+  let text = `${status} ${reason}\n${shown.join('\n')}\n\n${body.toString('latin1')}`
+  for (const [name, port] of Object.entries(ports))
+    text = text.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), `<${name}>`)
+  if (text.includes('"LockDelay"')) text = sortedList(text, byAge)
+  if (url.startsWith('/v1/agent/health/service/name/')) text = sortedList(text, byText)
+  if (url.startsWith('/v1/catalog/services')) text = sortedTags(text)
+  const atoms: Atom[] = []
+  text = text.replace(ATOMS, (value) => {
+    const kind = value.length === 36 ? 'id' : /^\d+$/.test(value) && value.length < 10 ? 'index' : 'hash'
+    atoms.push({ kind, value })
+    return `<${kind}>`
+  })
+  return { text, atoms }
+}
+
+function without(answer: RawAnswer, headers: RegExp): RawAnswer {
+  return { ...answer, headers: answer.headers.filter((header) => !headers.test(header)) }
+}
+
+/** The elements of a pretty-printed list in an order of our own, where the real one's comes from chance. */
+function sortedList(text: string, order: (a: string, b: string) => number): string {
+  const start = text.indexOf('[\n    {')
+  const end = text.lastIndexOf('\n]')
+  if (start < 0 || end < start) return text
+  const elements = text.slice(start + 1, end).split(/(?<=^ {4}\}),/m)
+  return `${text.slice(0, start + 1)}${elements.sort(order).join(',')}${text.slice(end)}`
+}
+
+/** Of sessions: lists come in the order of their ids, which are random. */
+function byAge(a: string, b: string): number {
+  const age = (session: string) => Number(/"CreateIndex": (\d+)/.exec(session)?.[1] ?? 0)
+  return age(a) - age(b)
+}
+
+/** Of what comes from a map of Go. */
+function byText(a: string, b: string): number {
+  return a < b ? -1 : 1
+}
+
+/** The tags of all instances of a service are gathered in a map of Go, which has no order. */
+function sortedTags(text: string): string {
+  return text.replace(/(?<=\[\n)[^\]]+(?=\n {4}\])/g, (tags) =>
+    tags.replaceAll(',\n', '\n').split('\n').sort().join(',\n'),
+  )
+}
+
+function sameText([one, other]: [Comparable, Comparable]): boolean {
+  return one.text === other.text
+}
+
+function told(request: Request, ours: string, theirs: string, mismatches: string[] = []): string {
+  if (mismatches.length > 0) return [titleOf(request), ...mismatches].join('\n  ')
+  return `${titleOf(request)}\n  ours:   ${excerpt(ours, theirs)}\n  theirs: ${excerpt(theirs, ours)}`
+}
+
+/** From a little before the first difference. */
+function excerpt(text: string, other: string): string {
+  let at = 0
+  while (at < text.length && text[at] === other[at]) at += 1
+  const from = at < 300 ? 0 : at - 150
+  return JSON.stringify(text.slice(from, at + 250))
+}
