@@ -4,11 +4,12 @@
  * neither tree nor heap: it goes over the old bytes, unless a snapshot shows them.
  *
  * An entry's bytes: create, modify and lock index (three doubles), flags (low, high), length of the value plus one (0
- * for null), lengths of session and key (32 bits each), then key, session and value.
+ * for null), length of the session, length of the key and whether it is plain ASCII (32 bits each), then key, session,
+ * and from the next multiple of four on the value: it can then be copied four bytes at a time.
  */
-import { Arena, sizeClass } from '../../base/arena.ts'
+import { Arena, Page, sizeClass } from '../../base/arena.ts'
 import { type Cursor, OrderedMap, type OrderedSnapshot, type OrderedView } from '../../base/ordered-map.ts'
-import { byteKey, textFromByteKey } from '../../base/text.ts'
+import { byteKey, isAscii, textFromByteKey } from '../../base/text.ts'
 import type { DirEntry } from '../../model/kv.ts'
 import { hashKey, type Keyed, KeyHash } from './key-hash.ts'
 import type { RowMap, RowMapSnapshot } from './row-map.ts'
@@ -17,7 +18,11 @@ const HEADER_BYTES = 44
 /** Values up to here are handed out as parts of a shared page: a typed array with memory of its own costs ten times that. */
 const POOLED_BYTES_MAX = 1024
 const POOL_BYTES = 16 * 1024
-const NO_BYTES = new Uint8Array(0)
+/** Beside the key's length: the key is its own text. */
+const ASCII_KEY = 0x8000_0000
+const KEY_LENGTH = 0x7fff_ffff
+
+const padded = (bytes: number) => (bytes + 3) & ~3
 
 export class PackedEntries implements RowMap<DirEntry> {
   readonly copies = true
@@ -57,7 +62,7 @@ export class PackedEntries implements RowMap<DirEntry> {
 
   set(key: string, row: DirEntry): DirEntry | undefined {
     const session = byteKey(row.Session)
-    const size = HEADER_BYTES + key.length + session.length + (row.Value === null ? 0 : row.Value.length)
+    const size = padded(HEADER_BYTES + key.length + session.length) + (row.Value === null ? 0 : row.Value.length)
     const place = this.find(key)
     if (place < 0) {
       const fresh = this.arena.take(size)
@@ -119,18 +124,18 @@ export class PackedEntries implements RowMap<DirEntry> {
     u32[(at >>> 2) + 7] = row.Flags === 0n ? 0 : Number(row.Flags >> 32n)
     u32[(at >>> 2) + 8] = row.Value === null ? 0 : row.Value.length + 1
     u32[(at >>> 2) + 9] = session.length
-    u32[(at >>> 2) + 10] = key.length
+    u32[(at >>> 2) + 10] = isAscii(key) ? (key.length | ASCII_KEY) >>> 0 : key.length
     const body = at + HEADER_BYTES
     for (let i = 0; i < key.length; i++) u8[body + i] = key.charCodeAt(i)
     for (let i = 0; i < session.length; i++) u8[body + key.length + i] = session.charCodeAt(i)
-    if (row.Value !== null) u8.set(row.Value, body + key.length + session.length)
+    if (row.Value !== null) u8.set(row.Value, padded(body + key.length + session.length))
   }
 }
 
 /** Makes entries of their bytes. */
 class EntryReader implements Keyed {
   private readonly arena: Arena
-  private pool = NO_BYTES
+  private pool = new Page(0)
   private pooled = 0
 
   constructor(arena: Arena) {
@@ -140,13 +145,13 @@ class EntryReader implements Keyed {
   size(place: number): number {
     const { u32 } = this.arena.page(place)
     const at = this.arena.offset(place) >>> 2
-    return HEADER_BYTES + u32[at + 10]! + u32[at + 9]! + Math.max(0, u32[at + 8]! - 1)
+    return padded(HEADER_BYTES + (u32[at + 10]! & KEY_LENGTH) + u32[at + 9]!) + Math.max(0, u32[at + 8]! - 1)
   }
 
   holds(place: number, key: string): boolean {
     const { u8, u32 } = this.arena.page(place)
     const at = this.arena.offset(place)
-    if (u32[(at >>> 2) + 10] !== key.length) return false
+    if ((u32[(at >>> 2) + 10]! & KEY_LENGTH) !== key.length) return false
     // From the end: keys that differ, differ there more often than in front.
     const body = at + HEADER_BYTES
     for (let i = key.length - 1; i >= 0; i--) if (u8[body + i] !== key.charCodeAt(i)) return false
@@ -154,7 +159,8 @@ class EntryReader implements Keyed {
   }
 
   entry(key: string, place: number): DirEntry {
-    const { u8, u32, f64 } = this.arena.page(place)
+    const page = this.arena.page(place)
+    const { u32, f64 } = page
     const at = this.arena.offset(place)
     const low = u32[(at >>> 2) + 6]!
     const high = u32[(at >>> 2) + 7]!
@@ -163,25 +169,28 @@ class EntryReader implements Keyed {
     const body = at + HEADER_BYTES + key.length
     return {
       LockIndex: f64[(at >>> 3) + 2]!,
-      Key: textFromByteKey(key),
+      Key: u32[(at >>> 2) + 10]! >= ASCII_KEY ? key : textFromByteKey(key),
       Flags: low === 0 && high === 0 ? 0n : (BigInt(high) << 32n) | BigInt(low),
-      Value: length < 0 ? null : this.bytes(u8, body + sessionLength, length),
-      Session: sessionLength === 0 ? '' : readText(u8, body, sessionLength),
+      Value: length < 0 ? null : this.bytes(page, padded(body + sessionLength), length),
+      Session: sessionLength === 0 ? '' : readText(page.u8, body, sessionLength),
       CreateIndex: f64[at >>> 3]!,
       ModifyIndex: f64[(at >>> 3) + 1]!,
     }
   }
 
-  private bytes(from: Uint8Array, at: number, length: number): Uint8Array {
-    if (length > POOLED_BYTES_MAX) return from.slice(at, at + length)
-    if (this.pooled + length > this.pool.length) {
-      this.pool = new Uint8Array(POOL_BYTES)
+  /** A copy: what the arena holds may be written over. */
+  private bytes(from: Page, at: number, length: number): Uint8Array {
+    if (length > POOLED_BYTES_MAX) return from.u8.slice(at, at + length)
+    const words = (length + 3) >>> 2
+    if (this.pooled + words > this.pool.u32.length) {
+      this.pool = new Page(POOL_BYTES)
       this.pooled = 0
     }
-    const out = this.pool.subarray(this.pooled, this.pooled + length)
-    this.pooled += length
-    for (let i = 0; i < length; i++) out[i] = from[at + i]!
-    return out
+    const to = this.pool.u32
+    const start = this.pooled
+    this.pooled += words
+    for (let i = 0; i < words; i++) to[start + i] = from.u32[(at >>> 2) + i]!
+    return this.pool.u8.subarray(start * 4, start * 4 + length)
   }
 }
 
