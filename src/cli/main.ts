@@ -6,9 +6,11 @@
  * How arguments are taken apart, and what goes to which stream with which exit code, is as in Consul (its main.go over
  * mitchellh/cli): the longest known name wins, a help flag anywhere before `--` asks for help, 127 for an unknown command.
  */
-import { readFileSync, realpathSync, writeSync } from 'node:fs'
 import type { Command, Io } from './command.ts'
 import { TABLE } from './table.ts'
+
+// An `import` of a builtin module makes all that it exports; of node:fs that is a tenth of what `consul version` takes.
+const { readFileSync, realpathSync, writeSync } = process.getBuiltinModule('node:fs')
 
 const HELP = new Set(['-h', '-help', '--help'])
 const VERSION = new Set(['-v', '-version', '--version'])
