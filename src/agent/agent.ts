@@ -4,7 +4,7 @@
  */
 
 import { uuid } from '../base/random.ts'
-import type { Instant } from '../base/units.ts'
+import { type Index, type Instant, NANOS_PER_MS } from '../base/units.ts'
 import { makeServiceTtls, type Zone } from '../core/dns/zone.ts'
 import type { Address, Disk, Host, Listener } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
@@ -23,7 +23,7 @@ export interface Agent extends Caller {
   readonly http: string
   /** Where DNS is answered, over UDP and TCP; undefined when it is not. */
   readonly dns: Address | undefined
-  /** Resolves once a leader answers. Rejects when the agent is stopped before. */
+  /** Resolves once a leader answers and this node is in the catalog. Rejects when the agent is stopped before. */
   readonly ready: Promise<void>
   /** Resolves once all is closed. */
   readonly ended: Promise<void>
@@ -79,13 +79,16 @@ export async function startAgentOn(
     const httpDoors = await openHttp(config, host, backend, closers)
     server.opened()
     const first = httpDoors[0]
+    const ready = whenReady(backend, config.nodeName, host.now() + READY_WAIT_MS, host)
+    // Nobody has to wait for it, and then nobody hears that the agent was stopped before.
+    ready.catch(() => {})
     return {
       nodeName: config.nodeName,
       nodeId,
       datacenter: config.datacenter,
       http: first === undefined ? '' : `http://${joinHostPort(first.address.host, first.address.port)}`,
       dns: dnsDoors[0]?.address,
-      ready: whenReady(backend, host.now() + READY_WAIT_MS, host),
+      ready,
       ended,
       call: (method, args, context) => backend.call(method, args, context),
       peek: (method, args) => backend.peek(method, args),
@@ -135,6 +138,7 @@ async function findNodeId(config: RuntimeConfig, host: Host, disk: Disk): Promis
 }
 
 type Backend = Parameters<typeof makeHttpHandler>[0]
+type Dns = ReturnType<typeof makeDns>
 type Closers = (() => Promise<void>)[]
 
 async function openHttp(config: RuntimeConfig, host: Host, backend: Backend, closers: Closers): Promise<Listener[]> {
@@ -166,13 +170,7 @@ async function openDns(config: RuntimeConfig, host: Host, backend: Backend, clos
   const dns = makeDns(backend, { zone: zoneOf(config) })
   const doors: Listener[] = []
   for (const address of config.clientAddrs) {
-    const at = { host: address, port: config.ports.dns }
-    const opening = host.udp(at, (bytes, from, port) => {
-      const answer = dns.udp(bytes)
-      if (answer instanceof Promise) answer.then((late) => late && port.send(late, from))
-      else if (answer !== undefined) port.send(answer, from)
-    })
-    const udp = await bound('udp', at, opening)
+    const { udp, tcp } = await openBoth(host, { host: address, port: config.ports.dns }, dns)
     const shown = joinHostPort(udp.address.host, udp.address.port)
     const opened = (network: 'udp' | 'tcp', door: Listener) => {
       closers.push(() => {
@@ -182,11 +180,32 @@ async function openDns(config: RuntimeConfig, host: Host, backend: Backend, clos
       host.log.info('Started DNS server', { address: shown, network })
     }
     opened('udp', udp)
-    const overTcp = host.messages(udp.address, (message) => dns.tcp(message))
-    opened('tcp', await bound('tcp', udp.address, overTcp))
+    opened('tcp', tcp)
     doors.push(udp)
   }
   return doors
+}
+
+/** A port that is free for UDP may be taken for TCP: any free one is then looked for again, so many times at most. */
+const FREE_PORT_TRIES = 20
+
+/** DNS is answered on one port number over both. */
+async function openBoth(host: Host, at: Address, dns: Dns): Promise<{ udp: Listener; tcp: Listener }> {
+  for (let tries = 1; ; tries++) {
+    const opening = host.udp(at, (bytes, from, port) => {
+      const answer = dns.udp(bytes)
+      if (answer instanceof Promise) answer.then((late) => late && port.send(late, from))
+      else if (answer !== undefined) port.send(answer, from)
+    })
+    const udp = await bound('udp', at, opening)
+    try {
+      const messages = host.messages(udp.address, (message) => dns.tcp(message))
+      return { udp, tcp: await bound('tcp', udp.address, messages) }
+    } catch (error) {
+      await udp.close()
+      if (at.port !== 0 || tries === FREE_PORT_TRIES) throw error
+    }
+  }
 }
 
 /** The system's words for why an address cannot be had, as users know them from Consul and look for them. */
@@ -232,13 +251,17 @@ function zoneOf({ dns, datacenter }: RuntimeConfig): Zone {
 /** Ten years: DNS prefers an old answer to none (dns_config.max_stale). */
 const DNS_STALE_MS_MAX = 87_600 * 3_600_000
 
-async function whenReady(caller: Caller, until: Instant, host: Host): Promise<void> {
-  for (;;) {
+async function whenReady(caller: Caller, nodeName: string, until: Instant, host: Host): Promise<void> {
+  for (let index: Index = 0; ; ) {
+    const leftMs = until - host.now()
     try {
-      await caller.call('Catalog.ListNodes', {})
-      return
+      const args = { MinQueryIndex: index, MaxQueryTime: Math.max(1, leftMs) * NANOS_PER_MS }
+      const { Nodes, Index } = await caller.call('Catalog.ListNodes', args)
+      if (Nodes?.some(({ Node }) => Node === nodeName)) return
+      if (leftMs < 0) throw new ConsulError('refused', `${nodeName} does not come into the catalog`)
+      index = Index
     } catch (error) {
-      const retry = error instanceof ConsulError && error.code === 'no-leader' && host.now() < until
+      const retry = error instanceof ConsulError && error.code === 'no-leader' && leftMs > 0
       if (!retry) throw error
     }
   }

@@ -3,6 +3,8 @@
  * Nothing here sleeps for a fixed time: a start is over when a leader answers, a stop when the process is gone.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { createSocket } from 'node:dgram'
 import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
@@ -52,16 +54,36 @@ export function realConsul(): string | undefined {
   return output.trim()
 }
 
+/**
+ * Below the range that the system takes for outgoing connections (32768 and up on Linux): of those, one may be gone again
+ * by the time that the agent wants it.
+ */
+const PORTS = { from: 12_000, to: 31_999 }
+
 export async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all(
-    Array.from({ length: 5 }, () => {
-      const server = createServer()
-      return new Promise<typeof server>((done) => server.listen(0, '127.0.0.1', () => done(server)))
-    }),
-  )
-  const [http, dns, server, serfLan, serfWan] = servers.map((each) => (each.address() as { port: number }).port)
-  await Promise.all(servers.map((each) => new Promise((done) => each.close(done))))
+  const found = new Set<number>()
+  while (found.size < 5) {
+    const port = randomInt(PORTS.from, PORTS.to + 1)
+    if (!found.has(port) && (await isFree(port))) found.add(port)
+  }
+  const [http, dns, server, serfLan, serfWan] = found
   return { http: http!, dns: dns!, server: server!, serfLan: serfLan!, serfWan: serfWan! }
+}
+
+/** For TCP and for UDP: DNS and gossip want both. */
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer()
+  const socket = createSocket('udp4')
+  try {
+    await new Promise<void>((done, fail) => server.once('error', fail).listen(port, '127.0.0.1', done))
+    await new Promise<void>((done, fail) => socket.once('error', fail).bind(port, '127.0.0.1', done))
+    return true
+  } catch {
+    return false
+  } finally {
+    server.close()
+    socket.close()
+  }
 }
 
 /**
