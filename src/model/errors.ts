@@ -35,3 +35,11 @@ export class ConsulError extends Error {
     this.code = code
   }
 }
+
+const KNOWN_TEXTS = (Object.entries(ERRORS) as [ErrorCode, { text: string }][]).filter(([, { text }]) => text !== '')
+
+/** A peer's error: its code is found by the text that it contains, as peers do; without one it is a plain refusal. */
+export function errorFromText(text: string, options?: ErrorOptions): ConsulError {
+  const code = KNOWN_TEXTS.find(([, known]) => text.includes(known.text))?.[0] ?? 'refused'
+  return new ConsulError(code, text, options)
+}

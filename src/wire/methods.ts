@@ -1,0 +1,187 @@
+/**
+ * The arguments and replies of every RPC method as bytes (protocol/rpc.md sections 8 and 10). The table is complete by
+ * its type: a method without its bytes does not compile. What methods mean is in core/methods.
+ */
+import type {
+  DCSpecificRequest,
+  Empty,
+  IndexedNodeServiceList,
+  IndexedNodeServices,
+  IndexedNodes,
+  IndexedServiceNodes,
+  IndexedServices,
+  NodeService,
+  NodeSpecificRequest,
+  ServiceKind,
+  ServiceNode,
+  ServiceSpecificRequest,
+} from '../model/catalog.ts'
+import type {
+  CheckServiceNode,
+  ChecksInStateRequest,
+  HealthCheck,
+  IndexedCheckServiceNodes,
+  IndexedHealthChecks,
+} from '../model/health.ts'
+import type { IndexedDirEntries, IndexedKeyList, KeyListRequest, KeyRequest } from '../model/kv.ts'
+import type { QueryOptions } from '../model/query.ts'
+import type { Args, Method, Reply } from '../model/rpc.ts'
+import type { IndexedSessions, SessionSpecificRequest } from '../model/session.ts'
+import type { ServerStats } from '../model/status.ts'
+import { bool, type Codec, filled, int, list, map, pointer, RAFT_INDEX, struct, text, textOf } from './schema.ts'
+import {
+  connectProxyConfig,
+  deregisterRequest,
+  node,
+  nodeService,
+  registerRequest,
+  serviceAddress,
+  serviceConnect,
+  weights,
+} from './structs/catalog.ts'
+import { healthCheck } from './structs/health.ts'
+import { dirEntry, kvsRequest } from './structs/kv.ts'
+import { type Consistency, QUERY_META, QUERY_OPTIONS, querySource, TO_DATACENTER } from './structs/query.ts'
+import { session, sessionRequest } from './structs/session.ts'
+
+const empty: Codec<Empty> = struct<Empty>({} as Record<string, never>)
+const read = struct<QueryOptions>(QUERY_OPTIONS)
+const NODE_FILTER = { NodeMetaFilters: map(text), Source: querySource }
+const dcSpecific = struct<DCSpecificRequest>({ ...QUERY_OPTIONS, ...TO_DATACENTER, ...NODE_FILTER })
+const nodeSpecific = struct<NodeSpecificRequest>({ ...QUERY_OPTIONS, ...TO_DATACENTER, Node: text })
+const serviceSpecific = struct<ServiceSpecificRequest>({
+  ...QUERY_OPTIONS,
+  ...TO_DATACENTER,
+  ...NODE_FILTER,
+  ServiceName: text,
+  ServiceTag: text,
+  ServiceTags: list(text),
+  ServiceAddress: text,
+  TagFilter: bool,
+  Connect: bool,
+  Ingress: bool,
+})
+const checksInState = struct<ChecksInStateRequest>({
+  ...QUERY_OPTIONS,
+  ...TO_DATACENTER,
+  ...NODE_FILTER,
+  State: text,
+})
+const key = struct<KeyRequest>({ ...QUERY_OPTIONS, ...TO_DATACENTER, Key: text })
+const keyList = struct<KeyListRequest>({ ...QUERY_OPTIONS, ...TO_DATACENTER, Prefix: text, Seperator: text })
+const sessionSpecific = struct<SessionSpecificRequest>({
+  ...QUERY_OPTIONS,
+  ...TO_DATACENTER,
+  SessionID: text,
+  Session: text,
+})
+
+const serviceNode = struct<ServiceNode>({
+  ...RAFT_INDEX,
+  ID: text,
+  Node: text,
+  Address: text,
+  Datacenter: text,
+  TaggedAddresses: map(text),
+  NodeMeta: map(text),
+  ServiceKind: textOf<ServiceKind>(),
+  ServiceID: text,
+  ServiceName: text,
+  ServiceTags: list(text),
+  ServiceAddress: text,
+  ServiceTaggedAddresses: map(serviceAddress),
+  ServiceWeights: weights,
+  ServiceMeta: map(text),
+  ServicePort: int,
+  ServiceEnableTagOverride: bool,
+  ServiceProxy: connectProxyConfig,
+  ServiceConnect: serviceConnect,
+})
+
+const noTags = (): string[] => []
+const services: Codec<Record<string, string[]>> = filled(map(filled(list(text), noTags)), () => ({}))
+const noServices = (): Record<string, NodeService> => ({})
+const checkList = list(healthCheck)
+/** Never null in our model; without any, real servers send nil. */
+const checks: Codec<HealthCheck[]> = {
+  write: (w, value) => checkList.write(w, value?.length ? value : null),
+  read: (r) => checkList.read(r) ?? [],
+  zero: () => [],
+  fields: 0,
+}
+
+const indexedNodes = struct<IndexedNodes & Consistency>({ ...QUERY_META, Nodes: list(node) })
+const indexedServices = struct<IndexedServices & Consistency>({ ...QUERY_META, Services: services })
+const indexedServiceNodes = struct<IndexedServiceNodes & Consistency>({
+  ...QUERY_META,
+  ServiceNodes: list(serviceNode),
+})
+const indexedNodeServices = struct<IndexedNodeServices & Consistency>({
+  ...QUERY_META,
+  NodeServices: pointer(
+    struct<NonNullable<IndexedNodeServices['NodeServices']>>({
+      Node: node,
+      Services: filled(map(nodeService), noServices),
+    }),
+  ),
+})
+const indexedNodeServiceList = struct<IndexedNodeServiceList & Consistency>({
+  ...QUERY_META,
+  NodeServices: struct<IndexedNodeServiceList['NodeServices']>({ Node: pointer(node), Services: list(nodeService) }),
+})
+const indexedHealthChecks = struct<IndexedHealthChecks & Consistency>({
+  ...QUERY_META,
+  HealthChecks: list(healthCheck),
+})
+const indexedCheckServiceNodes = struct<IndexedCheckServiceNodes & Consistency>({
+  ...QUERY_META,
+  Nodes: list(struct<CheckServiceNode>({ Node: node, Service: nodeService, Checks: checks })),
+})
+const indexedDirEntries = struct<IndexedDirEntries & Consistency>({ ...QUERY_META, Entries: list(dirEntry) })
+const indexedKeyList = struct<IndexedKeyList & Consistency>({ ...QUERY_META, Keys: list(text) })
+const indexedSessions = struct<IndexedSessions & Consistency>({ ...QUERY_META, Sessions: list(session) })
+const serverStats = struct<ServerStats>({ LastContact: text, LastIndex: int, LastTerm: int })
+const texts: Codec<string[]> = filled(list(text), () => [])
+
+export interface MethodCodec<M extends Method> {
+  args: Codec<Args<M>>
+  reply: Codec<Reply<M>>
+}
+
+export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
+  'KVS.Apply': { args: kvsRequest, reply: bool },
+  'KVS.Get': { args: key, reply: indexedDirEntries },
+  'KVS.List': { args: key, reply: indexedDirEntries },
+  'KVS.ListKeys': { args: keyList, reply: indexedKeyList },
+  'Catalog.Register': { args: registerRequest, reply: empty },
+  'Catalog.Deregister': { args: deregisterRequest, reply: empty },
+  'Catalog.ListDatacenters': { args: read, reply: texts },
+  'Catalog.ListNodes': { args: dcSpecific, reply: indexedNodes },
+  'Catalog.ListServices': { args: dcSpecific, reply: indexedServices },
+  'Catalog.ServiceNodes': { args: serviceSpecific, reply: indexedServiceNodes },
+  'Catalog.NodeServices': { args: nodeSpecific, reply: indexedNodeServices },
+  'Catalog.NodeServiceList': { args: nodeSpecific, reply: indexedNodeServiceList },
+  'Health.ChecksInState': { args: checksInState, reply: indexedHealthChecks },
+  'Health.NodeChecks': { args: nodeSpecific, reply: indexedHealthChecks },
+  'Health.ServiceChecks': { args: serviceSpecific, reply: indexedHealthChecks },
+  'Health.ServiceNodes': { args: serviceSpecific, reply: indexedCheckServiceNodes },
+  'Session.Apply': { args: sessionRequest, reply: text },
+  'Session.Get': { args: sessionSpecific, reply: indexedSessions },
+  'Session.List': { args: sessionSpecific, reply: indexedSessions },
+  'Session.NodeSessions': { args: nodeSpecific, reply: indexedSessions },
+  'Session.Renew': { args: sessionSpecific, reply: indexedSessions },
+  'Status.Ping': { args: empty, reply: empty },
+  'Status.Leader': { args: dcSpecific, reply: text },
+  'Status.Peers': { args: dcSpecific, reply: texts },
+  'Status.RaftStats': { args: empty, reply: serverStats },
+}
+
+const SERVICES = new Set(Object.keys(METHOD_CODECS).map((name) => name.slice(0, name.indexOf('.'))))
+
+/** Whether any method stands under that name (the part before the dot). */
+export const isService = (name: string): boolean => SERVICES.has(name)
+
+/** @returns undefined for the name of no method */
+export function methodCodec(name: string): MethodCodec<Method> | undefined {
+  return Object.hasOwn(METHOD_CODECS, name) ? (METHOD_CODECS[name as Method] as MethodCodec<Method>) : undefined
+}
