@@ -77,6 +77,8 @@ export async function startAgentOn(
     const { backend } = server
     const dnsDoors = await openDns(config, host, backend, closers)
     const httpDoors = await openHttp(config, host, backend, closers)
+    // Before the doors close: they wait for what is under way, and nobody may then still wait for a change.
+    closers.push(async () => server.turnAway())
     server.opened()
     const first = httpDoors[0]
     const ready = whenReady(backend, config.nodeName, host.now() + READY_WAIT_MS, host)

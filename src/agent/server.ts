@@ -56,6 +56,8 @@ export interface RunningServer {
   /** Call it once the doors are open. */
   opened(): void
   leave(): Promise<void>
+  /** From now on nobody is answered any more, and whoever waits is told so; writes under way go on. */
+  turnAway(): void
   stop(): Promise<void>
 }
 
@@ -149,6 +151,14 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
     runtime: { arch: goArch(arch()), os: platform(), cpus: cpus().length, version: `node ${process.version}` },
   })
 
+  let turnedAway = false
+  function turnAway(): void {
+    if (turnedAway) return
+    turnedAway = true
+    log.info('shutting down server')
+    dispatch.stop()
+  }
+
   async function leave(): Promise<void> {
     log.info('server starting leave')
     for (const member of [...members.lan, ...members.wan]) member.Status = MEMBER_LEAVING
@@ -184,10 +194,10 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
     backend,
     opened: local.start,
     leave,
+    turnAway,
     async stop() {
-      log.info('shutting down server')
+      turnAway()
       offCommit()
-      dispatch.stop()
       local.stop()
       duties.stop()
       await stopSnapshots()
