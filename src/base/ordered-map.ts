@@ -189,10 +189,10 @@ export class OrderedMap<V> extends OrderedView<V> {
 
   /** @returns the value that went away, if there was one */
   delete(key: string): V | undefined {
-    if (this.get(key) === undefined) return undefined
+    if (this.frozen >= 0 && this.get(key) === undefined) return undefined
     this.previous = undefined
     let root = this.own(this.root)
-    this.remove(root, key, undefined, undefined)
+    if (!this.remove(root, key, undefined, undefined)) return undefined
     while (!root.leaf && root.items.length === 1) root = root.items[0] as Node<V>
     this.root = root
     this.count -= 1
@@ -271,22 +271,24 @@ export class OrderedMap<V> extends OrderedView<V> {
     return new Node<V>(this.epoch, node.leaf, skip, headsOf(keys, skip), keys, items)
   }
 
-  /** The key is known to be there. */
-  private remove(node: Node<V>, key: string, low: string | undefined, high: string | undefined): void {
+  /** @returns whether the key was there; where a snapshot is alive it must be, or nodes are copied for nothing */
+  private remove(node: Node<V>, key: string, low: string | undefined, high: string | undefined): boolean {
     if (node.leaf) {
       const at = lastUpTo(node, key)
+      if (at < 0 || node.keys[at] !== key) return false
       this.previous = node.items[at] as V
       removeFrom(node, at)
-      return
+      return true
     }
     const at = childAt(node, key)
     const child = this.own(node.items[at] as Node<V>)
     node.items[at] = child
-    this.remove(child, key, lowOf(node, at, low), highOf(node, at, high))
-    if (child.keys.length > WIDTH_THIN || node.items.length === 1) return
+    if (!this.remove(child, key, lowOf(node, at, low), highOf(node, at, high))) return false
+    if (child.keys.length > WIDTH_THIN || node.items.length === 1) return true
     const left = at > 0 ? at - 1 : at
     const sum = (node.items[left] as Node<V>).keys.length + (node.items[left + 1] as Node<V>).keys.length
     if (sum <= WIDTH_MAX) this.join(node, left, low, high)
+    return true
   }
 
   /** Joins the children at `at` and `at + 1`; a wider node has wider fences, hence other heads. */
