@@ -1,0 +1,76 @@
+/**
+ * User events: told to all, handed on once each. A ring of the last Lamport times tells what was seen; what is older than
+ * the ring is dropped, since nobody could tell. Source: protocol/serf.md sections 4 and 6.
+ */
+import { LamportClock } from './lamport.ts'
+import type { UserEvent, UserEvents } from './messages.ts'
+import { sameBytes } from './nodes.ts'
+
+export class EventRing {
+  readonly clock = new LamportClock()
+  readonly #slots: (UserEvents | null)[]
+  #timeMin = 0
+
+  constructor(size: number) {
+    this.#slots = new Array<UserEvents | null>(size).fill(null)
+    this.clock.increment()
+  }
+
+  /** What was told before we joined is not our business. */
+  ignoreBefore(time: number): void {
+    if (time > this.#timeMin && time < Number.MAX_SAFE_INTEGER) this.#timeMin = time
+  }
+
+  /** @returns true when it is new: to be handed on, and told to others */
+  accept({ LTime, Name, Payload }: Pick<UserEvent, 'LTime' | 'Name' | 'Payload'>): boolean {
+    this.clock.witness(LTime)
+    if (LTime < this.#timeMin || isTooOld(LTime, this.clock.time, this.#slots.length)) return false
+    const place = LTime % this.#slots.length
+    const slot = this.#slots[place]!
+    const event = { Name, Payload }
+    if (slot === null || slot.LTime !== LTime) {
+      this.#slots[place] = { LTime, Events: [event] }
+      return true
+    }
+    if (slot.Events.some((seen) => seen.Name === Name && sameBytes(seen.Payload, Payload))) return false
+    if (slot.Events.length >= SLOT_EVENTS_MAX) return false
+    slot.Events.push(event)
+    return true
+  }
+
+  slots(): readonly (UserEvents | null)[] {
+    return this.#slots
+  }
+}
+
+/** Different events with one Lamport time: as many as nodes that fire at once, in truth a few. */
+const SLOT_EVENTS_MAX = 1024
+
+/** Queries that were seen, by their ids. */
+export class QueryRing {
+  readonly clock = new LamportClock()
+  readonly #slots: ({ time: number; ids: Set<number> } | null)[]
+
+  constructor(size: number) {
+    this.#slots = new Array(size).fill(null)
+    this.clock.increment()
+  }
+
+  accept(LTime: number, id: number): boolean {
+    this.clock.witness(LTime)
+    if (isTooOld(LTime, this.clock.time, this.#slots.length)) return false
+    const place = LTime % this.#slots.length
+    const slot = this.#slots[place]!
+    if (slot === null || slot.time !== LTime) {
+      this.#slots[place] = { time: LTime, ids: new Set([id]) }
+      return true
+    }
+    if (slot.ids.has(id) || slot.ids.size >= SLOT_EVENTS_MAX) return false
+    slot.ids.add(id)
+    return true
+  }
+}
+
+function isTooOld(time: number, clock: number, size: number): boolean {
+  return clock > size && time < clock - size
+}
