@@ -21,7 +21,7 @@ export function randomRequests(seed: number, count: number): Request[] {
     const body = { Name: name, LockDelay: '0s', Behavior: i === 1 ? 'delete' : 'release', Checks: [] }
     requests.push(put('/v1/session/create', body, { saveId: name }))
   }
-  while (requests.length < count) requests.push(grammar.request())
+  while (requests.length < count) requests.push(...grammar.requests())
   return requests
 }
 
@@ -32,7 +32,12 @@ class Grammar {
     this.#random = random
   }
 
-  request(): Request {
+  requests(): Request[] {
+    const kind = this.#random.float()
+    return kind < 0.08 ? this.#agent() : [kind < 0.18 ? this.#broken() : this.#request()]
+  }
+
+  #request(): Request {
     return this.#one<() => Request>([
       () => this.#kvRead(),
       () => this.#kvRead(),
@@ -79,7 +84,7 @@ class Grammar {
       'stale',
       'consistent',
       'pretty',
-      'index=1',
+      'index=1&wait=20ms',
       'dc=dc1',
     ]
     const rare = this.#chance(0.05) ? [this.#one(['index=-1', 'wait=x', 'dc=none', 'ns=a', 'max_stale=q', 'a=%'])] : []
@@ -139,6 +144,66 @@ class Grammar {
     })
   }
 
+  /** The agent's own, and a look at what came of it. */
+  #agent(): Request[] {
+    const id = this.#one(SERVICES)
+    const check = () => ({
+      TTL: '1h',
+      Status: this.#maybe(() => this.#one(STATES)),
+      CheckID: this.#maybe(() => this.#one(CHECKS)),
+    })
+    const write = this.#one<() => Request>([
+      () =>
+        put(`/v1/agent/service/register${this.#query(['replace-existing-checks'])}`, {
+          ID: id,
+          Name: this.#one(SERVICES),
+          Tags: this.#some(TAGS),
+          Port: this.#random.int(3),
+          Check: this.#maybe(check),
+          Checks: this.#chance(0.2) ? [check(), check()] : undefined,
+        }),
+      () => put('/v1/agent/check/register', { ...check(), Name: 'own', ServiceID: this.#maybe(() => id) }),
+      () => put(`/v1/agent/service/deregister/${encodeURIComponent(id)}`),
+      () => put(`/v1/agent/check/deregister/${this.#one(CHECKS)}`),
+      () =>
+        put(
+          `/v1/agent/check/${this.#one(['pass', 'warn', 'fail'])}/${this.#one(CHECKS)}?note=${this.#one(['', 'n', 'm'])}`,
+        ),
+    ])()
+    return [
+      write,
+      ...['/v1/agent/services', '/v1/agent/checks', `/v1/agent/service/${encodeURIComponent(id)}`].map((url) =>
+        ask('GET', url),
+      ),
+      ...['/v1/health/node/x', '/v1/catalog/node/x'].map((url) => ask('GET', url, { settles: true })),
+    ]
+  }
+
+  /** A sound body with one character lost, doubled or replaced: what is wrong with it must be told alike. */
+  #broken(): Request {
+    const sound = this.#one([() => this.#register(), () => this.#deregister()])()
+    const text = String(sound.body)
+    const at = this.#random.int(text.length)
+    const put = this.#one([
+      '',
+      text[at]! + text[at]!,
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"',
+      '1',
+      '-',
+      'x',
+      ' ',
+      'null',
+      '\\',
+    ])
+    return { ...sound, body: text.slice(0, at) + put + text.slice(at + 1) }
+  }
+
   #deregister(): Request {
     return put('/v1/catalog/deregister', {
       Node: this.#one(NODES),
@@ -167,7 +232,7 @@ class Grammar {
       `tag=${this.#one(TAGS)}`,
       `tag=${this.#one(TAGS)}`,
     ]
-    params.push(`node-meta=m:${this.#one(TAGS)}`, `near=${node}`, 'index=1', 'dc=dc1', 'max_stale=5s')
+    params.push(`node-meta=m:${this.#one(TAGS)}`, `near=${node}`, 'index=1&wait=20ms', 'dc=dc1', 'max_stale=5s')
     if (this.#chance(0.05)) params.push('dc=none', 'index=x', 'wait=-', 'ns=x')
     return ask('GET', `/v1/${this.#one(paths)}${this.#query(params, 0.12)}`)
   }

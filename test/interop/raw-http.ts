@@ -39,7 +39,16 @@ export class RawHttp {
     this.#port = port
   }
 
+  /** @throws Error when there is no whole answer, or not in time; it names the request. */
   async ask(request: RawRequest): Promise<RawAnswer> {
+    try {
+      return await this.#ask(request)
+    } catch (cause) {
+      throw new Error(`${request.method} ${request.url}`, { cause })
+    }
+  }
+
+  async #ask(request: RawRequest): Promise<RawAnswer> {
     if (this.#socket === undefined || this.#ended) await this.#connect()
     this.#socket!.write(requestBytes(request))
     if (!(await this.#some())) return { status: 0, reason: 'hung up', headers: [], body: Buffer.alloc(0) }

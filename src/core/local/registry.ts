@@ -40,6 +40,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     if (settings.durable) emit({ kind: 'forget', folder, id })
   }
 
+  /** Of two checks that a registration gives the same id, the last one counts. */
   function addService(now: Instant, { service: given, ...rest }: LocalServiceRegistration): Refusal {
     if (given.Service === '') return 'Service name missing'
     const service = completed(given)
@@ -47,19 +48,19 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     const before = [...state.checksOf(id)].filter((checkId) => state.check(checkId) !== undefined)
     state.setService(id, { service, token: rest.token, deleted: false })
     persist('services', id, persistedService(service, rest.token))
-    const named = new Set<string>()
-    rest.checks.forEach(({ check }, i) => {
-      const CheckID = check.CheckID || `service:${id}${rest.checks.length > 1 ? `:${i + 1}` : ''}`
-      named.add(CheckID)
+    const named = new Map(
+      rest.checks.map(({ check }, i) => [
+        check.CheckID || `service:${id}${rest.checks.length > 1 ? `:${i + 1}` : ''}`,
+        check,
+      ]),
+    )
+    for (const [CheckID, check] of named) {
       keepCheck(
         now,
         ofService({ ...check, CheckID, Name: check.Name || `Service '${service.Service}' check` }, service),
-        {
-          run: check.Definition,
-          token: rest.token,
-        },
+        { run: check.Definition, token: rest.token },
       )
-    })
+    }
     if (rest.replaceExistingChecks) for (const checkId of before) if (!named.has(checkId)) removeCheck(checkId)
     return undefined
   }
