@@ -46,10 +46,9 @@ export async function openState(config: RuntimeConfig, disk: Disk, log: Log): Pr
   const snapshot = await restoreNewest(snapshots, store, chunks, log)
   const kept = { newest: snapshot?.index ?? 0, before: 0 }
   const logDisk = await disk.openLog()
-  const { hardState, entries } = logDisk.load()
-  const saved = { hardState, snapshot, entries: entries.filter(({ index }) => index > kept.newest) }
+  const { hardState, entries, last } = logDisk.load(kept.newest + 1)
+  const saved = { hardState, snapshot, entries }
   refuseGap(saved)
-  const last = entries.at(-1)?.index ?? 0
   return { store, saved, logDisk: reachingBack(logDisk, last, kept), snapshots, kept, chunks }
 }
 

@@ -327,6 +327,8 @@ function lastUpTo<V>(node: Node<V>, key: string): number {
   const head = headOf(key, node.skip)
   let low = 0
   let high = heads.length
+  // Keys that come in order, as out of a snapshot, all go to the right edge.
+  if (high > 0 && heads[high - 1]! < head) return high - 1
   while (low < high) {
     const middle = (low + high) >>> 1
     if (heads[middle]! <= head) low = middle + 1

@@ -131,9 +131,10 @@ export async function openLogDisk(path: string, log: Log): Promise<LogDisk> {
   }
 
   return {
-    load() {
+    load(from = 1) {
       try {
-        return { hardState: stored.hardState, entries: readEntries(database, stored, path) }
+        const { hardState, first, last } = stored
+        return { hardState, entries: readEntries(database, Math.max(first, from), last, path), last }
       } catch (error) {
         throw openError(path, error)
       }
@@ -254,7 +255,7 @@ function readState(database: RootDatabase<Uint8Array, number>, path: string): St
   return { ...state, garbage }
 }
 
-function readEntries(database: RootDatabase<Uint8Array, number>, { first, last }: LogState, path: string): Entry[] {
+function readEntries(database: RootDatabase<Uint8Array, number>, first: number, last: number, path: string): Entry[] {
   const entries: Entry[] = []
   for (const { key, value } of database.getRange({ start: first, end: last + 1 })) {
     const expected = first + entries.length

@@ -14,7 +14,7 @@ export function memoryDisk(): Disk {
         .filter((name) => !name.includes('/'))
         .sort(),
     openLog: async () => ({
-      load: () => ({ hardState: { term: 0, votedTerm: 0, votedFor: '' }, entries: [] }),
+      load: () => ({ hardState: { term: 0, votedTerm: 0, votedFor: '' }, entries: [], last: 0 }),
       write: async () => {},
       close: async () => {},
     }),

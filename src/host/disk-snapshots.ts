@@ -17,7 +17,7 @@ const STATE = 'state.bin'
 const SUMS = 'SHA256SUMS'
 /** The newest, and one to fall back to when it turns out broken. */
 const KEPT = 2
-const READ_BYTES = 256 * 1024
+const READ_BYTES = 1024 * 1024
 const FOLDER_MODE = 0o755
 
 /** @param folder exists, and holds nothing but snapshots */

@@ -4,7 +4,7 @@
  */
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
-import type { Instant, WallMs } from '../base/units.ts'
+import type { Index, Instant, WallMs } from '../base/units.ts'
 import type { Entry, HardState } from '../core/raft/messages.ts'
 import type { Rows } from '../core/store/rows.ts'
 
@@ -110,7 +110,11 @@ export interface StreamLimits {
 
 /** One durable Raft log with its stable values. */
 export interface LogDisk {
-  load(): { hardState: HardState; entries: Entry[] }
+  /**
+   * @param from entries before it are left out, unread
+   * @returns `last` is the index of the last entry, read or not; 0 when there never was one
+   */
+  load(from?: Index): { hardState: HardState; entries: Entry[]; last: Index }
   /** Resolves when durable, in order; rejects (nothing written) when the disk refuses. */
   write(change: {
     truncateFrom: number | null

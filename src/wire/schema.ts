@@ -247,7 +247,8 @@ export function struct<T extends object>(fields: Fields<T>): Codec<T> {
 export const RAFT_INDEX = { CreateIndex: int, ModifyIndex: int }
 export const WRITE_REQUEST = { Token: text, Datacenter: text }
 
-function keyOf(name: string): Uint8Array {
+/** A field's name as it stands on the wire, header and all: for `Reader.key`. */
+export function keyOf(name: string): Uint8Array {
   const w = new Writer(name.length + 3)
   w.text(name)
   return w.take()

@@ -152,26 +152,45 @@ export class StateReader {
    * @throws SnapshotError, after which the transaction must be thrown away
    */
   push(chunk: Uint8Array): void {
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
     let at = 0
-    while (at < chunk.length) {
+    while (at < bytes.length) {
       if (this.#type === undefined) {
-        this.#type = chunk[at++]!
+        this.#type = bytes[at++]!
         this.#recordAt += 1
         continue
       }
-      const end = this.#guard(() => this.#scanner.push(chunk, at))
-      const part = chunk.subarray(at, end < 0 ? chunk.length : end)
-      if (end < 0) {
-        this.#parts.push(new Uint8Array(part))
-        return
-      }
-      const whole = this.#parts.length === 0 ? part : Buffer.concat([...this.#parts, part])
       const type = this.#type
-      this.#guard(() => this.#read(type, whole))
-      this.#recordAt += whole.length
-      this.#parts = []
+      let end = this.#parts.length === 0 ? this.#guard(() => this.#readWithin(type, bytes, at)) : -1
+      if (end < 0) {
+        end = this.#guard(() => this.#scanner.push(bytes, at))
+        const part = bytes.subarray(at, end < 0 ? bytes.length : end)
+        if (end < 0) {
+          this.#parts.push(new Uint8Array(part))
+          return
+        }
+        const whole = Buffer.concat([...this.#parts, part])
+        this.#guard(() => this.#read(type, new Reader(whole, 0, whole.length, true), whole))
+        this.#recordAt += whole.length
+        this.#parts = []
+      } else this.#recordAt += end - at
       this.#type = undefined
       at = end
+    }
+  }
+
+  /**
+   * Nearly every record lies within its chunk, and is then read without looking for its end first.
+   * @returns the offset after it; -1 when it goes on in the next chunk, and then nothing was put
+   */
+  #readWithin(type: number | 'header', bytes: Buffer, at: number): number {
+    const from = new Reader(bytes, at, bytes.length, true)
+    try {
+      this.#read(type, from, bytes)
+      return from.at
+    } catch (error) {
+      if (error instanceof MsgpackError && error.fault === 'truncated') return -1
+      throw error
     }
   }
 
@@ -181,9 +200,9 @@ export class StateReader {
     return { lastIndex: this.#lastIndex, pending: this.#pending }
   }
 
-  #read(type: number | 'header', bytes: Uint8Array): void {
+  /** Reads the one record that is next, wholly before anything of it is put. */
+  #read(type: number | 'header', from: Reader, bytes: Uint8Array): void {
     const txn = this.#txn
-    const from = new Reader(bytes, 0, bytes.length, true)
     switch (type) {
       case 'header':
         this.#lastIndex = header.read(from).LastIndex
@@ -216,9 +235,12 @@ export class StateReader {
       case RECORDS.ChunkingState:
         this.#pending = pendingChunks.read(from)
         return
-      default:
+      default: {
         if (!OPAQUE_RECORDS.has(type)) throw this.#error('no such type is known')
-        this.#keepOpaque(type, bytes)
+        const began = from.at
+        from.skip()
+        this.#keepOpaque(type, bytes.subarray(began, from.at))
+      }
     }
   }
 
