@@ -456,7 +456,8 @@ describe('the end of an agent', () => {
       assert.match(
         second.output(),
         new RegExp(
-          `Error starting agent: error="listen udp 127\\.0\\.0\\.1:${agent.ports.dns}: bind: address already in use"`,
+          `Error starting agent: error="Failed to start Consul server: Failed to start RPC layer: ` +
+            `listen tcp 127\\.0\\.0\\.1:${agent.ports.server}: bind: address already in use"`,
         ),
       )
     } finally {

@@ -11,6 +11,7 @@ import { ConsulError } from '../model/errors.ts'
 import type { Caller } from '../model/rpc.ts'
 import { makeDns } from '../serve/dns.ts'
 import { bodyBytesMax, makeHttpHandler } from '../serve/http/index.ts'
+import { bound } from './bound.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
 import { startServer } from './server.ts'
@@ -207,23 +208,6 @@ async function openBoth(host: Host, at: Address, dns: Dns): Promise<{ udp: Liste
       await udp.close()
       if (at.port !== 0 || tries === FREE_PORT_TRIES) throw error
     }
-  }
-}
-
-/** The system's words for why an address cannot be had, as users know them from Consul and look for them. */
-const BIND_REASONS: Record<string, string> = {
-  EADDRINUSE: 'address already in use',
-  EADDRNOTAVAIL: 'cannot assign requested address',
-  EACCES: 'permission denied',
-}
-
-async function bound<T>(network: 'udp' | 'tcp', at: Address, opening: Promise<T>): Promise<T> {
-  try {
-    return await opening
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const reason = BIND_REASONS[code] ?? (error instanceof Error ? error.message : String(error))
-    throw new Error(`listen ${network} ${joinHostPort(at.host, at.port)}: bind: ${reason}`, { cause: error })
   }
 }
 

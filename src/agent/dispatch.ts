@@ -1,25 +1,37 @@
 /**
  * The prologue of every RPC method, written once around the method table: who leads, whose token, may the answer be
- * stale, must the caller block, what goes into the log. What a method means is in core/methods.
+ * stale, must the caller block, what goes into the log. What another server leads is asked there (protocol/rpc.md
+ * section 5), and asked again across an election where that is safe. What a method means is in core/methods.
  */
 import type { Log } from '../base/log.ts'
-import { NANOS_PER_MS } from '../base/units.ts'
+import { type Instant, NANOS_PER_MS } from '../base/units.ts'
 import { type Authorizer, allowAll } from '../core/acl/authorizer.ts'
 import type { Env, MethodTable, Read, Write } from '../core/methods/table.ts'
 import type { Footprint, Store } from '../core/store/store.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
-import type { QueryMeta, QueryOptions } from '../model/query.ts'
+import type { QueryMeta, QueryOptions, ToDatacenter } from '../model/query.ts'
 import type { Args, CallContext, Caller, Method, Methods, Reply } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
+import { ConnectionLost, type Pool } from './pool.ts'
 import type { Replica } from './replica.ts'
 
 /** A blocking read's wait is stretched by a random part of it up to this, so that crowds spread. */
 const WAIT_JITTER_FRACTION = 1 / 16
 
+/** Between two attempts to reach a leader passes a random part of this part of the hold time, or less on news. */
+const RETRY_FRACTION = 1 / 16
+const HERE = 'here'
+
 /** The methods that the server answers from itself rather than from the state. */
 export type Acts = { [M in ActMethod]: (args: Args<M>) => Reply<M> | Promise<Reply<M>> }
-export type ActMethod = 'Status.Ping' | 'Status.Leader' | 'Status.Peers' | 'Catalog.ListDatacenters' | 'Session.Renew'
+export type ActMethod =
+  | 'Status.Ping'
+  | 'Status.Leader'
+  | 'Status.Peers'
+  | 'Status.RaftStats'
+  | 'Catalog.ListDatacenters'
+  | 'Session.Renew'
 
 /** Of those, what only the leader can do: it keeps the sessions' timers. */
 const LEADERS_ACTS: ReadonlySet<Method> = new Set<Method>(['Session.Renew'])
@@ -31,6 +43,8 @@ export interface DispatchParts {
   acts: Acts
   store: Store
   replica: Replica
+  /** Calls other servers. */
+  pool: Pick<Pool, 'call'>
   env: Env
   log: Log
 }
@@ -43,26 +57,78 @@ export interface Dispatch extends Caller {
 }
 
 export function makeDispatch(parts: DispatchParts): Dispatch {
-  const { host, config, methods, acts, store, replica, env } = parts
+  const { host, config, methods, acts, store, replica, pool, env } = parts
   let ready = false
   let stopped = false
+  /** A leader was heard of, once at least: from then on stale answers come from somewhere. */
+  let heard = false
   const awaitingLeader = new Set<() => void>()
   const blocked = new Set<() => void>()
+  replica.onRole(({ leader }) => {
+    if (leader !== null) heard = true
+    wakeWaiting()
+  })
 
-  /** Resolves when this server may answer as leader; fails after the hold time, as real agents do. */
-  function leadership(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (stopped) return reject(new ConsulError('shutting-down'))
-      if (ready) return resolve()
+  function wakeWaiting(): void {
+    for (const settle of [...awaitingLeader]) settle()
+  }
+
+  /** Where the leader's methods can be called now: here, or at an address. */
+  function leaderPlace(): string | undefined {
+    if (ready) return HERE
+    const { leading, leader } = replica.role()
+    return leading || leader === null ? undefined : leader.address
+  }
+
+  /** Resolves at the next news about who leads, or at that time. */
+  function news(until: Instant): Promise<void> {
+    return new Promise((resolve) => {
       const settle = () => {
         cancel()
         awaitingLeader.delete(settle)
-        if (ready) resolve()
-        else reject(new ConsulError(stopped ? 'shutting-down' : 'no-leader'))
+        resolve()
       }
-      const cancel = host.wake(host.now() + config.rpcHoldTimeout, settle)
+      const cancel = host.wake(until, settle)
       awaitingLeader.add(settle)
     })
+  }
+
+  /** Calls `here` if this server leads, else the leader. Waits for one up to the hold time, as real agents do. */
+  async function atLeader<M extends Method>(
+    method: M,
+    args: Args<M>,
+    context: CallContext,
+    here: () => Reply<M> | Promise<Reply<M>>,
+  ): Promise<Reply<M>> {
+    const until = host.now() + config.rpcHoldTimeout
+    for (;;) {
+      if (stopped) throw new ConsulError('shutting-down')
+      const place = leaderPlace()
+      if (place === undefined) {
+        if (host.now() >= until) throw new ConsulError('no-leader')
+        await news(until)
+        continue
+      }
+      try {
+        return await (place === HERE ? here() : pool.call(place, method, inDatacenter(args), context))
+      } catch (error) {
+        const failure = place === HERE ? error : forwarded(error)
+        if (stopped || context.signal?.aborted || !mayRetry(method, error)) throw failure
+        if (host.now() >= until) throw new ConsulError('no-leader', undefined, { cause: error })
+      }
+      await news(Math.min(until, host.now() + host.random.float() * config.rpcHoldTimeout * RETRY_FRACTION))
+    }
+  }
+
+  /** Nothing happened yet, or it may happen twice. */
+  function mayRetry(method: Method, error: unknown): boolean {
+    if (error instanceof ConnectionLost) return !error.sent || methods[method].kind === 'read'
+    return error instanceof ConsulError && error.code === 'no-leader'
+  }
+
+  /** Real servers take a call that names no datacenter for one to another. */
+  function inDatacenter<A>(args: A): A {
+    return (args as ToDatacenter).Datacenter ? args : { ...args, Datacenter: config.datacenter }
   }
 
   function checkDatacenter(datacenter: string | undefined): void {
@@ -88,6 +154,11 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     return found as Reply<M>
   }
 
+  /** Until a leader was heard of nobody can say how old this state is. */
+  function maySeeStale(args: QueryOptions): boolean {
+    return args.AllowStale === true && heard
+  }
+
   function passed(found: unknown, args: QueryOptions): boolean {
     const index = args.MinQueryIndex ?? 0
     return index === 0 || Math.max(1, (found as QueryMeta).Index) > index
@@ -95,7 +166,6 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
 
   async function read<M extends Method>(meaning: Read<M>, args: Args<M>, context: CallContext): Promise<Reply<M>> {
     const options = args as QueryOptions
-    if (!options.AllowStale) await leadership()
     if (options.RequireConsistent) await replica.verify()
     const can = authorize(options.Token)
     if (!options.MinQueryIndex) return withMeta<M>(store.read((txn) => meaning.run(txn, args, can)))
@@ -132,7 +202,6 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
   }
 
   async function write<M extends Method>(meaning: Write<M>, args: Args<M>): Promise<Reply<M>> {
-    if (!ready) await leadership()
     const can = authorize((args as QueryOptions).Token)
     const proposal = store.read((txn) => meaning.propose(txn, args, can, env))
     if ('answer' in proposal) return proposal.answer
@@ -147,12 +216,14 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
       const meaning = methods[method]
       switch (meaning.kind) {
         case 'read':
-          return read(meaning, args, context)
+          if (maySeeStale(args)) return read(meaning, args, context)
+          return atLeader(method, args, context, () => read(meaning, args, context))
         case 'write':
-          return write(meaning, args)
-        case 'act':
-          if (LEADERS_ACTS.has(method)) await leadership()
-          return act(acts, method as ActMethod, args) as Reply<typeof method>
+          return atLeader(method, args, context, () => write(meaning, args))
+        case 'act': {
+          const here = () => act(acts, method as ActMethod, args) as Reply<typeof method>
+          return LEADERS_ACTS.has(method) ? atLeader(method, args, context, here) : here()
+        }
       }
     },
 
@@ -160,7 +231,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
       const meaning = methods[method]
       if (meaning.kind !== 'read') return undefined
       const options = args as QueryOptions & { Datacenter?: string }
-      if ((!ready && !options.AllowStale) || options.RequireConsistent) return undefined
+      if ((!ready && !maySeeStale(args)) || options.RequireConsistent) return undefined
       if (options.Datacenter !== undefined && options.Datacenter !== '' && options.Datacenter !== config.datacenter) {
         return undefined
       }
@@ -171,13 +242,13 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
 
     setReady(value) {
       ready = value
-      if (ready) for (const settle of [...awaitingLeader]) settle()
+      wakeWaiting()
     },
 
     stop() {
       stopped = true
       ready = false
-      for (const settle of [...awaitingLeader]) settle()
+      wakeWaiting()
       for (const gone of [...blocked]) gone()
     },
   }
@@ -189,4 +260,12 @@ function act(
   args: unknown,
 ): Methods[ActMethod]['reply'] | Promise<Methods[ActMethod]['reply']> {
   return (acts[method] as (args: unknown) => Methods[ActMethod]['reply'] | Promise<Methods[ActMethod]['reply']>)(args)
+}
+
+/** Each hop says that it was one. */
+function forwarded(error: unknown): unknown {
+  const prefix = 'rpc error making call: '
+  if (error instanceof ConsulError) return new ConsulError(error.code, prefix + error.message, { cause: error })
+  if (!(error instanceof ConnectionLost)) return error
+  return new ConsulError('refused', error.sent ? prefix + error.message : error.message, { cause: error })
 }

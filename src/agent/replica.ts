@@ -12,6 +12,7 @@ import type {
   RaftInput,
   RefusedWhy,
   Server,
+  ServerChange,
   SnapshotMeta,
 } from '../core/raft/messages.ts'
 import type { Raft, RaftStatus } from '../core/raft/raft.ts'
@@ -22,6 +23,7 @@ import { ConsulError, ERRORS } from '../model/errors.ts'
 import { CHUNK_BYTES, type ChunkAssembler, decodeNote, splitCommand } from '../wire/chunking.ts'
 import { decodeCommand, encodeCommand } from '../wire/command.ts'
 import { drive } from './drive.ts'
+import type { Transport } from './transport.ts'
 
 /** Applying never holds the event loop longer than this before others get their turn. */
 const APPLY_SLICE_MS = 4
@@ -41,6 +43,10 @@ export interface Replica {
   barrier(): Promise<void>
   /** Resolves once a quorum has confirmed that this server leads. */
   verify(): Promise<void>
+  /** Adds, promotes, demotes or removes a server; resolves once that is committed. */
+  change(change: ServerChange): Promise<void>
+  /** Hands leadership over, to whoever is most caught up. */
+  transfer(): Promise<void>
   status(): RaftStatus
   role(): RoleChange
   /**
@@ -80,13 +86,15 @@ export interface ReplicaParts {
   disk: LogDisk
   store: Store
   chunks: ChunkAssembler
+  /** Carries what the core and its peers say to one another. */
+  transport: Transport
   /** Of the snapshot that the state was restored from. */
   restored: SnapshotMeta | null
   log: Log
 }
 
 export function makeReplica(parts: ReplicaParts): Replica {
-  const { host, raft, disk, store, chunks, log } = parts
+  const { host, raft, disk, store, chunks, transport, log } = parts
   const waitingTickets = new Map<number, Waiter>()
   const waitingIndexes = new Map<Index, { term: Term; waiter: Waiter }>()
   const listeners: ((change: RoleChange) => void)[] = []
@@ -103,6 +111,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
   const queue: Entry[][] = []
   let applying = false
   const driven = drive<RaftInput, RaftEffect>(raft, host, perform)
+  transport.start({ tell: driven.tell, tellNow: driven.tellNow, installed })
 
   function perform(effect: RaftEffect): void {
     switch (effect.kind) {
@@ -140,16 +149,33 @@ export function makeReplica(parts: ReplicaParts): Replica {
         log[effect.level](effect.message, effect.fields)
         return
       case 'send':
-        // Servers reach one another over port 8300, which this version does not serve: every peer counts as lost.
-        driven.tell({ kind: 'lost', id: effect.id })
+        transport.send(effect)
         return
       case 'answer':
+        transport.answer(effect.id, effect.body)
+        return
       case 'restore':
-        // Only a peer's request leads here, and none can arrive.
+        transport.restore(effect.id, effect.meta)
         return
       default:
         unreachable(effect)
     }
+  }
+
+  /** A snapshot of a leader's takes the place of the state, and of all that was still to be applied to it. */
+  function installed(id: number, meta: SnapshotMeta, commit: () => void): void {
+    if (stopped) return
+    commit()
+    for (const [at, batch] of queue.entries()) queue[at] = batch.filter(({ index }) => index > meta.index)
+    applied = { index: meta.index, term: meta.term }
+    snapshotIndex = meta.index
+    bytesAtSnapshot = bytesApplied
+    for (const [index, { waiter }] of waitingIndexes) {
+      if (index > meta.index) continue
+      waitingIndexes.delete(index)
+      waiter.reject(new ConsulError('leadership-lost'))
+    }
+    driven.tellNow({ kind: 'restored', id, ok: true })
   }
 
   function take(ticket: number): Waiter | undefined {
@@ -281,6 +307,16 @@ export function makeReplica(parts: ReplicaParts): Replica {
         (ticket) => ({ kind: 'verify', ticket }),
         () => undefined,
       ),
+    change: (change) =>
+      submit(
+        (ticket) => ({ kind: 'change-servers', ticket, change }),
+        () => undefined,
+      ),
+    transfer: () =>
+      submit(
+        (ticket) => ({ kind: 'transfer-leadership', ticket, to: null }),
+        () => undefined,
+      ),
     status: () => raft.status(host.now()),
     role: () => current,
     begin(first) {
@@ -305,6 +341,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
       stopped = true
       driven.tellNow({ kind: 'shutdown' })
       driven.stop()
+      transport.stop()
       for (const waiter of waitingTickets.values()) waiter.reject(new ConsulError('shutting-down'))
       waitingTickets.clear()
       waitingIndexes.clear()

@@ -3,7 +3,9 @@
  * wires; when something here starts to decide, the decision belongs in core.
  */
 import { arch, cpus, platform } from 'node:os'
+import { formatGoDuration } from '../base/go-duration.ts'
 import { uuid } from '../base/random.ts'
+import { type Instant, NANOS_PER_MS } from '../base/units.ts'
 import { allowAll } from '../core/acl/authorizer.ts'
 import { lanMember, wanMember } from '../core/gossip/members.ts'
 import { makeLockDelays } from '../core/leader/lock-delay.ts'
@@ -14,21 +16,26 @@ import { methods } from '../core/methods/index.ts'
 import { renewal } from '../core/methods/session.ts'
 import type { Env } from '../core/methods/table.ts'
 import type { ConfigurationCodec, RaftTiming, Server } from '../core/raft/messages.ts'
-import { makeRaft } from '../core/raft/raft.ts'
+import { makeRaft, type RaftStatus } from '../core/raft/raft.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Disk, Host } from '../host/host.ts'
 import type { Command } from '../model/command.ts'
 import type { Session } from '../model/session.ts'
 import type { Backend, Member } from '../serve/backend.ts'
 import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
+import { bindServerPort, type ServerPort } from './accept.ts'
+import { bound } from './bound.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { describeSelf, type Facts, infoSections, joinHostPort } from './describe.ts'
 import { type Acts, makeDispatch } from './dispatch.ts'
 import { drive } from './drive.ts'
 import { keepSnapshots, openState } from './durable.ts'
+import { makeSink, makeSource } from './install.ts'
 import { type Duty, takeLeadership } from './leadership.ts'
 import { runLocal } from './local.ts'
+import { makePool } from './pool.ts'
 import { makeReplica, type Replica } from './replica.ts'
+import { makeTransport } from './transport.ts'
 import { CONSUL_API_VERSION } from './version.ts'
 
 /** Consul's timeouts before the multiplier, and those of dev mode. */
@@ -66,11 +73,32 @@ export interface ServerParts {
   nodeId: string
   host: Host
   disk: Disk
+  /** Who begins a new cluster, each of them told the same. This server alone, when absent and it may bootstrap. */
+  cluster?: Server[]
   /** Called after a `leave` that came over HTTP. */
   stopAgent(): void
 }
 
-export async function startServer({ config, nodeId, host, disk, stopAgent }: ServerParts): Promise<RunningServer> {
+export async function startServer(parts: ServerParts): Promise<RunningServer> {
+  const { host, config } = parts
+  const bind = { host: config.bindAddr, port: config.ports.server }
+  const log = host.log.named('server')
+  const port = await bound('tcp', bind, bindServerPort({ host, bind, log: log.named('rpc') })).catch((error: Error) => {
+    throw new Error(`Failed to start Consul server: Failed to start RPC layer: ${error.message}`, { cause: error })
+  })
+  try {
+    const ports = { ...config.ports, server: port.address.port }
+    return await startServing({ ...parts, config: { ...config, ports } }, port)
+  } catch (error) {
+    await port.close()
+    throw error
+  }
+}
+
+async function startServing(
+  { config, nodeId, host, disk, cluster, stopAgent }: ServerParts,
+  port: ServerPort,
+): Promise<RunningServer> {
   const log = host.log.named('server')
   const address = joinHostPort(config.advertiseAddr, config.ports.server)
   const { store, saved, logDisk, snapshots, kept, chunks } = await openState(config, disk, log)
@@ -81,23 +109,32 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
     random: host.random,
     preVote: false,
     // A lone server has no slow follower to keep entries for.
-    trailingLogs: 0,
+    trailingLogs: mayBegin(config) && cluster === undefined ? 0 : config.raftTrailingLogs,
     appendEntriesMax: APPEND_ENTRIES_MAX,
     codec: CONFIGURATION_CODEC,
     saved,
     now: host.now(),
   })
-  const replica = makeReplica({
+  const installs = { host, store, snapshots, kept, chunks, replica: () => replica }
+  const transport = makeTransport({
+    host,
+    source: makeSource(installs),
+    sink: (meta, size, drained) => makeSink(installs, meta, size, drained),
+    log: log.named('raft'),
+  })
+  const replica: Replica = makeReplica({
     host,
     raft,
     disk: logDisk,
     store,
     chunks,
+    transport,
     restored: saved.snapshot,
     log: log.named('raft'),
   })
   const untouched = saved.snapshot === null && saved.entries.length === 0
-  replica.begin(untouched ? { servers: [{ id: nodeId, address, suffrage: 'voter' }] } : null)
+  const first = cluster ?? (mayBegin(config) ? [{ id: nodeId, address, suffrage: 'voter' as const }] : undefined)
+  replica.begin(untouched && first !== undefined ? { servers: first } : null)
 
   const identity = { ...config, nodeId }
   const members = {
@@ -117,8 +154,10 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
     node: config.nodeName,
   }
   const duties = leaderDuties(config, host, store, replica)
-  const acts = serverActs(config, replica, store, duties.renew)
-  const dispatch = makeDispatch({ host, config, methods, acts, store, replica, env, log })
+  const acts = serverActs(config, host, replica, store, duties.renew)
+  const pool = makePool(host)
+  const dispatch = makeDispatch({ host, config, methods, acts, store, replica, pool, env, log })
+  port.open({ caller: dispatch, raft: transport.accept })
   const offCommit = store.onCommit((commit) => lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes }))
 
   const local = await runLocal({ config, nodeId, host, disk, dispatch, members: () => members.lan.length })
@@ -197,6 +236,8 @@ export async function startServer({ config, nodeId, host, disk, stopAgent }: Ser
     turnAway,
     async stop() {
       turnAway()
+      await port.close()
+      pool.stop()
       offCommit()
       local.stop()
       duties.stop()
@@ -241,12 +282,8 @@ function announceMembers(
   for (const { Name } of members.wan) {
     log.info('Handled event for server in area', { event: 'member-join', server: Name, area: 'wan' })
   }
-  const { serfLan, serfWan, server } = config.ports
-  log.warn('gossip and server RPC are not built yet: their ports stay closed', {
-    serf_lan: serfLan,
-    serf_wan: serfWan,
-    server,
-  })
+  const { serfLan, serfWan } = config.ports
+  log.warn('gossip is not built yet: its ports stay closed', { serf_lan: serfLan, serf_wan: serfWan })
 }
 
 const STATUS_NAMES = ['none', 'alive', 'leaving', 'left', 'failed'] as const
@@ -303,11 +340,26 @@ interface Renewal {
   renew(session: Session): void
 }
 
-function serverActs(config: RuntimeConfig, replica: Replica, store: Store, renew: Renewal['renew']): Acts {
+/** Whether this server may make a cluster of itself alone. */
+function mayBegin({ dev, bootstrap, bootstrapExpect }: RuntimeConfig): boolean {
+  return dev || bootstrap || bootstrapExpect === 1
+}
+
+function contactText({ role, lastContact }: RaftStatus, now: Instant): string {
+  if (role === 'leader') return '0'
+  return lastContact === null ? 'never' : formatGoDuration(Math.round((now - lastContact) * NANOS_PER_MS))
+}
+
+function serverActs(config: RuntimeConfig, host: Host, replica: Replica, store: Store, renew: Renewal['renew']): Acts {
   return {
     'Status.Ping': () => ({}),
     'Status.Leader': () => replica.role().leader?.address ?? '',
     'Status.Peers': () => replica.status().configuration.servers.map(({ address }: Server) => address),
+    'Status.RaftStats'() {
+      const status = replica.status()
+      const { lastIndex, lastTerm } = status
+      return { LastContact: contactText(status, host.now()), LastIndex: lastIndex, LastTerm: lastTerm }
+    },
     'Catalog.ListDatacenters': () => [config.datacenter],
     'Session.Renew'(args) {
       const found = store.read((txn) => renewal(txn, args, allowAll))

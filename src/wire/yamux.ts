@@ -104,6 +104,10 @@ export class Yamux {
     return this.#streams.size
   }
 
+  has(id: number): boolean {
+    return this.#streams.has(id)
+  }
+
   /** False once the peer said it goes away, or ids ran out. */
   get mayOpen(): boolean {
     return !this.#goneAway && this.#nextId < 2 ** 32

@@ -1,0 +1,21 @@
+/** Why an address cannot be listened at, in the words that users of Consul look for. */
+import type { Address } from '../host/host.ts'
+import { joinHostPort } from './describe.ts'
+
+/** The system's words for why an address cannot be had, as users know them from Consul and look for them. */
+const BIND_REASONS: Record<string, string> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+}
+
+/** @throws an error that names the network, the address and the reason */
+export async function bound<T>(network: 'udp' | 'tcp', at: Address, opening: Promise<T>): Promise<T> {
+  try {
+    return await opening
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    const reason = BIND_REASONS[code] ?? (error instanceof Error ? error.message : String(error))
+    throw new Error(`listen ${network} ${joinHostPort(at.host, at.port)}: bind: ${reason}`, { cause: error })
+  }
+}

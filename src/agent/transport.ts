@@ -1,0 +1,432 @@
+/**
+ * Raft's messages between servers, over connections that begin with byte 1 (protocol/raft.md): what the core wants sent
+ * goes out, and comes back as `reply` or `lost`; what peers ask goes in, and the core's answers go back in the order of
+ * the questions. Heartbeats have a connection of their own, so that no append holds them up; appends are pipelined; a
+ * snapshot has a connection for itself.
+ */
+import type { Log } from '../base/log.ts'
+import type { Instant, Millis } from '../base/units.ts'
+import type { InstallRequest, RaftEffect, RaftInput, RaftReply, SnapshotMeta } from '../core/raft/messages.ts'
+import type { Cancel, Conn, ConnHandler, Host } from '../host/host.ts'
+import { MsgpackError } from '../wire/msgpack.ts'
+import {
+  encodeRefusal,
+  encodeReply,
+  encodeRequest,
+  type RaftIncoming,
+  ReplyReader,
+  RequestReader,
+  type WireReply,
+  type WireRequest,
+} from '../wire/raft.ts'
+import { joinHostPort } from './describe.ts'
+import type { SnapshotSink, SnapshotSource } from './install.ts'
+import { parseHostPort } from './pool.ts'
+
+/** First byte of a connection of Raft's. */
+const RAFT = new Uint8Array([1])
+/** Consul's: an answer that takes longer is none. */
+const ANSWER_MS: Millis = 10_000
+/** Of a snapshot, for each so many bytes: as hashicorp/raft reckons. */
+const INSTALL_BYTES_PER_TIMEOUT = 256 * 1024
+/** A connection that was not needed for so long is closed. */
+const IDLE_MS: Millis = 60_000
+/** Requests of one connection that are not answered yet; past this the peer is held back. Real leaders stop at 128. */
+const UNANSWERED_MAX = 512
+
+type Send = Extract<RaftEffect, { kind: 'send' }>
+
+/** The core, as its transport sees it. */
+export interface RaftEnd {
+  tell(input: RaftInput): void
+  /** Its effects follow before this returns. */
+  tellNow(input: RaftInput): void
+  /** The state of `meta` stands ready: `commit` puts it in place. */
+  installed(id: number, meta: SnapshotMeta, commit: () => void): void
+}
+
+export interface Transport {
+  start(end: RaftEnd): void
+  send(effect: Send): void
+  answer(id: number, body: RaftReply): void
+  restore(id: number, meta: SnapshotMeta): void
+  /** Takes over a connection that a peer opened. */
+  accept(conn: Conn): ConnHandler
+  stop(): void
+}
+
+export interface TransportParts {
+  host: Pick<Host, 'now' | 'wake' | 'dial'>
+  source: SnapshotSource
+  sink(meta: SnapshotMeta, size: number, drained: () => void): SnapshotSink
+  log: Log
+}
+
+export function makeTransport({ host, source, sink, log }: TransportParts): Transport {
+  let end: RaftEnd | undefined
+  let stopped = false
+  const channels = new Map<string, Channel>()
+  const conns = new Set<Conn>()
+  let requests = 0
+  const asked = new Map<number, Slot>()
+
+  const lost = (id: number): void => {
+    if (!stopped) end?.tell({ kind: 'lost', id })
+  }
+
+  function channel(address: string, kind: 'heartbeat' | 'append'): Channel {
+    const key = `${kind} ${address}`
+    let found = channels.get(key)
+    if (found === undefined) {
+      found = makeChannel(host, address, {
+        answered: (id, body) => end?.tell({ kind: 'reply', id, body }),
+        lost,
+        over: () => channels.delete(key),
+      })
+      channels.set(key, found)
+    }
+    return found
+  }
+
+  async function install(id: number, address: string, body: InstallRequest): Promise<void> {
+    const snapshot = await source(body)
+    if (snapshot === null) return lost(id)
+    try {
+      const conn = await host.dial(parseHostPort(address))
+      conns.add(conn)
+      const reply = await sendSnapshot(host, conn, { ...body, size: snapshot.size }, snapshot.chunks())
+      conns.delete(conn)
+      conn.destroy()
+      if (!stopped) end?.tell({ kind: 'reply', id, body: reply })
+    } finally {
+      snapshot.release()
+    }
+  }
+
+  return {
+    start(given) {
+      end = given
+    },
+
+    send({ id, address, body, heartbeat }) {
+      switch (body.type) {
+        case 'append':
+          channel(address, heartbeat ? 'heartbeat' : 'append').send(id, body)
+          return
+        case 'vote':
+        case 'timeout-now':
+          channel(address, 'heartbeat').send(id, body)
+          return
+        case 'install':
+          install(id, address, body).catch((error: unknown) => {
+            log.debug('failed to send a snapshot', { peer: address, error: textOf(error) })
+            lost(id)
+          })
+          return
+        case 'pre-vote':
+          // Consul 1.8.7 has no such message.
+          end?.tell({ kind: 'lost', id, unknownType: true })
+          return
+      }
+    },
+
+    answer(id, body) {
+      const slot = asked.get(id)
+      if (slot === undefined || body.type === 'pre-vote') return
+      asked.delete(id)
+      slot.bytes = encodeReply(body as WireReply)
+      slot.flush()
+    },
+
+    restore(id, meta) {
+      const slot = asked.get(id)
+      if (slot?.begin !== undefined) slot.begin(meta)
+      else end?.tell({ kind: 'restored', id, ok: false })
+    },
+
+    accept(conn) {
+      conns.add(conn)
+      return serve(conn)
+    },
+
+    stop() {
+      stopped = true
+      for (const each of channels.values()) each.close()
+      for (const conn of conns) conn.destroy()
+      asked.clear()
+    },
+  }
+
+  /** A peer's connection: questions in, answers out, in the same order. */
+  function serve(conn: Conn): ConnHandler {
+    const reader = new RequestReader()
+    const slots: Slot[] = []
+    let held = false
+    let receiving: Slot | undefined
+
+    function flush(): void {
+      while (slots[0]?.bytes !== undefined && slots[0].whole) conn.write(slots.shift()!.bytes!)
+      if (held && slots.length < UNANSWERED_MAX && !receiving?.full) {
+        held = false
+        conn.resume()
+      }
+    }
+
+    function hold(): void {
+      if (held) return
+      held = true
+      conn.pause()
+    }
+
+    function take(incoming: RaftIncoming): void {
+      switch (incoming.kind) {
+        case 'refused':
+          slots.push({ bytes: encodeRefusal(incoming.error), whole: true, flush })
+          return
+        case 'request':
+          request(incoming.body)
+          return
+        case 'snapshot':
+          snapshotBytes(incoming.bytes, incoming.last)
+          return
+      }
+    }
+
+    function request(body: WireRequest): void {
+      const id = ++requests
+      const slot: Slot = { whole: body.type !== 'install', flush }
+      slots.push(slot)
+      if (slots.length >= UNANSWERED_MAX) hold()
+      asked.set(id, slot)
+      if (body.type !== 'install') {
+        end?.tell({ kind: 'request', id, body })
+        return
+      }
+      receiving = slot
+      slot.id = id
+      slot.begin = (meta) => {
+        slot.begin = undefined
+        slot.meta = meta
+        slot.sink = sink(meta, body.size, () => {
+          slot.full = false
+          flush()
+        })
+      }
+      // Whether it wants the snapshot is known at once, before the first of its bytes.
+      end?.tellNow({ kind: 'request', id, body })
+      slot.begin = undefined
+    }
+
+    function snapshotBytes(bytes: Uint8Array, last: boolean): void {
+      const slot = receiving!
+      if (slot.sink !== undefined && bytes.length > 0 && !slot.failed) {
+        try {
+          if (!slot.sink.write(bytes)) {
+            slot.full = true
+            hold()
+          }
+        } catch (error) {
+          giveUp(slot, error)
+        }
+      }
+      if (!last) return
+      receiving = undefined
+      slot.whole = true
+      if (slot.sink === undefined || slot.failed) return
+      slot.sink.finish().then(
+        (commit) => end?.installed(slot.id!, slot.meta!, commit),
+        (error: unknown) => giveUp(slot, error),
+      )
+    }
+
+    function giveUp(slot: Slot, error: unknown): void {
+      if (slot.failed) return
+      slot.failed = true
+      log.error('failed to receive a snapshot', { error: textOf(error) })
+      slot.sink?.abort(error)
+      end?.tell({ kind: 'restored', id: slot.id!, ok: false })
+    }
+
+    return {
+      data(chunk) {
+        if (stopped) return
+        try {
+          for (const incoming of reader.push(chunk)) take(incoming)
+        } catch (error) {
+          if (!(error instanceof MsgpackError)) throw error
+          log.error('failed to decode incoming command', {
+            from: joinHostPort(conn.remote.host, conn.remote.port),
+            error: error.message,
+          })
+          conn.destroy()
+          return
+        }
+        flush()
+      },
+      end: () => conn.end(),
+      close() {
+        conns.delete(conn)
+        slots.length = 0
+        if (receiving?.sink !== undefined) giveUp(receiving, new Error('the connection was lost'))
+      },
+    }
+  }
+}
+
+/** The place of one answer among those of its connection. */
+interface Slot {
+  bytes?: Uint8Array
+  /** The question is here to its last byte: of a snapshot, that is long after the core has heard of it. */
+  whole: boolean
+  flush(): void
+  id?: number
+  begin?: ((meta: SnapshotMeta) => void) | undefined
+  meta?: SnapshotMeta
+  sink?: SnapshotSink
+  full?: boolean
+  failed?: boolean
+}
+
+interface Channel {
+  send(id: number, body: WireRequest): void
+  close(): void
+}
+
+interface ChannelOwner {
+  answered(id: number, body: RaftReply): void
+  lost(id: number): void
+  over(): void
+}
+
+/** One connection to one peer, opened when first used; questions are written as they come, answers matched in order. */
+function makeChannel(host: Pick<Host, 'now' | 'wake' | 'dial'>, address: string, owner: ChannelOwner): Channel {
+  const waiting: { id: number; type: WireRequest['type']; sentAt: Instant }[] = []
+  const reader = new ReplyReader()
+  let unsent: Uint8Array[] = [RAFT]
+  let conn: Conn | undefined
+  let over = false
+  let usedAt = host.now()
+  let cancel: Cancel | undefined
+
+  function close(): void {
+    if (over) return
+    over = true
+    cancel?.()
+    conn?.destroy()
+    owner.over()
+    for (const { id } of waiting.splice(0)) owner.lost(id)
+  }
+
+  /** Looks now and then, rather than arming a timer for each of thousands of messages. */
+  function watch(): void {
+    const oldest = waiting[0]
+    const until = oldest === undefined ? usedAt + IDLE_MS : oldest.sentAt + ANSWER_MS
+    if (host.now() >= until) close()
+    else cancel = host.wake(until, watch)
+  }
+
+  host
+    .dial(parseHostPort(address), ANSWER_MS)
+    .then((opened) => {
+      if (over) {
+        opened.destroy()
+        return
+      }
+      conn = opened
+      conn.open({
+        data(chunk) {
+          try {
+            reader.push(
+              chunk,
+              () => waiting[0]?.type,
+              (answer) => {
+                const { id } = waiting.shift()!
+                if (answer.ok) owner.answered(id, answer.body)
+                else owner.lost(id)
+              },
+            )
+          } catch (error) {
+            if (!(error instanceof MsgpackError)) throw error
+            close()
+          }
+        },
+        end: close,
+        close,
+      })
+      conn.cork()
+      for (const bytes of unsent) conn.write(bytes)
+      conn.uncork()
+      unsent = []
+      watch()
+    })
+    .catch(close)
+
+  return {
+    send(id, body) {
+      if (over) {
+        owner.lost(id)
+        return
+      }
+      usedAt = host.now()
+      waiting.push({ id, type: body.type, sentAt: usedAt })
+      const bytes = encodeRequest(body)
+      if (conn === undefined) unsent.push(bytes)
+      else conn.write(bytes)
+    },
+    close,
+  }
+}
+
+/** Streams a snapshot and waits for the answer. Rejects when the connection breaks, or time is up. */
+function sendSnapshot(
+  host: Pick<Host, 'now'>,
+  conn: Conn,
+  body: InstallRequest,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<WireReply> {
+  return new Promise((resolve, reject) => {
+    const reader = new ReplyReader()
+    let room = () => {}
+    conn.deadline(host.now() + ANSWER_MS * Math.max(1, body.size / INSTALL_BYTES_PER_TIMEOUT))
+    conn.open({
+      data(chunk) {
+        try {
+          reader.push(
+            chunk,
+            () => 'install',
+            (answer) => (answer.ok ? resolve(answer.body) : reject(new Error(answer.error))),
+          )
+        } catch (error) {
+          conn.destroy()
+          reject(error)
+        }
+      },
+      end: () => conn.destroy(),
+      drain: () => room(),
+      close(error) {
+        reject(error ?? new Error('the connection was closed'))
+        room()
+      },
+    })
+    const pump = async () => {
+      conn.write(RAFT)
+      let enough = !conn.write(encodeRequest(body))
+      for await (const chunk of chunks) {
+        if (enough && conn.unsent > 0) {
+          await new Promise<void>((done) => {
+            room = done
+          })
+        }
+        enough = !conn.write(chunk)
+      }
+    }
+    pump().catch((error: unknown) => {
+      conn.destroy()
+      reject(error)
+    })
+  })
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
