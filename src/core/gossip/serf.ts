@@ -55,7 +55,6 @@ export interface SerfOptions {
 }
 
 export type SerfInput =
-  | Tick
   | { kind: 'packet'; from: GossipAddress; messages: readonly PacketMessage[] }
   /** A peer opened a stream and said this; `answer-stream` follows before anything else is done. */
   | { kind: 'stream-request'; id: number; from: GossipAddress; message: StreamMessage }
@@ -180,7 +179,7 @@ class Pool implements Serf, Delegate {
     this.#list.start()
   }
 
-  step(now: Instant, input: SerfInput): void {
+  step(now: Instant, input: SerfInput | Tick): void {
     this.#agenda.now = now
     switch (input.kind) {
       case 'tick':

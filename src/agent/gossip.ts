@@ -1,0 +1,362 @@
+/**
+ * Drives one gossip pool: UDP and TCP on one port, packets and streams as bytes, the core's effects on the host. What any
+ * message means is decided in core/gossip; who may be in the pool by what it is opened with.
+ */
+import { type MemberlistConfig, SERF } from '../core/gossip/config.ts'
+import type { StreamMessage } from '../core/gossip/messages.ts'
+import {
+  type Candidate,
+  type GossipAddress,
+  GossipKeyring,
+  makeSerf,
+  type Serf,
+  type SerfEffect,
+  type SerfInput,
+  type SerfMember,
+} from '../core/gossip/serf.ts'
+import type { Conn, Host, Listener, UdpPort } from '../host/host.ts'
+import type { Member } from '../serve/backend.ts'
+import { decodePacket, encodePacket, reason } from '../wire/gossip.ts'
+import { SEAL_BYTES, seal } from '../wire/gossip-crypto.ts'
+import { encodeStream, StreamReader } from '../wire/gossip-stream.ts'
+import { gossipCodec } from '../wire/serf.ts'
+import { drive } from './drive.ts'
+
+/** Streams that peers have opened; more are closed at once. As many push/pulls as memberlist takes at a time. */
+const STREAMS_MAX = 128
+/** Attempts to find a number that is free for UDP and TCP both. */
+const PORT_TRIES = 20
+const DEFAULT_PORTS = { lan: 8301, wan: 8302 }
+
+export type PoolName = 'lan' | 'wan'
+export type MemberEvent = Extract<SerfEffect, { kind: 'member' }>['event']
+
+export interface PoolParts {
+  host: Host
+  pool: PoolName
+  name: string
+  bind: GossipAddress
+  advertise: string
+  tags: Record<string, string>
+  memberlist: MemberlistConfig
+  /** Keys, the primary one first; none for plain gossip. */
+  keys: readonly Uint8Array[]
+  verifyIncoming: boolean
+  verifyOutgoing: boolean
+  refusal(candidates: readonly Candidate[]): string | undefined
+  onMember(event: MemberEvent, member: SerfMember): void
+  onUserEvent(name: string, payload: Uint8Array | null, time: number): void
+}
+
+export interface GossipPool {
+  readonly port: number
+  readonly serf: Pick<Serf, 'members' | 'member' | 'coordinate' | 'coordinateOf' | 'stats'>
+  members(): Member[]
+  /** @param addresses IP or name, with or without port. @returns how many answered; rejects when none did */
+  join(addresses: readonly string[]): Promise<number>
+  /** Says farewell, and gossips on until it has spread. */
+  leave(): Promise<void>
+  forceLeave(name: string, prune: boolean): Promise<void>
+  fire(name: string, payload: Uint8Array | null, coalesce: boolean): Promise<void>
+  setTags(tags: Record<string, string>): Promise<void>
+  stop(): Promise<void>
+}
+
+type Request = SerfInput extends infer Input
+  ? Input extends { ticket: number }
+    ? Omit<Input, 'ticket'>
+    : never
+  : never
+
+/** @throws an error in Consul's words when the port cannot be had; nothing is left open then */
+export async function openPool(parts: PoolParts): Promise<GossipPool> {
+  const { host, pool } = parts
+  const server = host.log.named('server')
+  const logs = { serf: server.named('serf').named(pool), memberlist: server.named('memberlist').named(pool) }
+  const keyring = new GossipKeyring(parts.keys)
+  const options = { keyring, verifyIncoming: parts.verifyIncoming }
+  const sealing = () => parts.verifyOutgoing && keyring.keys.length > 0
+  const answers = new Map<number, (message: StreamMessage | null) => void>()
+  const waiting = new Map<number, { done(joined: number): void; refused(error: Error): void }>()
+  const conns = new Set<Conn>()
+  let nextId = 1
+  let stopped = false
+
+  const { udp, tcp } = await bindBoth(parts, receivePacket, acceptStream)
+  const port = udp.address.port
+  const serf = makeSerf({
+    name: parts.name,
+    address: { host: parts.advertise, port },
+    tags: parts.tags,
+    memberlist: parts.memberlist,
+    // With only servers in a pool, giving way would switch a server's gossip off: they only complain.
+    serf: { ...SERF, resolveConflicts: false },
+    codec: gossipCodec,
+    random: host.random,
+    now: host.now(),
+    refusal: parts.refusal,
+    keyring,
+    sealBytes: () => (sealing() ? SEAL_BYTES : 0),
+  })
+  // Timers wait for the packets that have come meanwhile: a busy process shall not blame others for its own delay.
+  const driven = drive(serf, { ...host, wake: (at, run) => host.wake(at, () => host.soon(run)) }, perform)
+  driven.flush()
+
+  function receivePacket(bytes: Uint8Array, from: GossipAddress): void {
+    if (stopped) return
+    const { messages, faults } = decodePacket(bytes, options)
+    for (const fault of faults) logs.memberlist.error(`memberlist: ${fault} from=${from.host}:${from.port}`)
+    if (messages.length > 0) driven.tell({ kind: 'packet', from, messages })
+  }
+
+  function perform(effect: SerfEffect): void {
+    switch (effect.kind) {
+      case 'send': {
+        const packet = encodePacket(effect.parts, { crc: effect.crc, compress: true })
+        const key = sealing() ? keyring.keys[0] : undefined
+        udp.send(key === undefined ? packet : seal(key, host.random.bytes(12), packet), effect.to)
+        return
+      }
+      case 'open-stream':
+        dial(effect)
+        return
+      case 'answer-stream':
+        answers.get(effect.id)?.(effect.message)
+        answers.delete(effect.id)
+        return
+      case 'log':
+        logs[effect.part][effect.level](effect.message, effect.fields)
+        return
+      case 'member':
+        parts.onMember(effect.event, effect.member)
+        return
+      case 'user-event':
+        parts.onUserEvent(effect.name, effect.payload, effect.time)
+        return
+      case 'done':
+        settle(effect.ticket)?.done(effect.joined)
+        return
+      case 'refused':
+        settle(effect.ticket)?.refused(new Error(effect.message))
+        return
+      // Consul asks and answers no questions of its own over Serf, and keeps its keys in memory here.
+      case 'query':
+      case 'query-ack':
+      case 'query-response':
+      case 'keys-changed':
+      case 'give-way':
+        return
+    }
+  }
+
+  function toBytes(message: StreamMessage): Uint8Array {
+    const key = sealing() ? keyring.keys[0] : undefined
+    return encodeStream(message, true, key && { key, nonce: host.random.bytes(12) })
+  }
+
+  function dial({ id, to, message, timeoutMs }: Extract<SerfEffect, { kind: 'open-stream' }>): void {
+    const bytes = toBytes(message)
+    const deadline = host.now() + timeoutMs
+    let over = false
+    const finish = (input: SerfInput, conn?: Conn) => {
+      conn?.destroy()
+      if (over) return
+      over = true
+      driven.tell(input)
+    }
+    const fail = (error: unknown, conn?: Conn) =>
+      finish({ kind: 'stream-failed', id, error: dialError(error, to) }, conn)
+    host.dial(to, timeoutMs).then((conn) => {
+      if (stopped) {
+        conn.destroy()
+        return
+      }
+      conns.add(conn)
+      conn.deadline(deadline)
+      const reader = new StreamReader(options)
+      conn.open({
+        data(chunk) {
+          try {
+            const reply = reader.feed(chunk)
+            if (reply !== undefined) finish({ kind: 'stream-reply', id, message: reply }, conn)
+          } catch (error) {
+            fail(error, conn)
+          }
+        },
+        end: () => fail(new Error('EOF'), conn),
+        close(error) {
+          conns.delete(conn)
+          fail(error ?? new Error('EOF'))
+        },
+      })
+      conn.write(bytes)
+    }, fail)
+  }
+
+  function acceptStream(conn: Conn): void {
+    if (stopped) {
+      conn.destroy()
+      return
+    }
+    const { remote } = conn
+    logs.memberlist.debug(`memberlist: Stream connection from=${remote.host}:${remote.port}`)
+    conns.add(conn)
+    conn.deadline(host.now() + parts.memberlist.tcpTimeoutMs)
+    const reader = new StreamReader(options)
+    const id = nextId++
+    let asked = false
+    const answer = (message: StreamMessage | null) => {
+      if (message !== null) conn.write(toBytes(message))
+      conn.end()
+    }
+    conn.open({
+      data(chunk) {
+        if (asked) return
+        try {
+          const message = reader.feed(chunk)
+          if (message === undefined) return
+          asked = true
+          answers.set(id, answer)
+          driven.tellNow({ kind: 'stream-request', id, from: remote, message })
+        } catch (error) {
+          asked = true
+          logs.memberlist.error(`memberlist: failed to receive: ${reason(error)} from=${remote.host}:${remote.port}`)
+          answer({ type: 'err', Error: reason(error) })
+        }
+      },
+      end() {
+        if (!asked) conn.destroy()
+      },
+      close() {
+        conns.delete(conn)
+        answers.delete(id)
+      },
+    })
+  }
+
+  function settle(ticket: number) {
+    const waiter = waiting.get(ticket)
+    waiting.delete(ticket)
+    return waiter
+  }
+
+  function ask(request: Request): Promise<number> {
+    if (stopped) return Promise.reject(new Error('the agent is shutting down'))
+    return new Promise((done, refused) => {
+      const ticket = nextId++
+      waiting.set(ticket, { done, refused })
+      driven.tell({ ...request, ticket } as SerfInput)
+    })
+  }
+
+  return {
+    port,
+    serf,
+    members: () => serf.members().map(memberOf),
+    join: (addresses) =>
+      ask({ kind: 'join', addresses: addresses.map((a) => parseJoin(a, pool)), ignoreOldEvents: true }),
+    leave: () => ask({ kind: 'leave' }).then(() => {}),
+    forceLeave: (name, prune) => ask({ kind: 'force-leave', name, prune }).then(() => {}),
+    fire: (name, payload, coalesce) => ask({ kind: 'user-event', name, payload, coalesce }).then(() => {}),
+    setTags: (tags) => ask({ kind: 'set-tags', tags }).then(() => {}),
+    async stop() {
+      if (stopped) return
+      stopped = true
+      driven.stop()
+      for (const conn of conns) conn.destroy()
+      for (const { refused } of waiting.values()) refused(new Error('the agent is shutting down'))
+      waiting.clear()
+      await Promise.all([udp.close(), tcp.close()])
+    },
+  }
+}
+
+/** TCP and UDP on one number; with port 0 on any that is free for both. */
+async function bindBoth(
+  parts: PoolParts,
+  receive: (bytes: Uint8Array, from: GossipAddress) => void,
+  accept: (conn: Conn) => void,
+): Promise<{ udp: UdpPort; tcp: Listener }> {
+  const { host, bind } = parts
+  const limits = { connectionsMax: STREAMS_MAX }
+  for (let tries = 1; ; tries++) {
+    const tcp = await host.listen(bind, accept, limits).catch((error: unknown) => {
+      throw bindError(parts, 'TCP', error)
+    })
+    try {
+      const udp = await host.udp({ host: bind.host, port: tcp.address.port }, receive)
+      return { udp, tcp }
+    } catch (error) {
+      await tcp.close()
+      if (bind.port !== 0 || tries >= PORT_TRIES) throw bindError(parts, 'UDP', error)
+    }
+  }
+}
+
+function bindError({ pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', error: unknown): Error {
+  const net = protocol.toLowerCase()
+  const why = systemWords(error)
+  const listener = `Failed to start ${protocol} listener on "${bind.host}" port ${bind.port}: listen ${net} ${textOf(bind)}: bind: ${why}`
+  const transport = 'Failed to create memberlist: Could not set up network transport: failed to obtain an address: '
+  return new Error(
+    `Failed to start Consul server: Failed to start ${pool.toUpperCase()} Serf: ${pool === 'lan' ? transport : ''}${listener}`,
+    { cause: error },
+  )
+}
+
+const SYSTEM_WORDS: Record<string, string> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+  ECONNREFUSED: 'connection refused',
+  ETIMEDOUT: 'i/o timeout',
+  ENOTFOUND: 'no such host',
+  EHOSTUNREACH: 'no route to host',
+  ENETUNREACH: 'network is unreachable',
+}
+
+/** Go's names for the system's errors. */
+function systemWords(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  return (code !== undefined && SYSTEM_WORDS[code]) || reason(error)
+}
+
+function dialError(error: unknown, to: GossipAddress): string {
+  const { code, syscall } = error as NodeJS.ErrnoException
+  if (code === 'ENOTFOUND') return `lookup ${to.host}: no such host`
+  if (syscall !== 'connect' && code !== 'ETIMEDOUT') return reason(error)
+  const why = code === 'ECONNREFUSED' ? 'connect: connection refused' : systemWords(error)
+  return `dial tcp ${textOf(to)}: ${why}`
+}
+
+/** `10.0.0.1`, `10.0.0.1:8301`, `[::1]:8301`, `::1`, `name:8301`, each perhaps with `node/` in front. */
+export function parseJoin(text: string, pool: PoolName): GossipAddress {
+  const address = text.slice(text.indexOf('/') + 1)
+  const bracketed = /^\[(.*)\](?::(\d+))?$/.exec(address)
+  if (bracketed !== null) return { host: bracketed[1]!, port: Number(bracketed[2] ?? DEFAULT_PORTS[pool]) }
+  const parts = address.split(':')
+  if (parts.length !== 2) return { host: address, port: DEFAULT_PORTS[pool] }
+  return { host: parts[0]!, port: Number(parts[1]) || DEFAULT_PORTS[pool] }
+}
+
+function textOf({ host, port }: GossipAddress): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+const STATUS_NUMBERS = { alive: 1, leaving: 2, left: 3, failed: 4 } as const
+
+export function memberOf({ name, addr, port, tags, status, vsn }: SerfMember): Member {
+  return {
+    Name: name,
+    Addr: addr,
+    Port: port,
+    Tags: tags,
+    Status: STATUS_NUMBERS[status],
+    ProtocolMin: vsn[0] ?? 0,
+    ProtocolMax: vsn[1] ?? 0,
+    ProtocolCur: vsn[2] ?? 0,
+    DelegateMin: vsn[3] ?? 0,
+    DelegateMax: vsn[4] ?? 0,
+    DelegateCur: vsn[5] ?? 0,
+  }
+}

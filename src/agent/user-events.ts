@@ -1,0 +1,128 @@
+/**
+ * The user events that this agent has accepted: the last 256, by their filters, with an index of their own for those who
+ * wait for the next. Source: Consul's agent/user_event.go, event_endpoint.go.
+ */
+import type { Log } from '../base/log.ts'
+import { uuid } from '../base/random.ts'
+import type { Host } from '../host/host.ts'
+import { ConsulError } from '../model/errors.ts'
+import { EVENT_VERSION, type UserEvent } from '../model/event.ts'
+import type { LocalService } from '../serve/backend.ts'
+import { decodeUserEvent, encodeUserEvent } from '../wire/structs/user-event.ts'
+
+const KEPT = 256
+const PREFIX = 'consul:event:'
+/** A program's trigger, for `consul exec`: never run here, and never listed. */
+const REMOTE_EXEC = '_rexec'
+
+export type EventWish = Pick<UserEvent, 'Name' | 'Payload' | 'NodeFilter' | 'ServiceFilter' | 'TagFilter'>
+
+export interface UserEventsParts {
+  host: Host
+  nodeName: string
+  /** Tells the pool. */
+  fire(name: string, payload: Uint8Array): Promise<void>
+  services(): readonly LocalService[]
+  log: Log
+}
+
+export interface UserEvents {
+  /** @throws ConsulError for a wish that makes no sense */
+  fire(wish: EventWish): Promise<UserEvent>
+  /** Oldest first. */
+  list(): readonly UserEvent[]
+  /** Calls back once at the next event. @returns what cancels it */
+  onNext(run: () => void): () => void
+  /** What came by gossip. @returns false when it is none of Consul's user events */
+  receive(name: string, payload: Uint8Array | null, time: number): boolean
+}
+
+export function keepUserEvents(parts: UserEventsParts): UserEvents {
+  const { host, log } = parts
+  const kept: UserEvent[] = []
+  const waiting = new Set<() => void>()
+
+  function keep(event: UserEvent): void {
+    kept.push(event)
+    if (kept.length > KEPT) kept.shift()
+    const told = [...waiting]
+    waiting.clear()
+    for (const run of told) run()
+  }
+
+  return {
+    async fire(wish) {
+      validate(wish)
+      const event = { ...wish, ID: uuid(host.random), Version: EVENT_VERSION, LTime: 0 }
+      await parts.fire(PREFIX + event.Name, encodeUserEvent(event)).catch((error: unknown) => {
+        throw new ConsulError('refused', error instanceof Error ? error.message : String(error))
+      })
+      return event
+    },
+    list: () => kept,
+    onNext(run) {
+      waiting.add(run)
+      return () => void waiting.delete(run)
+    },
+    receive(name, payload, time) {
+      if (!name.startsWith(PREFIX)) return false
+      const short = name.slice(PREFIX.length)
+      host.log.named('server').debug('User event', { event: short })
+      let event: UserEvent
+      try {
+        event = decodeUserEvent(payload ?? new Uint8Array(0), time)
+      } catch (error) {
+        log.error('Failed to decode event', { error: String(error) })
+        return true
+      }
+      if (event.Version > EVENT_VERSION) {
+        log.warn('Event version may have unsupported features', { version: event.Version, event: event.Name })
+      }
+      if (!isMeant(event, parts.nodeName, parts.services())) return true
+      const fields = { event_name: event.Name, event_id: event.ID }
+      if (event.Name === REMOTE_EXEC) log.info('ignoring remote exec event, disabled.', fields)
+      else {
+        log.debug('new event', fields)
+        keep(event)
+      }
+      return true
+    },
+  }
+}
+
+function validate(wish: EventWish): void {
+  if (wish.Name === '') throw new ConsulError('refused', 'User event missing name')
+  if (wish.TagFilter !== '' && wish.ServiceFilter === '') {
+    throw new ConsulError('refused', 'Cannot provide tag filter without service filter')
+  }
+  for (const [kind, text] of [
+    ['node', wish.NodeFilter],
+    ['service', wish.ServiceFilter],
+    ['tag', wish.TagFilter],
+  ] as const) {
+    if (expression(text) === undefined) {
+      throw new ConsulError('refused', `Invalid ${kind} filter: error parsing regexp: \`${text}\``)
+    }
+  }
+}
+
+function isMeant(event: UserEvent, node: string, services: readonly LocalService[]): boolean {
+  if (!(expression(event.NodeFilter)?.test(node) ?? false)) return false
+  if (event.ServiceFilter === '') return true
+  const name = expression(event.ServiceFilter)
+  const tag = expression(event.TagFilter)
+  if (name === undefined || tag === undefined) return false
+  return services.some(
+    ({ service }) =>
+      name.test(service.Service) && (event.TagFilter === '' || (service.Tags ?? []).some((text) => tag.test(text))),
+  )
+}
+
+/** "" matches everything; undefined for what is no expression. */
+function expression(text: string): RegExp | undefined {
+  try {
+    return new RegExp(text)
+  } catch {
+    return undefined
+  }
+}
