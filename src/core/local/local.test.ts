@@ -625,7 +625,7 @@ suite('local: what outlives the process', () => {
       { kind: 'register-check', registration: { check: check('mem', ttl(60)), token: '' } },
       { kind: 'update-check', id: 'service:web', status: 'passing', output: 'fine', date: 1_000_000 },
     ]
-    inputs.forEach((input, ticket) => before.local.step(0, { ...input, ticket } as LocalInput))
+    for (const [ticket, input] of inputs.entries()) before.local.step(0, { ...input, ticket } as LocalInput)
     for (const effect of before.local.take()) {
       if (effect.kind !== 'persist') continue
       const list = { services: files.services, checks: files.checks, 'checks/state': files.states }[effect.folder]
