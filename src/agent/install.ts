@@ -24,8 +24,11 @@ export interface OutgoingSnapshot {
   release(): void
 }
 
-/** The snapshot whose last entry is `lastIndex`; null when it cannot be had now: a later attempt may ask for another. */
-export type SnapshotSource = (wanted: { lastIndex: Index }) => Promise<OutgoingSnapshot | null>
+export interface SnapshotSource {
+  /** The snapshot whose last entry is `lastIndex`; null when it cannot be had now: a later attempt may ask for another. */
+  open(lastIndex: Index): Promise<OutgoingSnapshot | null>
+  stop(): void
+}
 
 export interface InstallParts {
   host: Pick<Host, 'now' | 'date' | 'wake' | 'soon'>
@@ -41,6 +44,13 @@ export function makeSource(parts: InstallParts): SnapshotSource {
   const { host, store, snapshots, chunks, replica } = parts
   let view: { index: Index; snapshot: OutgoingSnapshot; cancel: Cancel } | undefined
   let taking: Promise<void> | undefined
+  let stopped = false
+
+  function drop(): void {
+    view?.cancel()
+    view?.snapshot.release()
+    view = undefined
+  }
 
   async function stored(index: Index): Promise<OutgoingSnapshot | null> {
     const measure = await snapshots.open()
@@ -61,15 +71,16 @@ export function makeSource(parts: InstallParts): SnapshotSource {
     const encoded = () => slices(encodeState(rows, meta.index, pending), host)
     let size = 0
     for await (const chunk of encoded()) size += chunk.length
-    const cancel = host.wake(host.now() + VIEW_MS, () => {
-      view = undefined
+    if (stopped) {
       rows.release()
-    })
+      return
+    }
+    const cancel = host.wake(host.now() + VIEW_MS, drop)
     view = { index: meta.index, cancel, snapshot: { size, chunks: encoded, release: () => rows.release() } }
     replica().snapshotTaken(meta)
   }
 
-  return async ({ lastIndex }) => {
+  async function open(lastIndex: Index): Promise<OutgoingSnapshot | null> {
     if (view !== undefined) {
       if (view.index !== lastIndex) return null
       const { snapshot, cancel } = view
@@ -86,6 +97,14 @@ export function makeSource(parts: InstallParts): SnapshotSource {
       await taking
     }
     return null
+  }
+
+  return {
+    open,
+    stop() {
+      stopped = true
+      drop()
+    },
   }
 }
 

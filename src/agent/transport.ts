@@ -89,7 +89,7 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
   }
 
   async function install(id: number, address: string, body: InstallRequest): Promise<void> {
-    const snapshot = await source(body)
+    const snapshot = await source.open(body.lastIndex)
     if (snapshot === null) return lost(id)
     try {
       const conn = await host.dial(parseHostPort(address))
@@ -153,6 +153,7 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
       stopped = true
       for (const each of channels.values()) each.close()
       for (const conn of conns) conn.destroy()
+      source.stop()
       asked.clear()
     },
   }
