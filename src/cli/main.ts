@@ -128,5 +128,5 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === import.me
   }
   // All output is written by now. What a command left open (a connection, a reader of standard input) must not keep the
   // process alive.
-  process.exit(await main(process.argv.slice(2), processIo()))
+  void main(process.argv.slice(2), processIo()).then((code) => process.exit(code))
 }
