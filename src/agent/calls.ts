@@ -78,10 +78,8 @@ export function serveCalls(caller: Caller, log: Log, duplex: Duplex): DuplexHand
     gone = new AbortController()
     caller
       .call(method, args, { signal: gone.signal })
-      .then(
-        (reply) => answer(seq, method, codec, reply),
-        (error: unknown) => fail(seq, method, textOf(error)),
-      )
+      .then((reply) => answer(seq, method, codec, reply))
+      .catch((error: unknown) => fail(seq, method, textOf(error)))
       .finally(() => {
         busy = false
         gone = undefined
