@@ -136,7 +136,8 @@ describe('the published package', () => {
       import { startAgent } from 'proconsul'
       import { connect } from 'proconsul/api'
       import { startTestAgent } from 'proconsul/testing'
-      const agents = [await startTestAgent(), await startAgent({ config: { ports: { http: 0, dns: 0, grpc: -1 } } })]
+      const ports = { http: 0, dns: 0, server: 0, serf_lan: 0, serf_wan: 0, grpc: -1 }
+      const agents = [await startTestAgent(), await startAgent({ config: { ports } })]
       for (const agent of agents) {
         await agent.ready
         const { kv } = connect({ address: agent.http })
