@@ -81,6 +81,7 @@ export async function startAgentOn(
     // Before the doors close: they wait for what is under way, and nobody may then still wait for a change.
     closers.push(async () => server.turnAway())
     server.opened()
+    await server.joinAtStart()
     const first = httpDoors[0]
     const ready = whenReady(backend, config.nodeName, host.now() + READY_WAIT_MS, host)
     // Nobody has to wait for it, and then nobody hears that the agent was stopped before.

@@ -6,6 +6,7 @@ import { formatGoDuration } from '../base/go-duration.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
 import type { Configuration } from '../core/raft/messages.ts'
 import type { RaftStatus } from '../core/raft/raft.ts'
+import type { Coordinate } from '../model/coordinate.ts'
 import type { Member } from '../serve/backend.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { CONSUL_API_VERSION, PROCONSUL_VERSION } from './version.ts'
@@ -17,6 +18,9 @@ export interface Facts {
   nodeId: string
   raft: RaftStatus
   members: { lan: Member[]; wan: Member[] }
+  /** What each pool tells of itself. */
+  serf: { lan: Record<string, string>; wan: Record<string, string> }
+  coordinate: Coordinate
   local: { services: number; checks: number; ttls: number }
   /** The machine's side of `consul info`. */
   runtime: { arch: string; os: string; cpus: number; version: string }
@@ -33,7 +37,7 @@ export function describeServers(configuration: Configuration): string {
 }
 
 export function infoSections(facts: Facts): Sections {
-  const { config, raft, local, runtime, members } = facts
+  const { config, raft, local, runtime, serf } = facts
   return {
     agent: {
       check_monitors: '0',
@@ -77,32 +81,14 @@ export function infoSections(facts: Facts): Sections {
       os: runtime.os,
       version: runtime.version,
     },
-    serf_lan: serfSection(members.lan),
-    serf_wan: serfSection(members.wan),
-  }
-}
-
-function serfSection(members: Member[]): Record<string, string> {
-  const count = (status: number) => String(members.filter((member) => member.Status === status).length)
-  return {
-    coordinate_resets: '0',
-    encrypted: 'false',
-    event_queue: '0',
-    event_time: '1',
-    failed: count(4),
-    health_score: '0',
-    intent_queue: '0',
-    left: count(3),
-    member_time: '1',
-    members: String(members.length),
-    query_queue: '0',
-    query_time: '1',
+    serf_lan: serf.lan,
+    serf_wan: serf.wan,
   }
 }
 
 /** The body of `/v1/agent/self`. */
 export function describeSelf(facts: Facts): Record<string, unknown> {
-  const { config, nodeId } = facts
+  const { config, nodeId, coordinate } = facts
   return {
     Config: {
       Datacenter: config.datacenter,
@@ -113,8 +99,8 @@ export function describeSelf(facts: Facts): Record<string, unknown> {
       Version: CONSUL_API_VERSION,
     },
     DebugConfig: debugConfig(config, nodeId),
-    Coord: { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 1e-5 },
-    Member: facts.members.lan[0],
+    Coord: coordinate,
+    Member: facts.members.lan.find(({ Name }) => Name === config.nodeName),
     Stats: infoSections(facts),
     Meta: { ...config.nodeMeta, 'consul-network-segment': '' },
   }

@@ -20,6 +20,7 @@ import { decodePacket, encodePacket, reason } from '../wire/gossip.ts'
 import { SEAL_BYTES, seal } from '../wire/gossip-crypto.ts'
 import { encodeStream, StreamReader } from '../wire/gossip-stream.ts'
 import { gossipCodec } from '../wire/serf.ts'
+import { bound } from './bound.ts'
 import { drive } from './drive.ts'
 
 /** Streams that peers have opened; more are closed at once. As many push/pulls as memberlist takes at a time. */
@@ -280,35 +281,29 @@ async function bindBoth(
   const { host, bind } = parts
   const limits = { connectionsMax: STREAMS_MAX }
   for (let tries = 1; ; tries++) {
-    const tcp = await host.listen(bind, accept, limits).catch((error: unknown) => {
-      throw bindError(parts, 'TCP', error)
+    const tcp = await bound('tcp', bind, host.listen(bind, accept, limits)).catch((error: unknown) => {
+      throw startError(parts, 'TCP', error)
     })
     try {
-      const udp = await host.udp({ host: bind.host, port: tcp.address.port }, receive)
+      const at = { host: bind.host, port: tcp.address.port }
+      const udp = await bound('udp', at, host.udp(at, receive))
       return { udp, tcp }
     } catch (error) {
       await tcp.close()
-      if (bind.port !== 0 || tries >= PORT_TRIES) throw bindError(parts, 'UDP', error)
+      if (bind.port !== 0 || tries >= PORT_TRIES) throw startError(parts, 'UDP', error)
     }
   }
 }
 
-function bindError({ pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', error: unknown): Error {
-  const net = protocol.toLowerCase()
-  const why = systemWords(error)
-  const listener = `Failed to start ${protocol} listener on "${bind.host}" port ${bind.port}: listen ${net} ${textOf(bind)}: bind: ${why}`
+function startError({ pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', error: unknown): Error {
+  const listener = `Failed to start ${protocol} listener on "${bind.host}" port ${bind.port}: ${reason(error)}`
   const transport = 'Failed to create memberlist: Could not set up network transport: failed to obtain an address: '
-  return new Error(
-    `Failed to start Consul server: Failed to start ${pool.toUpperCase()} Serf: ${pool === 'lan' ? transport : ''}${listener}`,
-    { cause: error },
-  )
+  const serf = `Failed to start ${pool.toUpperCase()} Serf: ${pool === 'lan' ? transport : ''}`
+  return new Error(`Failed to start Consul server: ${serf}${listener}`, { cause: error })
 }
 
 const SYSTEM_WORDS: Record<string, string> = {
-  EADDRINUSE: 'address already in use',
-  EADDRNOTAVAIL: 'cannot assign requested address',
-  EACCES: 'permission denied',
-  ECONNREFUSED: 'connection refused',
+  ECONNREFUSED: 'connect: connection refused',
   ETIMEDOUT: 'i/o timeout',
   ENOTFOUND: 'no such host',
   EHOSTUNREACH: 'no route to host',
@@ -325,8 +320,7 @@ function dialError(error: unknown, to: GossipAddress): string {
   const { code, syscall } = error as NodeJS.ErrnoException
   if (code === 'ENOTFOUND') return `lookup ${to.host}: no such host`
   if (syscall !== 'connect' && code !== 'ETIMEDOUT') return reason(error)
-  const why = code === 'ECONNREFUSED' ? 'connect: connection refused' : systemWords(error)
-  return `dial tcp ${textOf(to)}: ${why}`
+  return `dial tcp ${textOf(to)}: ${systemWords(error)}`
 }
 
 /** `10.0.0.1`, `10.0.0.1:8301`, `[::1]:8301`, `::1`, `name:8301`, each perhaps with `node/` in front. */

@@ -7,9 +7,7 @@ import { formatGoDuration } from '../base/go-duration.ts'
 import { uuid } from '../base/random.ts'
 import { type Instant, NANOS_PER_MS } from '../base/units.ts'
 import { allowAll } from '../core/acl/authorizer.ts'
-import { lanMember, wanMember } from '../core/gossip/members.ts'
 import { makeLockDelays } from '../core/leader/lock-delay.ts'
-import { type GossipMember, reconcileMember } from '../core/leader/reconcile.ts'
 import { makeSessionTimers } from '../core/leader/sessions.ts'
 import { makeTombstoneClock } from '../core/leader/tombstones.ts'
 import { methods } from '../core/methods/index.ts'
@@ -19,9 +17,8 @@ import type { ConfigurationCodec, RaftTiming, Server } from '../core/raft/messag
 import { makeRaft, type RaftStatus } from '../core/raft/raft.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Disk, Host } from '../host/host.ts'
-import type { Command } from '../model/command.ts'
 import type { Session } from '../model/session.ts'
-import type { Backend, Member } from '../serve/backend.ts'
+import type { Backend, LocalService } from '../serve/backend.ts'
 import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
 import { bindServerPort, type ServerPort } from './accept.ts'
 import { bound } from './bound.ts'
@@ -34,9 +31,10 @@ import { makeSink, makeSource } from './install.ts'
 import { type Duty, takeLeadership } from './leadership.ts'
 import { runLocal } from './local.ts'
 import { makePool } from './pool.ts'
+import { openPools } from './pools.ts'
+import { reconcileDuty } from './reconcile.ts'
 import { makeReplica, type Replica } from './replica.ts'
 import { makeTransport } from './transport.ts'
-import { CONSUL_API_VERSION } from './version.ts'
 
 /** Consul's timeouts before the multiplier, and those of dev mode. */
 const RAFT_TIMING: RaftTiming = {
@@ -62,6 +60,8 @@ export interface RunningServer {
   backend: Backend
   /** Call it once the doors are open. */
   opened(): void
+  /** Then meets the agents that the configuration names. Rejects when those that must be met cannot be. */
+  joinAtStart(): Promise<void>
   leave(): Promise<void>
   /** From now on nobody is answered any more, and whoever waits is told so; writes under way go on. */
   turnAway(): void
@@ -95,10 +95,9 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   }
 }
 
-async function startServing(
-  { config, nodeId, host, disk, cluster, stopAgent }: ServerParts,
-  port: ServerPort,
-): Promise<RunningServer> {
+async function startServing(parts: ServerParts, port: ServerPort): Promise<RunningServer> {
+  const { nodeId, host, disk, cluster, stopAgent } = parts
+  let { config } = parts
   const log = host.log.named('server')
   const address = joinHostPort(config.advertiseAddr, config.ports.server)
   const { store, saved, logDisk, snapshots, kept, chunks } = await openState(config, disk, log)
@@ -136,12 +135,15 @@ async function startServing(
   const first = cluster ?? (mayBegin(config) ? [{ id: nodeId, address, suffrage: 'voter' as const }] : undefined)
   replica.begin(untouched && first !== undefined ? { servers: first } : null)
 
-  const identity = { ...config, nodeId }
-  const members = {
-    lan: [lanMember(identity, CONSUL_API_VERSION)],
-    wan: config.ports.serfWan < 0 ? [] : [wanMember(identity, CONSUL_API_VERSION)],
-  }
-  announceMembers(host, config, members, address)
+  let ownServices = (): readonly LocalService[] => []
+  const gossip = { config, nodeId, host, services: () => ownServices(), stopAgent }
+  const pools = await openPools(gossip).catch(async (error: unknown) => {
+    log.info('shutting down server')
+    await replica.stop()
+    await store.close()
+    throw error
+  })
+  config = { ...config, ports: { ...config.ports, ...pools.ports } }
 
   const lockDelays = makeLockDelays()
   const env: Env = {
@@ -160,13 +162,28 @@ async function startServing(
   port.open({ caller: dispatch, raft: transport.accept })
   const offCommit = store.onCommit((commit) => lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes }))
 
-  const local = await runLocal({ config, nodeId, host, disk, dispatch, members: () => members.lan.length })
+  const local = await runLocal({ config, nodeId, host, disk, dispatch, members: () => pools.members('lan').length })
+  ownServices = local.self.services
+  const catalog = reconcileDuty({
+    config,
+    host,
+    store,
+    members: () => pools.lanMembers(),
+    propose: (command) => replica.propose(command),
+    log,
+  })
+  pools.onMember(catalog.onMember)
   takeLeadership({
     replica,
     store,
     dispatch,
-    duties: [duties, { start: () => local.leaderChanged(), stop: () => {} }],
-    reconcile: () => reconcileAll(store, members.lan, config, log),
+    duties: [
+      duties,
+      { start: () => local.leaderChanged(), stop: () => {} },
+      catalog,
+      { start: pools.announceLeader, stop: () => {} },
+    ],
+    reconcile: catalog.all,
     nameOf: (id) => (id === nodeId ? config.nodeName : id),
     log,
   })
@@ -185,7 +202,9 @@ async function startServing(
     config,
     nodeId,
     raft: replica.status(),
-    members,
+    members: { lan: pools.members('lan'), wan: pools.members('wan') },
+    serf: { lan: pools.stats('lan'), wan: pools.stats('wan') },
+    coordinate: pools.coordinate(),
     local: local.counts(),
     runtime: { arch: goArch(arch()), os: platform(), cpus: cpus().length, version: `node ${process.version}` },
   })
@@ -200,7 +219,7 @@ async function startServing(
 
   async function leave(): Promise<void> {
     log.info('server starting leave')
-    for (const member of [...members.lan, ...members.wan]) member.Status = MEMBER_LEAVING
+    await pools.leave()
     await local.flush()
   }
 
@@ -215,7 +234,8 @@ async function startServing(
       domain: config.dns.domain,
       describe: () => describeSelf(facts()),
       stats: () => infoSections(facts()),
-      members: (pool) => members[pool],
+      members: (pool) => pools.members(pool),
+      ...pools.self,
       ...local.self,
       async leave() {
         await leave()
@@ -232,23 +252,24 @@ async function startServing(
   return {
     backend,
     opened: local.start,
+    joinAtStart: pools.joinAtStart,
     leave,
     turnAway,
     async stop() {
       turnAway()
+      await pools.stop()
       await port.close()
       pool.stop()
       offCommit()
       local.stop()
       duties.stop()
+      catalog.stop()
       await stopSnapshots()
       await replica.stop()
       await store.close()
     },
   }
 }
-
-const MEMBER_LEAVING = 2
 
 function raftTiming({ dev, raftMultiplier }: RuntimeConfig): RaftTiming {
   if (dev) return DEV_TIMING
@@ -263,50 +284,6 @@ function raftTiming({ dev, raftMultiplier }: RuntimeConfig): RaftTiming {
 /** Go's names for processors, as tools expect them in `consul info`. */
 function goArch(name: string): string {
   return { x64: 'amd64', ia32: '386' }[name] ?? name
-}
-
-function announceMembers(
-  host: Host,
-  config: RuntimeConfig,
-  members: { lan: Member[]; wan: Member[] },
-  address: string,
-): void {
-  const log = host.log.named('server')
-  for (const pool of ['wan', 'lan'] as const) {
-    const serf = log.named(`serf.${pool}`)
-    for (const { Name, Addr } of members[pool]) serf.info(`serf: EventMemberJoin: ${Name} ${Addr}`)
-  }
-  for (const { Name } of members.lan) {
-    log.info('Adding LAN server', { server: `${Name} (Addr: tcp/${address}) (DC: ${config.datacenter})` })
-  }
-  for (const { Name } of members.wan) {
-    log.info('Handled event for server in area', { event: 'member-join', server: Name, area: 'wan' })
-  }
-  const { serfLan, serfWan } = config.ports
-  log.warn('gossip is not built yet: its ports stay closed', { serf_lan: serfLan, serf_wan: serfWan })
-}
-
-const STATUS_NAMES = ['none', 'alive', 'leaving', 'left', 'failed'] as const
-
-function gossipMember(member: Member): GossipMember {
-  return {
-    name: member.Name,
-    addr: member.Addr,
-    status: STATUS_NAMES[member.Status] ?? 'none',
-    tags: member.Tags,
-    protocolMin: member.ProtocolMin,
-    protocolMax: member.ProtocolMax,
-    protocolCur: member.ProtocolCur,
-  }
-}
-
-function reconcileAll(store: Store, members: Member[], self: RuntimeConfig, log: Host['log']): Command[] {
-  return members.flatMap((member) => {
-    const found = store.read((txn) => reconcileMember(txn, gossipMember(member), self))
-    if (found === undefined) return []
-    log[found.level](found.message, found.fields)
-    return found.command === undefined ? [] : [found.command]
-  })
 }
 
 /** The leader's timers: sessions that run out, tombstones that have served. */

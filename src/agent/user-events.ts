@@ -4,6 +4,7 @@
  */
 import type { Log } from '../base/log.ts'
 import { uuid } from '../base/random.ts'
+import type { Millis } from '../base/units.ts'
 import type { Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import { EVENT_VERSION, type UserEvent } from '../model/event.ts'
@@ -31,8 +32,10 @@ export interface UserEvents {
   fire(wish: EventWish): Promise<UserEvent>
   /** Oldest first. */
   list(): readonly UserEvent[]
-  /** Calls back once at the next event. @returns what cancels it */
-  onNext(run: () => void): () => void
+  /** Resolves at the next event, after the time, or when the asker has gone. */
+  next(timeoutMs: Millis, gone: AbortSignal): Promise<void>
+  /** Nobody waits any longer. */
+  stop(): void
   /** What came by gossip. @returns false when it is none of Consul's user events */
   receive(name: string, payload: Uint8Array | null, time: number): boolean
 }
@@ -60,9 +63,21 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
       return event
     },
     list: () => kept,
-    onNext(run) {
-      waiting.add(run)
-      return () => void waiting.delete(run)
+    next(timeoutMs, gone) {
+      return new Promise((resolve) => {
+        const finish = () => {
+          cancel()
+          waiting.delete(finish)
+          gone.removeEventListener('abort', finish)
+          resolve()
+        }
+        const cancel = host.wake(host.now() + timeoutMs, finish)
+        waiting.add(finish)
+        gone.addEventListener('abort', finish)
+      })
+    },
+    stop() {
+      for (const finish of [...waiting]) finish()
     },
     receive(name, payload, time) {
       if (!name.startsWith(PREFIX)) return false

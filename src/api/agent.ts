@@ -75,6 +75,10 @@ export interface Agent {
   deregisterCheck(id: string, options?: RequestOptions): Promise<void>
   /** Reports the state of a TTL check. */
   updateCheck(id: string, status: CheckStatus, output?: string, options?: RequestOptions): Promise<void>
+  /** Makes the agent meet those at `address`. */
+  join(address: string, options?: RequestOptions & { wan?: boolean }): Promise<void>
+  /** Counts a failed member as one that left; `prune` takes it off the list. */
+  forceLeave(name: string, options?: RequestOptions & { prune?: boolean }): Promise<void>
   /** The agent leaves its cluster and ends. */
   leave(options?: RequestOptions): Promise<void>
 }
@@ -82,9 +86,9 @@ export interface Agent {
 export function makeAgent(caller: Caller): Agent {
   const read = async <T>(path: string, options?: RequestOptions, parameters = {}): Promise<T> =>
     decodeJson<T>(expectOk(await caller.send('GET', path, options, parameters)))
-  const put = async (path: string, options?: RequestOptions, body?: unknown): Promise<void> => {
+  const put = async (path: string, options?: RequestOptions, body?: unknown, parameters = {}): Promise<void> => {
     const text = body === undefined ? undefined : JSON.stringify(body)
-    expectOk(await caller.send('PUT', path, options, {}, text))
+    expectOk(await caller.send('PUT', path, options, parameters, text))
   }
   return {
     self: (options) => read('/v1/agent/self', options),
@@ -98,6 +102,10 @@ export function makeAgent(caller: Caller): Agent {
     deregisterCheck: (id, options) => put(`/v1/agent/check/deregister/${escapePath(id)}`, options),
     updateCheck: (id, status, output = '', options = {}) =>
       put(`/v1/agent/check/update/${escapePath(id)}`, options, { Status: status, Output: output }),
+    join: (address, options) =>
+      put(`/v1/agent/join/${escapePath(address)}`, options, undefined, { wan: options?.wan ? '1' : undefined }),
+    forceLeave: (name, options) =>
+      put(`/v1/agent/force-leave/${escapePath(name)}`, options, undefined, { prune: options?.prune ? '1' : undefined }),
     leave: (options) => put('/v1/agent/leave', options),
   }
 }

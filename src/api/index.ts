@@ -8,6 +8,7 @@
 import { type Agent, makeAgent } from './agent.ts'
 import { type Catalog, makeCatalog } from './catalog.ts'
 import { type ClientOptions, makeCaller } from './client.ts'
+import { type Events, makeEvents } from './event.ts'
 import { type Health, makeHealth } from './health.ts'
 import { type KV, makeKV } from './kv.ts'
 import { makeSessions, type Sessions } from './session.ts'
@@ -26,6 +27,7 @@ export type {
   Transport,
 } from './client.ts'
 export { ApiDecodeError, ApiError, fetchTransport, follow } from './client.ts'
+export type { Events, EventWish, UserEvent } from './event.ts'
 export type { CheckServiceNode, Health, HealthCheck } from './health.ts'
 export type { DeleteOptions, KV, KVPair, PutOptions } from './kv.ts'
 export type { Session, SessionRequest, Sessions } from './session.ts'
@@ -38,6 +40,7 @@ export interface Consul {
   agent: Agent
   session: Sessions
   status: Status
+  event: Events
 }
 
 export function connect(options?: ClientOptions): Consul {
@@ -49,5 +52,6 @@ export function connect(options?: ClientOptions): Consul {
     agent: makeAgent(caller),
     session: makeSessions(caller),
     status: makeStatus(caller),
+    event: makeEvents(caller),
   }
 }

@@ -1,18 +1,46 @@
 /** `consul event`: tells all agents of something. */
-import { notBuilt } from './command.ts'
+import { withAgent } from './client.ts'
+import { type Command, command, reason } from './command.ts'
 import { text } from './flag-kinds.ts'
 import { CLIENT_FLAGS } from './http-flags.ts'
 
-export const commands = {
-  event: notBuilt(
-    'consul event [options] [payload]',
-    'Sends an event with a name, and perhaps a payload, to the agents of the datacenter.',
-    [
-      ...CLIENT_FLAGS,
-      text('name', 'Name of the event. Required.'),
-      text('node', 'Only for nodes whose name matches this regular expression.'),
-      text('service', 'Only for nodes with a service that matches this regular expression.'),
-      text('tag', 'Only for nodes whose service has a tag that matches this regular expression. With -service.'),
-    ],
-  ),
-}
+const event: Command = command({
+  usage: 'consul event [options] [payload]',
+  about: 'Sends an event with a name, and perhaps a payload, to the agents of the datacenter.',
+  flags: [
+    ...CLIENT_FLAGS,
+    text('name', 'Name of the event. Required.'),
+    text('node', 'Only for nodes whose name matches this regular expression.'),
+    text('service', 'Only for nodes with a service that matches this regular expression.'),
+    text('tag', 'Only for nodes whose service has a tag that matches this regular expression. With -service.'),
+  ],
+  async run(io, flags, args) {
+    const { name = '', node = '', service = '', tag = '' } = flags
+    const complain = async (message: string) => {
+      io.err(message)
+      return 1
+    }
+    const withHelp = async (message: string) => {
+      const { commandHelp } = await import('./help.ts')
+      io.err(`${message}\n\n${commandHelp('event', event, {})}`)
+      return 1
+    }
+    if (name === '') return withHelp('Event name must be specified')
+    for (const [kind, expression] of Object.entries({ node, service, tag })) {
+      try {
+        new RegExp(expression)
+      } catch (error) {
+        return complain(`Failed to compile ${kind} filter regexp: ${reason(error)}`)
+      }
+    }
+    if (tag !== '' && service === '') return complain('Cannot provide tag filter without service filter.')
+    if (args.length > 1) return withHelp('Too many command line arguments.')
+    return withAgent(io, flags, 'Error firing event', async (consul) => {
+      const { ID } = await consul.event.fire({ name, payload: args[0], node, service, tag })
+      io.out(`Event ID: ${ID}`)
+      return 0
+    })
+  },
+})
+
+export const commands = { event }

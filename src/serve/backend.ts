@@ -4,8 +4,9 @@
  */
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
-import type { Instant, WallMs } from '../base/units.ts'
+import type { Instant, Millis, WallMs } from '../base/units.ts'
 import type { NodeService } from '../model/catalog.ts'
+import type { UserEvent } from '../model/event.ts'
 import type { HealthCheck } from '../model/health.ts'
 import type { Caller } from '../model/rpc.ts'
 
@@ -73,6 +74,18 @@ export interface Self {
   /** TTL checks: the owner reports. Throws `ConsulError`. */
   updateCheck(id: string, status: string, output: string): Promise<void>
   leave(): Promise<void>
+  /** Meets the agents at that address. Throws `ConsulError` when none answers. */
+  join(address: string, pool: 'lan' | 'wan'): Promise<void>
+  /** Counts a failed member as one that left; `prune` takes it off the list. Throws `ConsulError` for unknown names. */
+  forceLeave(name: string, prune: boolean): Promise<void>
+  /** Tells all agents of the datacenter. Throws `ConsulError` for what makes no sense or is too long. */
+  fireEvent(
+    wish: Pick<UserEvent, 'Name' | 'Payload' | 'NodeFilter' | 'ServiceFilter' | 'TagFilter'>,
+  ): Promise<UserEvent>
+  /** Those that this agent has accepted lately, oldest first. */
+  events(): readonly UserEvent[]
+  /** Resolves at the next one, after the time, or when the asker has gone. */
+  nextEvent(timeoutMs: Millis, gone: AbortSignal): Promise<void>
   /** Sections of `consul info`. */
   stats(): Record<string, Record<string, string>>
 }

@@ -201,6 +201,11 @@ function makeSelf(dev: boolean): Self {
     deregisterCheck: (id) => ask({ kind: 'deregister-check', id }),
     updateCheck: (id, status, output) => ask({ kind: 'update-check', id, status, output, date: 0 }),
     leave: async () => {},
+    join: async () => {},
+    forceLeave: async () => {},
+    fireEvent: async (wish) => ({ ...wish, ID: '00000000-0000-4000-8000-000000000001', Version: 1, LTime: 0 }),
+    events: () => [],
+    nextEvent: async () => {},
     stats: () => ({}),
   }
 }

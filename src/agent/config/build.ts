@@ -21,6 +21,7 @@ import { readDuration } from './duration.ts'
 import { ConfigError, listProblems } from './error.ts'
 import { type ConfigDisk, type ConfigFormat, nodeConfigDisk, parseSource, readSources } from './files.ts'
 import { AGENT_FLAGS } from './flags.ts'
+import { buildGossip } from './gossip.ts'
 import { ENTERPRISE_KEYS, FIXED_KEYS, HONOURED_KEYS } from './keys.ts'
 import type { DnsConfig, Ports, RuntimeConfig } from './runtime.ts'
 import { validateConfig } from './validate.ts'
@@ -191,6 +192,15 @@ function buildConfig(
     addresses: { http: door('http'), https: door('https'), dns: door('dns') },
     ports,
     dns,
+    gossip: buildGossip(
+      {
+        ...read,
+        duration: (key) => (settingAt(settings, key) === undefined ? 0 : read.duration(key)),
+        ip: (key) => reader.ip(key, read.text(key)),
+      },
+      cluster.bindAddr,
+      dev,
+    ),
     logLevel: readLevel(read.text('log_level') ?? ''),
     logJson: read.flag('log_json') ?? false,
     raftMultiplier: multiplier,

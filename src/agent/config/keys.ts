@@ -281,12 +281,17 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   discard_check_output dns_config.a_record_limit dns_config.allow_stale dns_config.disable_compression
   dns_config.enable_additional_node_meta_txt dns_config.enable_truncate dns_config.max_stale dns_config.node_ttl
   dns_config.only_passing dns_config.service_ttl dns_config.soa.expire dns_config.soa.min_ttl dns_config.soa.refresh
-  dns_config.soa.retry dns_config.udp_answer_limit domain http_config.response_headers leave_on_terminate
+  dns_config.soa.retry dns_config.udp_answer_limit domain encrypt encrypt_verify_incoming encrypt_verify_outgoing
+  gossip_lan.gossip_interval gossip_lan.gossip_nodes gossip_lan.probe_interval gossip_lan.probe_timeout
+  gossip_lan.retransmit_mult gossip_lan.suspicion_mult gossip_wan.gossip_interval gossip_wan.gossip_nodes
+  gossip_wan.probe_interval gossip_wan.probe_timeout gossip_wan.retransmit_mult gossip_wan.suspicion_mult
+  http_config.response_headers leave_on_terminate
   limits.http_max_conns_per_client limits.kv_max_value_size limits.txn_max_req_len log_json log_level max_query_time
   node_id node_meta node_name performance.leave_drain_time performance.raft_multiplier performance.rpc_hold_timeout
   pid_file ports.dns ports.grpc ports.http ports.https ports.serf_lan ports.serf_wan ports.server
   proconsul.state_engine protocol raft_protocol raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs
-  server skip_leave_on_interrupt tagged_addresses
+  retry_interval retry_interval_wan retry_join retry_join_wan retry_max retry_max_wan serf_lan serf_wan server
+  skip_leave_on_interrupt start_join start_join_wan tagged_addresses
 `)
 
 /** Only the real one's own tests may set these; it overwrites them with its own values, as we do. */

@@ -4,6 +4,7 @@
  */
 import type { Level } from '../../base/log.ts'
 import type { Millis, Nanos } from '../../base/units.ts'
+import type { MemberlistConfig } from '../../core/gossip/config.ts'
 
 export interface Ports {
   /** -1 turns a door off; 0 takes any free port (tests and embedding). */
@@ -33,6 +34,30 @@ export interface DnsConfig {
   recursors: string[]
 }
 
+/** Whom to meet at start: at once or fail, and again and again until it works. */
+export interface JoinConfig {
+  atStart: string[]
+  retry: string[]
+  retryIntervalMs: Millis
+  /** 0: never give up. */
+  attemptsMax: number
+}
+
+export interface PoolConfig {
+  bindAddr: string
+  memberlist: MemberlistConfig
+  join: JoinConfig
+}
+
+export interface GossipConfig {
+  lan: PoolConfig
+  wan: PoolConfig
+  /** Encrypts all gossip; undefined: it is plain. */
+  key: Uint8Array | undefined
+  verifyIncoming: boolean
+  verifyOutgoing: boolean
+}
+
 export interface RuntimeConfig {
   /** Dev mode: everything in memory, answers pretty-printed, an election within milliseconds. */
   dev: boolean
@@ -56,6 +81,7 @@ export interface RuntimeConfig {
   addresses: { http: string[]; https: string[]; dns: string[] }
   ports: Ports
   dns: DnsConfig
+  gossip: GossipConfig
   logLevel: Level
   logJson: boolean
   /** 1..10; scales Raft's timeouts. */

@@ -56,7 +56,8 @@ export class CoordinateClient {
   }
 
   get coordinate(): Coordinate {
-    return { ...this.#coordinate, Vec: [...this.#coordinate.Vec!] }
+    const { Vec, Error: error, Adjustment, Height } = this.#coordinate
+    return { Vec: [...Vec!], Error: error, Adjustment, Height }
   }
 
   /** How often the sums went astray and it began anew. */

@@ -154,6 +154,8 @@ export class Prober {
         awareness.add(-1)
         return
       }
+      // Somebody else has settled it meanwhile.
+      if (node.state === 'dead' || node.state === 'left') return
       awareness.add(nacksExpected > 0 ? Math.max(0, nacksExpected - nacks) : 1)
       this.#list.log('info', `memberlist: Suspect ${node.name} has failed, no acks received`)
       this.#list.suspectNode(node)

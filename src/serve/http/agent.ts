@@ -97,6 +97,16 @@ export function checks(exchange: Exchange): HttpResponse {
   )
 }
 
+export async function join({ rest, params, backend }: Exchange): Promise<HttpResponse> {
+  await backend.self.join(rest, params.get('wan') === '' ? 'lan' : 'wan')
+  return done()
+}
+
+export async function forceLeave({ rest, params, backend }: Exchange): Promise<HttpResponse> {
+  await backend.self.forceLeave(rest, params.has('prune'))
+  return done()
+}
+
 export async function leave(exchange: Exchange): Promise<HttpResponse> {
   await exchange.backend.self.leave()
   return done()

@@ -10,6 +10,8 @@ import {
   checks,
   checkUpdate,
   checkWarn,
+  forceLeave,
+  join,
   leave,
   localService,
   localServices,
@@ -29,6 +31,7 @@ import {
   serviceNodes,
   services,
 } from './catalog.ts'
+import { fireEvent, listEvents } from './event.ts'
 import type { Endpoint } from './exchange.ts'
 import { checksInState, nodeChecks, serviceChecks, serviceHealth } from './health.ts'
 import { kv } from './kv.ts'
@@ -86,9 +89,9 @@ export const ROUTES: readonly Route[] = [
   route('/v1/agent/service/', GET, localService),
   route('/v1/agent/checks', GET, checks),
   route('/v1/agent/members', GET, members),
-  route('/v1/agent/join/', PUT),
+  route('/v1/agent/join/', PUT, join),
   route('/v1/agent/leave', PUT, leave),
-  route('/v1/agent/force-leave/', PUT),
+  route('/v1/agent/force-leave/', PUT, forceLeave),
   route('/v1/agent/health/service/id/', GET, serviceHealthById),
   route('/v1/agent/health/service/name/', GET, serviceHealthByName),
   route('/v1/agent/check/register', PUT, checkRegister),
@@ -129,8 +132,8 @@ export const ROUTES: readonly Route[] = [
   route('/v1/internal/federation-states/mesh-gateways', GET),
   route('/v1/internal/federation-state/', GET),
   route('/v1/discovery-chain/', ['GET', 'POST']),
-  route('/v1/event/fire/', PUT),
-  route('/v1/event/list', GET),
+  route('/v1/event/fire/', PUT, fireEvent),
+  route('/v1/event/list', GET, listEvents),
   route('/v1/health/node/', GET, nodeChecks),
   route('/v1/health/checks/', GET, serviceChecks),
   route('/v1/health/state/', GET, checksInState),
