@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,7 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, posix } from 'node:path'
+import { delimiter, dirname, join, posix } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type AgentProcess, ROOT, runCommand, startAgentProcess } from './support/process.ts'
 
@@ -147,8 +148,11 @@ describe('the published package', () => {
       await Promise.all(agents.map((agent) => agent.stop()))
       `,
     )
-    const result = await runCommand([program], { command: process.execPath })
-    assert.deepEqual(result, { code: 0, stdout: 'hello\nhello\n', stderr: '' })
+    // The pinned one, and whatever else the machine has: a program that embeds an agent brings its own.
+    for (const command of new Set([process.execPath, ...otherNodes()])) {
+      const result = await runCommand([program], { command })
+      assert.deepEqual(result, { code: 0, stdout: 'hello\nhello\n', stderr: '' }, command)
+    }
   })
 
   test('tells TypeScript their types, in Node.js and, for the client, in browsers', async () => {
@@ -197,6 +201,16 @@ describe('the published package', () => {
     )
   })
 })
+
+/** Every Node.js on the PATH outside of the package's own folders that the package says it runs on (20 and up). */
+function otherNodes(): string[] {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => !folder.includes('node_modules'))
+  const found = folders.map((folder) => join(folder, 'node')).filter((path) => existsSync(path))
+  const version = (path: string) => execFileSync(path, ['--version'], { encoding: 'utf8' })
+  return [...new Set(found.map((path) => realpathSync(path)))].filter(
+    (path) => Number.parseInt(version(path).slice(1), 10) >= 20,
+  )
+}
 
 function pinnedVersion(): string {
   const node = join(ROOT, 'node_modules/node/bin/node')

@@ -21,7 +21,7 @@ export interface DirectoryLock {
 /** @throws DiskError `in-use` when another agent holds the directory */
 export async function lockDirectory(folder: string): Promise<DirectoryLock> {
   const what = `data directory "${folder}"`
-  const { DatabaseSync } = await import('node:sqlite')
+  const { DatabaseSync } = await sqlite(what)
   const holder = join(folder, HOLDER_FILE)
   let lock: InstanceType<typeof DatabaseSync> | undefined
   try {
@@ -37,6 +37,16 @@ export async function lockDirectory(folder: string): Promise<DirectoryLock> {
   const held = lock
   await writeFile(holder, `${process.pid}\n`, { mode: 0o644 }).catch(() => {})
   return { release: () => held.close() }
+}
+
+/** Programs that embed an agent bring their own Node.js, and older ones have no SQLite. */
+async function sqlite(what: string): Promise<typeof import('node:sqlite')> {
+  try {
+    return await import('node:sqlite')
+  } catch (error) {
+    const message = `${what}: state on disk needs Node.js 22.13 or newer, and this is ${process.version}`
+    throw new DiskError('io', message, { cause: error })
+  }
 }
 
 /** SQLite only says that it could not open its file; making another tells why. */

@@ -3,7 +3,7 @@
  * HCL on the command line, is answered with an error that says so. Source: agent/config/builder.go (sourcesFromPath).
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
-import { getSystemErrorMessage } from 'node:util'
+import { getSystemErrorMap } from 'node:util'
 import { ConfigError } from './error.ts'
 
 /** The file system as far as configuration needs it. Every function throws an Error whose message is the reason. */
@@ -102,5 +102,6 @@ function attempt<T>(prefix: string, run: () => T): T {
 export function reasonOf(problem: unknown): string {
   if (!(problem instanceof Error)) return String(problem)
   const errno = (problem as NodeJS.ErrnoException).errno
-  return typeof errno === 'number' ? getSystemErrorMessage(errno) : problem.message
+  const known = typeof errno === 'number' ? getSystemErrorMap().get(errno) : undefined
+  return known?.[1] ?? problem.message
 }
