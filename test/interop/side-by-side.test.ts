@@ -47,7 +47,8 @@ suite('side by side with the real Consul', { skip }, () => {
 
   before(async () => {
     const args = ['-dev', '-node=x', '-log-level=err']
-    agents = await Promise.all([startAgentProcess(args), startAgentProcess(args, { command: real })])
+    agents = [await startAgentProcess(args)]
+    agents.push(await startAgentProcess(args, { command: real }))
     both = new SideBySide(agents[0]!, agents[1]!, EXPLAINED)
     await both.begin()
   })

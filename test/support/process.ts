@@ -190,7 +190,7 @@ export function httpRequest(
   })
 }
 
-/** Runs a command to its end. */
+/** Runs a command to its end, or until its time is up. */
 export function runCommand(
   args: string[],
   {
@@ -198,10 +198,11 @@ export function runCommand(
     env = {},
     input,
     cwd,
-  }: { command?: string; env?: Record<string, string>; input?: string; cwd?: string } = {},
+    timeoutMs,
+  }: { command?: string; env?: Record<string, string>; input?: string; cwd?: string; timeoutMs?: number } = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio: 'pipe' })
+    const child = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio: 'pipe', timeout: timeoutMs })
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (data) => (stdout += data))
