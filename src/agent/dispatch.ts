@@ -32,6 +32,7 @@ export type ActMethod =
   | 'Status.RaftStats'
   | 'Catalog.ListDatacenters'
   | 'Session.Renew'
+  | 'Internal.EventFire'
 
 /** Of those, what only the leader can do: it keeps the sessions' timers. */
 const LEADERS_ACTS: ReadonlySet<Method> = new Set<Method>(['Session.Renew'])

@@ -28,7 +28,7 @@ export interface Pools {
   lanMembers(): SerfMember[]
   stats(pool: PoolName): Record<string, string>
   coordinate(): Coordinate
-  readonly events: UserEvents
+  fireEncoded: UserEvents['fireEncoded']
   readonly self: Pick<Self, 'join' | 'forceLeave' | 'fireEvent' | 'events' | 'nextEvent'>
   /** Members of the LAN, as they come and go. */
   onMember(run: (event: MemberEvent, member: SerfMember) => void): void
@@ -228,7 +228,7 @@ export async function openPools(parts: PoolsParts): Promise<Pools> {
     lanMembers: () => lan.serf.members(),
     stats: (pool) => (pool === 'lan' ? lan : wan)?.serf.stats() ?? {},
     coordinate: () => lan.serf.coordinate(),
-    events,
+    fireEncoded: events.fireEncoded,
     self: {
       async join(address, pool) {
         await join([address], pool)

@@ -21,6 +21,7 @@ import type { Session } from '../model/session.ts'
 import type { Backend, LocalService } from '../serve/backend.ts'
 import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
 import { bindServerPort, type ServerPort } from './accept.ts'
+import { makeAutopilot, makeFounding } from './autopilot.ts'
 import { bound } from './bound.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { describeSelf, type Facts, infoSections, joinHostPort } from './describe.ts'
@@ -50,6 +51,9 @@ const DEV_TIMING: RaftTiming = {
   commitTimeoutMs: 50,
 }
 const APPEND_ENTRIES_MAX = 64
+/** Consul's `raftRemoveGracePeriod`: a server that leaves waits for its removal at most so long. */
+const REMOVAL_MS = 5_000
+const REMOVAL_LOOK_MS = 50
 
 const CONFIGURATION_CODEC: ConfigurationCodec = {
   encode: encodeConfiguration,
@@ -107,8 +111,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     timing: raftTiming(config),
     random: host.random,
     preVote: false,
-    // A lone server has no slow follower to keep entries for.
-    trailingLogs: mayBegin(config) && cluster === undefined ? 0 : config.raftTrailingLogs,
+    trailingLogs: config.raftTrailingLogs,
     appendEntriesMax: APPEND_ENTRIES_MAX,
     codec: CONFIGURATION_CODEC,
     saved,
@@ -156,7 +159,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     node: config.nodeName,
   }
   const duties = leaderDuties(config, host, store, replica)
-  const acts = serverActs(config, host, replica, store, duties.renew)
+  const acts = serverActs({ config, host, replica, store, renew: duties.renew, fire: pools.fireEncoded })
   const pool = makePool(host)
   const dispatch = makeDispatch({ host, config, methods, acts, store, replica, pool, env, log })
   port.open({ caller: dispatch, raft: transport.accept })
@@ -172,7 +175,15 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     propose: (command) => replica.propose(command),
     log,
   })
-  pools.onMember(catalog.onMember)
+  const joined = { config, nodeId, host, replica, pool, members: () => pools.lanMembers(), log }
+  const autopilot = makeAutopilot({ ...joined, store, forceLeave: (name) => pools.self.forceLeave(name, false) })
+  const founding = makeFounding(joined)
+  pools.onMember((event, member) => {
+    catalog.onMember(event, member)
+    autopilot.onMember(event, member)
+    founding.look()
+  })
+  founding.look()
   takeLeadership({
     replica,
     store,
@@ -181,10 +192,11 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
       duties,
       { start: () => local.leaderChanged(), stop: () => {} },
       catalog,
+      autopilot,
       { start: pools.announceLeader, stop: () => {} },
     ],
     reconcile: catalog.all,
-    nameOf: (id) => (id === nodeId ? config.nodeName : id),
+    nameOf: (id) => pools.lanMembers().find(({ tags }) => tags.id === id)?.name ?? id,
     log,
   })
   const stopSnapshots = keepSnapshots({
@@ -219,8 +231,26 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
 
   async function leave(): Promise<void> {
     log.info('server starting leave')
+    const { configuration } = replica.status()
+    const led = replica.role().leading
+    if (led && configuration.servers.some(({ id, suffrage }) => id !== nodeId && suffrage === 'voter')) {
+      await replica.change({ kind: 'remove', id: nodeId }).catch((error: Error) => {
+        log.error('failed to remove ourself as raft peer', { error: error.message })
+      })
+    }
     await pools.leave()
     await local.flush()
+    if (!led && configuration.servers.length > 1) await removedByLeader()
+  }
+
+  /** The leader takes us out of Raft when it hears that we leave; until then the others may count on us. */
+  async function removedByLeader(): Promise<void> {
+    const until = host.now() + REMOVAL_MS
+    const listed = () => replica.status().configuration.servers.some(({ id }) => id === nodeId)
+    while (listed() && host.now() < until) {
+      await new Promise<void>((done) => void host.wake(host.now() + REMOVAL_LOOK_MS, done))
+    }
+    if (listed()) log.warn('failed to leave raft configuration gracefully, timeout')
   }
 
   const backend: Backend = {
@@ -264,6 +294,8 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
       local.stop()
       duties.stop()
       catalog.stop()
+      autopilot.stop()
+      founding.stop()
       await stopSnapshots()
       await replica.stop()
       await store.close()
@@ -327,7 +359,16 @@ function contactText({ role, lastContact }: RaftStatus, now: Instant): string {
   return lastContact === null ? 'never' : formatGoDuration(Math.round((now - lastContact) * NANOS_PER_MS))
 }
 
-function serverActs(config: RuntimeConfig, host: Host, replica: Replica, store: Store, renew: Renewal['renew']): Acts {
+interface ActsParts extends Renewal {
+  config: RuntimeConfig
+  host: Host
+  replica: Replica
+  store: Store
+  /** Tells all agents of an event. */
+  fire(name: string, payload: Uint8Array): Promise<void>
+}
+
+function serverActs({ config, host, replica, store, renew, fire }: ActsParts): Acts {
   return {
     'Status.Ping': () => ({}),
     'Status.Leader': () => replica.role().leader?.address ?? '',
@@ -336,6 +377,10 @@ function serverActs(config: RuntimeConfig, host: Host, replica: Replica, store: 
       const status = replica.status()
       const { lastIndex, lastTerm } = status
       return { LastContact: contactText(status, host.now()), LastIndex: lastIndex, LastTerm: lastTerm }
+    },
+    async 'Internal.EventFire'({ Name, Payload }) {
+      await fire(Name, Payload ?? new Uint8Array(0))
+      return { Index: 0, LastContact: 0, KnownLeader: replica.role().leader !== null }
     },
     'Catalog.ListDatacenters': () => [config.datacenter],
     'Session.Renew'(args) {

@@ -30,6 +30,8 @@ export interface UserEventsParts {
 export interface UserEvents {
   /** @throws ConsulError for a wish that makes no sense */
   fire(wish: EventWish): Promise<UserEvent>
+  /** One that somebody else has encoded. */
+  fireEncoded(name: string, payload: Uint8Array): Promise<void>
   /** Oldest first. */
   list(): readonly UserEvent[]
   /** Resolves at the next event, after the time, or when the asker has gone. */
@@ -53,15 +55,20 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
     for (const run of told) run()
   }
 
+  async function fireEncoded(name: string, payload: Uint8Array): Promise<void> {
+    await parts.fire(PREFIX + name, payload).catch((error: unknown) => {
+      throw new ConsulError('refused', error instanceof Error ? error.message : String(error))
+    })
+  }
+
   return {
     async fire(wish) {
       validate(wish)
       const event = { ...wish, ID: uuid(host.random), Version: EVENT_VERSION, LTime: 0 }
-      await parts.fire(PREFIX + event.Name, encodeUserEvent(event)).catch((error: unknown) => {
-        throw new ConsulError('refused', error instanceof Error ? error.message : String(error))
-      })
+      await fireEncoded(event.Name, encodeUserEvent(event))
       return event
     },
+    fireEncoded,
     list: () => kept,
     next(timeoutMs, gone) {
       return new Promise((resolve) => {

@@ -1,4 +1,6 @@
 /** User events: told to all agents of a datacenter by gossip, kept by each for a while. */
+import type { QueryMeta, QueryOptions, ToDatacenter } from './query.ts'
+
 export interface UserEvent {
   /** A UUID. */
   ID: string
@@ -15,3 +17,14 @@ export interface UserEvent {
 }
 
 export const EVENT_VERSION = 1
+
+export interface EventFireRequest extends QueryOptions, ToDatacenter {
+  Name: string
+  /** The whole event as bytes, name included. */
+  Payload: Uint8Array | null
+}
+
+export interface EventMethods {
+  /** Answered by any server, leader or not. */
+  'Internal.EventFire': { args: EventFireRequest; reply: QueryMeta }
+}

@@ -1,11 +1,18 @@
 /** The one way to ask for anything, local or remote, of this datacenter or another. */
 import type { CatalogMethods } from './catalog.ts'
+import type { EventMethods } from './event.ts'
 import type { HealthMethods } from './health.ts'
 import type { KVMethods } from './kv.ts'
 import type { SessionMethods } from './session.ts'
 import type { StatusMethods } from './status.ts'
 
-export interface Methods extends KVMethods, CatalogMethods, HealthMethods, SessionMethods, StatusMethods {}
+export interface Methods
+  extends KVMethods,
+    CatalogMethods,
+    HealthMethods,
+    SessionMethods,
+    StatusMethods,
+    EventMethods {}
 
 export type Method = keyof Methods
 export type Args<M extends Method> = Methods[M]['args']

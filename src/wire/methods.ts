@@ -16,6 +16,7 @@ import type {
   ServiceNode,
   ServiceSpecificRequest,
 } from '../model/catalog.ts'
+import type { EventFireRequest } from '../model/event.ts'
 import type {
   CheckServiceNode,
   ChecksInStateRequest,
@@ -24,11 +25,11 @@ import type {
   IndexedHealthChecks,
 } from '../model/health.ts'
 import type { IndexedDirEntries, IndexedKeyList, KeyListRequest, KeyRequest } from '../model/kv.ts'
-import type { QueryOptions } from '../model/query.ts'
+import type { QueryMeta, QueryOptions } from '../model/query.ts'
 import type { Args, Method, Reply } from '../model/rpc.ts'
 import type { IndexedSessions, SessionSpecificRequest } from '../model/session.ts'
 import type { ServerStats } from '../model/status.ts'
-import { bool, type Codec, filled, int, list, map, pointer, RAFT_INDEX, struct, text, textOf } from './schema.ts'
+import { bool, bytes, type Codec, filled, int, list, map, pointer, RAFT_INDEX, struct, text, textOf } from './schema.ts'
 import {
   connectProxyConfig,
   deregisterRequest,
@@ -140,6 +141,8 @@ const indexedCheckServiceNodes = struct<IndexedCheckServiceNodes & Consistency>(
 const indexedDirEntries = struct<IndexedDirEntries & Consistency>({ ...QUERY_META, Entries: list(dirEntry) })
 const indexedKeyList = struct<IndexedKeyList & Consistency>({ ...QUERY_META, Keys: list(text) })
 const indexedSessions = struct<IndexedSessions & Consistency>({ ...QUERY_META, Sessions: list(session) })
+const eventFire = struct<EventFireRequest>({ ...QUERY_OPTIONS, ...TO_DATACENTER, Name: text, Payload: bytes })
+const meta = struct<QueryMeta & Consistency>(QUERY_META)
 const serverStats = struct<ServerStats>({ LastContact: text, LastIndex: int, LastTerm: int })
 const texts: Codec<string[]> = filled(list(text), () => [])
 
@@ -174,6 +177,7 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Status.Leader': { args: dcSpecific, reply: text },
   'Status.Peers': { args: dcSpecific, reply: texts },
   'Status.RaftStats': { args: empty, reply: serverStats },
+  'Internal.EventFire': { args: eventFire, reply: meta },
 }
 
 const SERVICES = new Set(Object.keys(METHOD_CODECS).map((name) => name.slice(0, name.indexOf('.'))))

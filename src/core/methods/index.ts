@@ -1,5 +1,6 @@
 /** The method table, assembled from its nouns. */
 import { catalogMethods } from './catalog.ts'
+import { eventMethods } from './event.ts'
 import { healthMethods } from './health.ts'
 import { kvMethods } from './kv.ts'
 import { sessionMethods } from './session.ts'
@@ -12,4 +13,5 @@ export const methods: MethodTable = {
   ...healthMethods,
   ...sessionMethods,
   ...statusMethods,
+  ...eventMethods,
 }

@@ -503,9 +503,11 @@ test('the server itself answers few methods', () => {
   const acts = Object.entries(methods).filter(([, meaning]) => meaning.kind === 'act')
   assert.deepEqual(acts.map(([name]) => name).sort(), [
     'Catalog.ListDatacenters',
+    'Internal.EventFire',
     'Session.Renew',
     'Status.Leader',
     'Status.Peers',
     'Status.Ping',
+    'Status.RaftStats',
   ])
 })
