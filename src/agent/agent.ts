@@ -113,12 +113,6 @@ function refuseUnbuilt(config: RuntimeConfig): void {
       'client agents are not built yet: start a server with -dev or -server -bootstrap',
     )
   }
-  if (!config.dev && !config.bootstrap && config.bootstrapExpect !== 1) {
-    throw new ConsulError(
-      'not-built',
-      'clusters of several servers are not built yet: start one server with -bootstrap',
-    )
-  }
   if (config.ports.https > 0) throw new ConsulError('not-built', 'HTTPS is not built yet: leave ports.https at -1')
 }
 

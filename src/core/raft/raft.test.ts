@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { RaftInput } from './messages.ts'
-import { command, configurationEntry, Script, votersOf } from './script.suite.ts'
+import { appendOf, command, configurationEntry, Script, votersOf } from './script.suite.ts'
 import { bytes, serverOf } from './simulation.suite.ts'
 
 const propose = (ticket: number, data: string): RaftInput => ({ kind: 'propose', ticket, data: bytes(data) })
@@ -219,17 +219,28 @@ suite('a full disk', () => {
 suite('snapshots (paper, section 7)', () => {
   const snapshot = { index: 10, term: 2, configuration: votersOf(1), configurationIndex: 1 }
 
-  test('the log is shortened, but some entries stay for slow followers', () => {
+  test('the log of a lone server, which has no slow follower, is shortened to its end', () => {
     const script = loneLeader()
     script.tell(...Array.from({ length: 8 }, (_, n) => propose(n, `v${n}`)))
     script.tell({ kind: 'applied', index: 10 })
     script.forget().tell({ kind: 'snapshot-taken', meta: snapshot })
-    assert.deepEqual(script.lines(), ['[INFO] compacting logs: from=1 to=8'])
-    assert.equal(script.seen('persist')[0]?.compactTo, 8)
+    assert.deepEqual(script.lines(), ['[INFO] compacting logs: from=1 to=10'])
+    assert.equal(script.seen('persist')[0]?.compactTo, 10)
     assert.equal(script.status.snapshotIndex, 10)
     assert.equal(script.status.lastIndex, 10)
     script.tell(propose(9, 'after'))
     assert.deepEqual(script.committed(), ['after'])
+  })
+
+  test('of a cluster some entries stay, for slow followers', () => {
+    const script = new Script()
+    const entries = Array.from({ length: 9 }, (_, n) => command(n + 2, 2))
+    script.asked(appendOf(2, [1, 1], entries, 10))
+    script.tell({ kind: 'applied', index: 10 })
+    script.forget().tell({ kind: 'snapshot-taken', meta: { ...snapshot, configuration: votersOf(3) } })
+    assert.deepEqual(script.lines(), ['[INFO] compacting logs: from=1 to=8'])
+    assert.equal(script.status.snapshotIndex, 10)
+    assert.equal(script.status.lastIndex, 10)
   })
 
   test('a restart begins at the snapshot and commits only what comes after it', () => {

@@ -281,7 +281,9 @@ function snapshotTaken(raft: RaftState, meta: SnapshotMeta): void {
   assert(meta.index <= raft.appliedIndex, 'a snapshot beyond what was applied')
   raft.snapshot = meta
   const from = raft.log.firstIndex
-  const to = Math.min(meta.index, raft.log.lastIndex - raft.trailingLogs)
+  // A lone server has no slow follower to keep entries for.
+  const trailing = raft.configurations.latest.servers.length > 1 ? raft.trailingLogs : 0
+  const to = Math.min(meta.index, raft.log.lastIndex - trailing)
   if (to < from) {
     raft.say('info', 'no logs to truncate', {})
     return

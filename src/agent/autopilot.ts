@@ -1,0 +1,291 @@
+/**
+ * Keeps Raft's servers in line with the LAN's while this server leads: newcomers and leavers at each event and now and
+ * then over all, health every two seconds, promotions and the removal of dead servers every ten. What is to be done is
+ * decided in core/leader/autopilot.ts; this file asks the servers and carries it out, one change at a time.
+ */
+import { parseGoDuration } from '../base/go-duration.ts'
+import type { Log } from '../base/log.ts'
+import type { Millis } from '../base/units.ts'
+import type { SerfMember } from '../core/gossip/serf.ts'
+import {
+  cleanup,
+  founders,
+  type Health,
+  isHealthy,
+  joining,
+  leaving,
+  type PeerChange,
+  promotions,
+  type ServerIdentity,
+  serverOf,
+} from '../core/leader/autopilot.ts'
+import type { Store } from '../core/store/store.ts'
+import type { Cancel, Host } from '../host/host.ts'
+import type { AutopilotConfig } from '../model/autopilot.ts'
+import type { ServerStats } from '../model/status.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
+import type { MemberEvent } from './gossip.ts'
+import type { Duty } from './leadership.ts'
+import type { Pool } from './pool.ts'
+import type { Replica } from './replica.ts'
+
+/** Consul's rhythms. */
+const HEALTH_MS: Millis = 2_000
+const TEND_MS: Millis = 10_000
+/** Events may be missed: all members are looked at again so often. */
+const RECONCILE_MS: Millis = 60_000
+/** Servers that are asked for their peers before a cluster begins: so often, with growing pauses. */
+const PEERS_TRIES = 6
+const PEERS_PAUSE_MS: Millis = 1_000
+
+export interface AutopilotParts {
+  config: Pick<RuntimeConfig, 'datacenter' | 'bootstrapExpect'>
+  nodeId: string
+  host: Pick<Host, 'now' | 'wake'>
+  store: Pick<Store, 'read'>
+  replica: Pick<Replica, 'status' | 'change' | 'role'>
+  pool: Pick<Pool, 'call'>
+  members(): SerfMember[]
+  forceLeave(name: string): Promise<void>
+  log: Log
+}
+
+export interface Autopilot extends Duty {
+  onMember(event: MemberEvent, member: SerfMember): void
+}
+
+export function makeAutopilot(parts: AutopilotParts): Autopilot {
+  const { config, nodeId, host, store, replica, pool } = parts
+  const log = parts.log.named('autopilot')
+  let leading = false
+  let timers: Cancel[] = []
+  let health = new Map<string, Health>()
+  /** Changes go one after the other, each judged by what the one before has left. */
+  let queue: Promise<void> = Promise.resolve()
+
+  const identify = (member: SerfMember) => serverOf(member, config.datacenter)
+  const servers = (): ServerIdentity[] => parts.members().flatMap((member) => identify(member) ?? [])
+  const peers = () => replica.status().configuration.servers
+  const settings = () => store.read((txn) => txn.get('autopilot', 'config'))
+
+  function inTurn(run: () => Promise<void>): void {
+    queue = queue.then(async () => {
+      if (!leading) return
+      try {
+        await run()
+      } catch (error) {
+        log.error('failed to change the servers of the cluster', { error: textOf(error) })
+      }
+    })
+  }
+
+  async function carryOut(changes: readonly PeerChange[], message: string, name: string): Promise<void> {
+    for (const change of changes) {
+      const address = 'address' in change ? { address: change.address } : {}
+      log.info(change.kind === 'remove' ? 'removing server by ID' : message, {
+        id: change.id,
+        server: name,
+        ...address,
+      })
+      await replica.change(change)
+    }
+  }
+
+  function reconcile(member: SerfMember, event?: MemberEvent): void {
+    const server = identify(member)
+    if (server === undefined) return
+    inTurn(async () => {
+      if (event === 'reap' || member.status === 'left') {
+        await carryOut(leaving(server, peers(), nodeId), '', server.name)
+      } else if (member.status === 'alive') {
+        const { changes, fault } = joining(server, servers(), peers(), nodeId)
+        if (fault !== undefined) log.error(fault)
+        await carryOut(changes, 'adding server to the cluster', server.name)
+      }
+    })
+  }
+
+  function reconcileAll(): void {
+    for (const member of parts.members()) reconcile(member)
+  }
+
+  /** @returns undefined when it does not answer in time */
+  async function statsOf(id: string, address: string): Promise<ServerStats | undefined> {
+    if (id === nodeId) {
+      const { lastIndex, lastTerm } = replica.status()
+      return { LastContact: '0', LastIndex: lastIndex, LastTerm: lastTerm }
+    }
+    return pool.call(address, 'Status.RaftStats', {}, { timeoutMs: HEALTH_MS }).catch((error: unknown) => {
+      log.debug('failed to get the stats of a server', { id, error: textOf(error) })
+      return undefined
+    })
+  }
+
+  async function examine(wanted: AutopilotConfig): Promise<void> {
+    const known = new Map(servers().map((server) => [server.id, server]))
+    const listed = peers()
+    if (listed.length < 2) return
+    const stats = await Promise.all(listed.map(({ id, address }) => statsOf(id, address)))
+    const { lastIndex, lastTerm } = replica.status()
+    const standard = { lastIndex, lastTerm, config: wanted }
+    const now = host.now()
+    health = new Map(
+      listed.map(({ id }, at) => {
+        const contact = parseGoDuration(stats[at]?.LastContact ?? '')
+        const healthy = isHealthy(known.get(id)?.alive === true, stats[at], contact, standard)
+        const before = health.get(id)
+        return [id, before?.healthy === healthy ? before : { healthy, since: now }]
+      }),
+    )
+  }
+
+  function tend(wanted: AutopilotConfig): void {
+    inTurn(async () => {
+      await carryOut(promotions(peers(), health, host.now(), wanted), 'promoting server to voter', '')
+      const failed = new Set(
+        parts
+          .members()
+          .filter(({ status }) => status === 'failed')
+          .map(({ name }) => name),
+      )
+      const { forceLeave, changes, fault } = cleanup(servers(), failed, peers(), nodeId, wanted)
+      if (fault !== undefined) log.debug('failed to remove dead servers', { error: fault })
+      for (const name of forceLeave) {
+        log.info('attempting removal of failed server node', { name })
+        await parts.forceLeave(name)
+      }
+      await carryOut(changes, '', '')
+    })
+  }
+
+  function every(ms: Millis, run: () => void): void {
+    const slot = timers.length
+    const arm = () => {
+      timers[slot] = host.wake(host.now() + ms, () => {
+        if (!leading) return
+        run()
+        arm()
+      })
+    }
+    arm()
+  }
+
+  return {
+    start() {
+      leading = true
+      health = new Map()
+      reconcileAll()
+      every(RECONCILE_MS, reconcileAll)
+      every(HEALTH_MS, () => {
+        const wanted = settings()
+        if (wanted !== undefined) examine(wanted).catch((error) => log.error('health', { error: textOf(error) }))
+      })
+      every(TEND_MS, () => {
+        const wanted = settings()
+        if (wanted !== undefined) tend(wanted)
+      })
+    },
+    stop() {
+      leading = false
+      for (const cancel of timers) cancel()
+      timers = []
+    },
+    onMember(event, member) {
+      if (leading) reconcile(member, event)
+    },
+  }
+}
+
+export interface Founding {
+  /** Call it whenever members come or change. */
+  look(): void
+  stop(): void
+}
+
+export interface FoundingParts extends Omit<AutopilotParts, 'forceLeave' | 'store'> {
+  replica: Pick<Replica, 'status' | 'change' | 'role' | 'begin'>
+}
+
+/**
+ * Begins a cluster once as many servers as expected have met and none of them is in one already (`bootstrap_expect`).
+ * Each does so by itself; as the first entry is the same for all, it does not matter who is first.
+ */
+export function makeFounding({ config, nodeId, host, replica, pool, members, log }: FoundingParts): Founding {
+  let over = config.bootstrapExpect < 2
+  let asking = false
+  let pause: Cancel = () => {}
+  const begun = () => replica.status().lastIndex > 0
+
+  /** @returns whether a cluster is there already; undefined when one of the servers did not say */
+  async function clusterExists(addresses: string[]): Promise<boolean | undefined> {
+    const found = await Promise.all(
+      addresses.map((address) =>
+        pool
+          .call(address, 'Status.Peers', { Datacenter: config.datacenter }, { timeoutMs: HEALTH_MS })
+          .catch((error: unknown) => {
+            log.error('failed to confirm peer status of server', { server: address, error: textOf(error) })
+            return undefined
+          }),
+      ),
+    )
+    if (found.some((peers) => peers !== undefined && peers.length > 0)) return true
+    return found.includes(undefined) ? undefined : false
+  }
+
+  async function attempt(tries: number): Promise<void> {
+    if (over) return
+    if (begun()) {
+      over = true
+      return
+    }
+    const all = members().flatMap((member) => serverOf(member, config.datacenter) ?? [])
+    const found = founders(all, config.bootstrapExpect)
+    if (found === undefined) return
+    if ('fault' in found) {
+      log.error(found.fault)
+      return
+    }
+    const others = found.filter(({ id }) => id !== nodeId).map(({ address }) => address)
+    const exists = await clusterExists(others)
+    if (over) return
+    if (exists === undefined) {
+      if (tries < PEERS_TRIES) await attemptLater(tries)
+    } else if (exists) {
+      log.info('Existing Raft peers reported by a server, disabling bootstrap mode')
+      over = true
+    } else {
+      over = true
+      if (begun()) return
+      log.info('Found expected number of peers, attempting bootstrap', { peers: others.join(',') })
+      replica.begin({ servers: found })
+    }
+  }
+
+  function attemptLater(tries: number): Promise<void> {
+    return new Promise<void>((done) => {
+      const wait = host.wake(host.now() + PEERS_PAUSE_MS * 2 ** (tries - 1), () => done())
+      pause = () => {
+        wait()
+        done()
+      }
+    }).then(() => attempt(tries + 1))
+  }
+
+  return {
+    look() {
+      if (over || asking) return
+      asking = true
+      attempt(1).finally(() => {
+        asking = false
+      })
+    },
+    stop() {
+      over = true
+      pause()
+    },
+  }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
