@@ -12,7 +12,15 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { findConsul, type Mode, residentMb, startTarget, type Target, type TargetName } from './targets.ts'
+import {
+  findConsul,
+  type Mode,
+  residentMb,
+  stagePackage,
+  startTarget,
+  type Target,
+  type TargetName,
+} from './targets.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const CACHE = join(ROOT, '.cache')
@@ -201,7 +209,7 @@ wrk.body = string.rep("x", 100)
 request = function() n = n + 1; return wrk.format(nil, "/v1/kv/bench/put/" .. (n % 1000)) end
 `,
 )
-const commands: Record<TargetName, string> = { consul: findConsul(options.consul), proconsul: join(ROOT, 'bin/consul') }
+const commands: Record<TargetName, string> = { consul: findConsul(options.consul), proconsul: stagePackage() }
 console.log(`${cpus().length} × ${cpus()[0]!.model}, ${seconds} s a measurement`)
 for (const mode of ['dev', 'durable'] as const) {
   if (options.only !== undefined && options.only !== mode) continue

@@ -3,7 +3,7 @@
  * free ports of 127.0.0.1 and, when durable, on a fresh directory.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
@@ -35,6 +35,16 @@ export function findConsul(given: string | undefined): string {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'ignore'],
   }).trim()
+}
+
+/** Proconsul as its users have it: the published package's files, built from this checkout. @returns the command */
+export function stagePackage(): string {
+  execFileSync('npm', ['run', 'build'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] })
+  const folder = join(ROOT, '.cache/package')
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  for (const name of ['bin', 'dist', 'package.json']) cpSync(join(ROOT, name), join(folder, name), { recursive: true })
+  return join(folder, 'bin/consul')
 }
 
 export async function freePorts(count: number): Promise<number[]> {
