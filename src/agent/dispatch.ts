@@ -7,13 +7,14 @@ import type { Log } from '../base/log.ts'
 import { type Instant, NANOS_PER_MS } from '../base/units.ts'
 import { type Authorizer, allowAll } from '../core/acl/authorizer.ts'
 import type { Env, MethodTable, Read, Write } from '../core/methods/table.ts'
-import type { Footprint, Store } from '../core/store/store.ts'
-import type { Cancel, Host } from '../host/host.ts'
+import type { Store } from '../core/store/store.ts'
+import type { Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { QueryMeta, QueryOptions, ToDatacenter } from '../model/query.ts'
 import type { Args, CallContext, Caller, Method, Methods, Reply } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { ConnectionLost, type Pool } from './pool.ts'
+import { makeReads } from './reads.ts'
 import type { Replica } from './replica.ts'
 
 /** A blocking read's wait is stretched by a random part of it up to this, so that crowds spread. */
@@ -64,7 +65,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
   /** A leader was heard of, once at least: from then on stale answers come from somewhere. */
   let heard = false
   const awaitingLeader = new Set<() => void>()
-  const blocked = new Set<() => void>()
+  const reads = makeReads(host, store)
   replica.onRole(({ leader }) => {
     if (leader !== null) heard = true
     wakeWaiting()
@@ -169,37 +170,12 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     const options = args as QueryOptions
     if (options.RequireConsistent) await replica.verify()
     const can = authorize(options.Token)
-    if (!options.MinQueryIndex) return withMeta<M>(store.read((txn) => meaning.run(txn, args, can)))
-
+    if (!options.MinQueryIndex) return withMeta<M>(await reads.find(meaning, args, can, context.signal))
     const asked = Math.min(options.MaxQueryTime || config.defaultQueryTime, config.maxQueryTime)
     const waitMs = (asked / NANOS_PER_MS) * (1 + host.random.float() * WAIT_JITTER_FRACTION)
-    const until = host.now() + waitMs
-    for (;;) {
-      const { value, footprint } = store.trace((txn) => meaning.run(txn, args, can))
-      if (passed(value, options)) return withMeta<M>(value)
-      const woken = await changed(footprint, until, context.signal)
-      if (woken === 'time-up') return withMeta<M>(store.read((txn) => meaning.run(txn, args, can)))
-      if (woken === 'gone') throw new ConsulError('shutting-down')
-    }
-  }
-
-  function changed(footprint: Footprint, until: number, signal?: AbortSignal): Promise<'woken' | 'time-up' | 'gone'> {
-    return new Promise((resolve) => {
-      if (stopped || signal?.aborted) return resolve('gone')
-      let unwatch: Cancel | undefined
-      const finish = (how: 'woken' | 'time-up' | 'gone') => {
-        unwatch?.()
-        cancel()
-        blocked.delete(gone)
-        signal?.removeEventListener('abort', gone)
-        resolve(how)
-      }
-      const gone = () => finish('gone')
-      const cancel = host.wake(until, () => finish('time-up'))
-      unwatch = store.watch(footprint, () => finish('woken'))
-      blocked.add(gone)
-      signal?.addEventListener('abort', gone)
-    })
+    const fresh = (found: unknown) => passed(found, options)
+    const wait = { fresh, until: host.now() + waitMs, signal: context.signal }
+    return withMeta<M>(await reads.findFresh(meaning, args, can, wait))
   }
 
   async function write<M extends Method>(meaning: Write<M>, args: Args<M>): Promise<Reply<M>> {
@@ -237,8 +213,8 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
         return undefined
       }
       const can = authorize(options.Token)
-      const found = store.read((txn) => meaning.run(txn, args, can))
-      return passed(found, options) ? withMeta<typeof method>(found) : undefined
+      const found = reads.peek(meaning, args, can)
+      return found !== undefined && passed(found, options) ? withMeta<typeof method>(found) : undefined
     },
 
     setReady(value) {
@@ -250,7 +226,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
       stopped = true
       ready = false
       wakeWaiting()
-      for (const gone of [...blocked]) gone()
+      reads.stop()
     },
   }
 }

@@ -40,10 +40,16 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   status: number
-  /** Names and values in turn. `Date` and `Content-Length` are added by the host. */
+  /** Names and values in turn. `Date`, and `Content-Length` or `Transfer-Encoding`, are added by the host. */
   headers: string[]
-  body?: string | Uint8Array
+  body?: string | Uint8Array | BodyChunks
 }
+
+/**
+ * A body too large to be made in one go. The next chunk is asked for when the client has room for it, each in a turn of
+ * the event loop of its own; when the client goes away the iterator is told so (`return`).
+ */
+export type BodyChunks = (Iterable<string> & object) | AsyncIterable<Uint8Array>
 
 export interface HttpLimits {
   /** Connections from one address at a time; more are answered 429. No limit when absent or 0. */

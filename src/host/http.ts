@@ -9,7 +9,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Address, HttpHandler, HttpLimits, HttpRequest, HttpResponse, Listener } from './host.ts'
+import type { Address, BodyChunks, HttpHandler, HttpLimits, HttpRequest, HttpResponse, Listener } from './host.ts'
 
 // Importing `node:http` by name evaluates all its exports, and among them Node's whole fetch: 14 MB and 25 ms that an
 // agent has no use for. Asking for the module itself does not.
@@ -177,11 +177,44 @@ function send(message: IncomingMessage, response: ServerResponse, { status, head
     response.end()
     return
   }
+  if (typeof body === 'object' && !(body instanceof Uint8Array)) {
+    response.writeHead(status, headers)
+    void sendChunks(response, body)
+    return
+  }
   const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
   headers.push('Content-Length', String(length))
   if (status === 413) response.statusMessage = 'Request Entity Too Large'
   response.writeHead(status, headers)
   response.end(body)
+}
+
+/** Whoever makes the chunks can no longer refuse: if that fails the connection is cut, so that none takes half for all. */
+async function sendChunks(response: ServerResponse, chunks: BodyChunks): Promise<void> {
+  try {
+    for await (const chunk of chunks) {
+      if (response.write(chunk)) await new Promise<void>((turned) => setImmediate(turned))
+      else await roomIn(response)
+      if (response.destroyed) return
+    }
+    response.end()
+  } catch {
+    response.destroy()
+  }
+}
+
+/** Resolves when more can be written, or when nobody is left to write to. */
+function roomIn(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    if (response.destroyed) return resolve()
+    const done = (): void => {
+      response.off('drain', done)
+      response.off('close', done)
+      resolve()
+    }
+    response.on('drain', done)
+    response.on('close', done)
+  })
 }
 
 /** Gathers the body, or notices that it is too long: then `done` comes at once and the rest is thrown away unread. */

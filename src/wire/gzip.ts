@@ -1,5 +1,5 @@
 /** Gzip for answers. Small ones are pressed at once; long ones on Node's thread pool, so that nobody waits behind them. */
-import { gzip as gzipAsync, gzipSync } from 'node:zlib'
+import { createGzip, gzip as gzipAsync, gzipSync } from 'node:zlib'
 
 /** Pressing this much takes well under a millisecond. */
 const SYNC_BYTES_MAX = 32 << 10
@@ -9,6 +9,29 @@ export function gzip(body: string | Uint8Array): Uint8Array | Promise<Uint8Array
   return new Promise((resolve, reject) => {
     gzipAsync(body, (error, pressed) => (error === null ? resolve(pressed) : reject(error)))
   })
+}
+
+/** A long body chunk by chunk, pressed on the thread pool. Pressed bytes that nobody takes stop the chunks from coming. */
+export async function* gzipChunks(chunks: Iterable<string> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const press = createGzip()
+  let goOn = (): void => {}
+  press.on('drain', () => goOn()).on('close', () => goOn())
+  const feed = async (): Promise<void> => {
+    for await (const chunk of chunks) {
+      if (press.destroyed) return
+      if (press.write(chunk)) continue
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+    }
+    press.end()
+  }
+  feed().catch((error: Error) => press.destroy(error))
+  try {
+    for await (const pressed of press) yield pressed as Uint8Array
+  } finally {
+    press.destroy()
+  }
 }
 
 /** True when `Accept-Encoding` names gzip and does not give it the weight 0 (RFC 9110 section 12.5.3). */

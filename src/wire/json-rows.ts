@@ -135,6 +135,18 @@ export function checkServiceNodesJson(rows: readonly CheckServiceNode[], depth: 
   return pieces.join('')
 }
 
+const INSTANCES_IN_CHUNK = 64
+
+/** The same text, and the line break that ends a laid-out answer, in chunks. */
+export function* checkServiceNodesChunks(rows: readonly CheckServiceNode[], depth: Depth): Generator<string> {
+  const end = depth >= 0 ? `${lineBreak(depth)}]` : ']'
+  for (let at = 0; at < rows.length; at += INSTANCES_IN_CHUNK) {
+    const text = checkServiceNodesJson(rows.slice(at, at + INSTANCES_IN_CHUNK), depth)
+    yield `${at === 0 ? '[' : ','}${text.slice(1, -end.length)}`
+  }
+  yield depth >= 0 ? `${end}\n` : end
+}
+
 export function sessionJson(session: Session, depth: Depth): string {
   const serviceChecks =
     session.ServiceChecks === null

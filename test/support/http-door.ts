@@ -122,9 +122,17 @@ export function makeDoor({ dev = true, ...options }: DoorOptions = {}): TestDoor
 
   async function ask(method: string, url: string, given: AskOptions = {}): Promise<HttpResponse & { text: string }> {
     const response = await door.handle(aRequest(method, url, given))
-    const { body = '' } = response
-    return { ...response, text: typeof body === 'string' ? body : Buffer.from(body).toString() }
+    const body = await wholeBody(response)
+    return { ...response, ...(response.body === undefined ? {} : { body }), text: Buffer.from(body).toString() }
   }
+}
+
+/** The body in one piece, however it comes. */
+export async function wholeBody({ body = '' }: HttpResponse): Promise<string | Uint8Array> {
+  if (typeof body === 'string' || body instanceof Uint8Array) return body
+  const chunks: Buffer[] = []
+  for await (const chunk of body) chunks.push(Buffer.from(chunk))
+  return Buffer.concat(chunks)
 }
 
 export function aRequest(method: string, url: string, given: AskOptions = {}): HttpRequest {

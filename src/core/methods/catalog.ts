@@ -20,7 +20,7 @@ import { checkType } from './check-type.ts'
 import { wantedTags } from './health.ts'
 import { sortByDistance } from './near.ts'
 import { checkOptions, demand, refuseConnect, refused } from './refuse.ts'
-import type { MethodTable } from './table.ts'
+import { type MethodTable, sliced } from './table.ts'
 
 /** Servers register themselves under this name; any agent may write it for its own server. */
 const CONSUL_SERVICE = 'consul'
@@ -51,17 +51,14 @@ export const catalogMethods = {
 
   'Catalog.ListDatacenters': { kind: 'act' },
 
-  'Catalog.ListNodes': {
-    kind: 'read',
-    run(txn, args, can) {
-      checkOptions(args)
-      const found = nodes(txn, args.NodeMetaFilters)
-      if (found.Nodes === null) return found
-      if (!can.all) found.Nodes = found.Nodes.filter((node) => can.allowed('node', 'read', node.Node))
-      sortByDistance(txn, args, found.Nodes, (node) => node.Node)
-      return found
-    },
-  },
+  'Catalog.ListNodes': sliced<'Catalog.ListNodes'>(function* (txn, args, can) {
+    checkOptions(args)
+    const found = yield* nodes(txn, args.NodeMetaFilters)
+    if (found.Nodes === null) return found
+    if (!can.all) found.Nodes = found.Nodes.filter((node) => can.allowed('node', 'read', node.Node))
+    sortByDistance(txn, args, found.Nodes, (node) => node.Node)
+    return found
+  }),
 
   'Catalog.ListServices': {
     kind: 'read',
@@ -76,22 +73,19 @@ export const catalogMethods = {
     },
   },
 
-  'Catalog.ServiceNodes': {
-    kind: 'read',
-    run(txn, args, can) {
-      if (!args.ServiceName && !args.ServiceAddress) throw refused('Must provide service name')
-      checkOptions(args)
-      refuseConnect(args.Connect)
-      const meta = args.NodeMetaFilters
-      const found = args.ServiceAddress
-        ? addressNodes(txn, args.ServiceAddress, { meta })
-        : serviceNodes(txn, args.ServiceName, { tags: wantedTags(args), meta })
-      if (found.ServiceNodes === null) return found
-      if (!can.all) found.ServiceNodes = found.ServiceNodes.filter((instance) => mayRead(can, instance))
-      sortByDistance(txn, args, found.ServiceNodes, (instance) => instance.Node)
-      return found
-    },
-  },
+  'Catalog.ServiceNodes': sliced<'Catalog.ServiceNodes'>(function* (txn, args, can) {
+    if (!args.ServiceName && !args.ServiceAddress) throw refused('Must provide service name')
+    checkOptions(args)
+    refuseConnect(args.Connect)
+    const meta = args.NodeMetaFilters
+    const found = args.ServiceAddress
+      ? addressNodes(txn, args.ServiceAddress, { meta })
+      : yield* serviceNodes(txn, args.ServiceName, { tags: wantedTags(args), meta })
+    if (found.ServiceNodes === null) return found
+    if (!can.all) found.ServiceNodes = found.ServiceNodes.filter((instance) => mayRead(can, instance))
+    sortByDistance(txn, args, found.ServiceNodes, (instance) => instance.Node)
+    return found
+  }),
 
   'Catalog.NodeServices': {
     kind: 'read',

@@ -7,16 +7,13 @@ import { checkServiceNodes, checksInState, nodeChecks, serviceChecks } from '../
 import type { ReadTxn } from '../store/rows.ts'
 import { sortByDistance } from './near.ts'
 import { checkOptions, refuseConnect, refused } from './refuse.ts'
-import type { MethodTable } from './table.ts'
+import { type MethodTable, sliced } from './table.ts'
 
 export const healthMethods = {
-  'Health.ChecksInState': {
-    kind: 'read',
-    run(txn, args, can) {
-      checkOptions(args)
-      return arranged(txn, args, visible(checksInState(txn, args.State, args.NodeMetaFilters), can))
-    },
-  },
+  'Health.ChecksInState': sliced<'Health.ChecksInState'>(function* (txn, args, can) {
+    checkOptions(args)
+    return arranged(txn, args, visible(yield* checksInState(txn, args.State, args.NodeMetaFilters), can))
+  }),
 
   'Health.NodeChecks': {
     kind: 'read',
@@ -26,14 +23,11 @@ export const healthMethods = {
     },
   },
 
-  'Health.ServiceChecks': {
-    kind: 'read',
-    run(txn, args, can) {
-      if (args.TagFilter) throw refused('Tag filtering is not supported')
-      checkOptions(args)
-      return arranged(txn, args, visible(serviceChecks(txn, args.ServiceName, args.NodeMetaFilters), can))
-    },
-  },
+  'Health.ServiceChecks': sliced<'Health.ServiceChecks'>(function* (txn, args, can) {
+    if (args.TagFilter) throw refused('Tag filtering is not supported')
+    checkOptions(args)
+    return arranged(txn, args, visible(yield* serviceChecks(txn, args.ServiceName, args.NodeMetaFilters), can))
+  }),
 
   'Health.ServiceNodes': {
     kind: 'read',

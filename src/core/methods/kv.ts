@@ -2,11 +2,11 @@
  * The methods of the key/value store. Lock delays are judged here, before the log: they follow the leader's own clock,
  * which no other server shares. Source: Consul's agent/consul/kvs_endpoint.go.
  */
-import type { DirEntry, KVOp } from '../../model/kv.ts'
+import type { KVOp } from '../../model/kv.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
-import { kvGet, kvKeys, kvList } from '../store/kv.ts'
+import { kvGet, kvKeysSlices, kvListSlices } from '../store/kv.ts'
 import { demand, refused } from './refuse.ts'
-import type { MethodTable } from './table.ts'
+import { type MethodTable, sliced } from './table.ts'
 
 const OPS: Record<KVOp, true> = {
   set: true,
@@ -40,20 +40,11 @@ export const kvMethods = {
     },
   },
 
-  'KVS.List': {
-    kind: 'read',
-    run(txn, args, can) {
-      const found = kvList(txn, args.Key)
-      if (can.all || found.Entries === null) return found
-      const entries: DirEntry[] = found.Entries.filter((entry) => can.allowed('key', 'read', entry.Key))
-      return { Index: found.Index, Entries: entries.length === 0 ? null : entries }
-    },
-  },
+  'KVS.List': sliced<'KVS.List'>((txn, args, can) => kvListSlices(txn, args.Key, readable(can))),
 
-  'KVS.ListKeys': {
-    kind: 'read',
-    run: (txn, args, can) => kvKeys(txn, args.Prefix, args.Seperator, readable(can)),
-  },
+  'KVS.ListKeys': sliced<'KVS.ListKeys'>((txn, args, can) =>
+    kvKeysSlices(txn, args.Prefix, args.Seperator, readable(can)),
+  ),
 } satisfies Partial<MethodTable>
 
 function readable(can: Authorizer): ((key: string) => boolean) | undefined {

@@ -9,6 +9,7 @@ import type { Found, QueryMeta } from '../../model/query.ts'
 import type { Args, Method, Reply } from '../../model/rpc.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
 import type { ReadTxn } from '../store/rows.ts'
+import { drain, type Slices } from '../store/slices.ts'
 
 /** What only the leader knows at the moment of proposing. */
 export interface Env {
@@ -22,10 +23,22 @@ export interface Env {
   node: string
 }
 
+/** What a read finds: its reply, without what only the dispatcher knows. */
+export type FoundOf<M extends Method> = Reply<M> extends QueryMeta ? Found<Reply<M>> : Reply<M>
+
 export type Read<M extends Method> = {
   kind: 'read'
   /** Throws `ConsulError` to refuse. `Index` 0 means "nothing yet"; the dispatcher answers at least 1. */
-  run(txn: ReadTxn, args: Args<M>, can: Authorizer): Reply<M> extends QueryMeta ? Found<Reply<M>> : Reply<M>
+  run(txn: ReadTxn, args: Args<M>, can: Authorizer): FoundOf<M>
+  /** The same in slices, for methods whose answers can be too large for one turn of the event loop. */
+  slices?(txn: ReadTxn, args: Args<M>, can: Authorizer): Slices<FoundOf<M>>
+}
+
+/** A read whose only form is that in slices. */
+export function sliced<M extends Method>(
+  slices: (txn: ReadTxn, args: Args<M>, can: Authorizer) => Slices<FoundOf<M>>,
+): Read<M> {
+  return { kind: 'read', run: (txn, args, can) => drain(slices(txn, args, can)), slices }
 }
 
 export type Write<M extends Method> = {

@@ -3,6 +3,7 @@
  * services of a node, each with the index of fsm-and-snapshot.md section 4. Rows are handed out as stored, so that
  * their identity says whether they changed; nothing here asks an authorizer.
  */
+import type { Index } from '../../base/units.ts'
 import type {
   IndexedNodeServiceList,
   IndexedNodeServices,
@@ -17,16 +18,17 @@ import type {
 import type { Found } from '../../model/query.ts'
 import type { ReadTxn } from './rows.ts'
 import { serviceIndex } from './service-counters.ts'
+import { gathered, SliceCounter, type Slices } from './slices.ts'
 import { counterKey, nodeKey, nodePrefix, serviceNamePrefix } from './tables.ts'
 
 export type MetaFilters = Record<string, string> | null | undefined
 
 /** All nodes in the order of their names, or those whose metadata holds every pair of `filters`. */
-export function nodes(txn: ReadTxn, filters?: MetaFilters): Found<IndexedNodes> {
-  const found: Node[] = []
+export function* nodes(txn: ReadTxn, filters?: MetaFilters): Slices<Found<IndexedNodes>> {
   const wanted = pairs(filters)
-  for (const node of txn.prefix('nodes', '')) if (satisfies(node.Meta, wanted)) found.push(node)
-  return { Index: txn.counter('nodes'), Nodes: orNull(found) }
+  const index = txn.counter('nodes')
+  const found = yield* gathered(txn.prefix('nodes', ''), (node) => satisfies(node.Meta, wanted))
+  return { Index: index, Nodes: orNull(found) }
 }
 
 /**
@@ -87,18 +89,24 @@ export interface InstanceFilter {
 }
 
 /** The instances of a service with their nodes, in the order of node names. */
-export function serviceNodes(txn: ReadTxn, name: string, filter: InstanceFilter = {}): Found<IndexedServiceNodes> {
+export function* serviceNodes(
+  txn: ReadTxn,
+  name: string,
+  filter: InstanceFilter = {},
+): Slices<Found<IndexedServiceNodes>> {
   const found: ServiceNode[] = []
+  const slice = new SliceCounter()
   const wanted = pairs(filter.meta)
   const tags = filter.tags?.map(foldTag)
-  let exists = false
+  let index: Index | undefined
   for (const row of txn.by('services-by-name', serviceNamePrefix(name))) {
-    exists = true
+    index ??= serviceIndex(txn, name, true, false)
+    if (slice.full()) yield
     if (tags !== undefined && !hasTags(row.Service, tags)) continue
     const node = nodeOfService(txn, row)
     if (satisfies(node.Meta, wanted)) found.push(joined(row, node))
   }
-  return { Index: serviceIndex(txn, name, exists, false), ServiceNodes: orNull(found) }
+  return { Index: index ?? serviceIndex(txn, name, false, false), ServiceNodes: orNull(found) }
 }
 
 /** Instances that can be reached at an address: their own or one of their tagged ones. Never blocks: its index is 0. */

@@ -22,6 +22,7 @@ import {
 } from './catalog-reads.ts'
 import type { ReadTxn } from './rows.ts'
 import { serviceIndex } from './service-counters.ts'
+import { gathered, type Slices } from './slices.ts'
 import { counterKey, nodeKey, nodePrefix, nodeServicePrefix, serviceNamePrefix, statusPrefix } from './tables.ts'
 
 export function nodeChecks(txn: ReadTxn, nodeName: string): Found<IndexedHealthChecks> {
@@ -29,26 +30,23 @@ export function nodeChecks(txn: ReadTxn, nodeName: string): Found<IndexedHealthC
 }
 
 /** The checks of a service's instances, by service name; not those of their nodes. */
-export function serviceChecks(txn: ReadTxn, name: string, filters?: MetaFilters): Found<IndexedHealthChecks> {
+export function* serviceChecks(txn: ReadTxn, name: string, filters?: MetaFilters): Slices<Found<IndexedHealthChecks>> {
   const rows = txn.by('checks-by-service', serviceNamePrefix(name))
-  if (pairs(filters).length === 0) return { Index: txn.counter('checks'), HealthChecks: orNull([...rows]) }
-  return { Index: serviceIndex(txn, name, true, true), HealthChecks: onNodes(txn, rows, filters) }
+  const index = pairs(filters).length === 0 ? txn.counter('checks') : serviceIndex(txn, name, true, true)
+  return { Index: index, HealthChecks: orNull(yield* gathered(rows, onNodes(txn, filters))) }
 }
 
 /** @param state a status, or "any" */
-export function checksInState(txn: ReadTxn, state: string, filters?: MetaFilters): Found<IndexedHealthChecks> {
+export function* checksInState(txn: ReadTxn, state: string, filters?: MetaFilters): Slices<Found<IndexedHealthChecks>> {
   const rows = state === 'any' ? txn.prefix('checks', '') : txn.by('checks-by-status', statusPrefix(state))
-  return { Index: txn.counter('checks'), HealthChecks: onNodes(txn, rows, filters) }
+  const index = txn.counter('checks')
+  return { Index: index, HealthChecks: orNull(yield* gathered(rows, onNodes(txn, filters))) }
 }
 
-function onNodes(txn: ReadTxn, rows: Iterable<HealthCheck>, filters: MetaFilters): HealthCheck[] | null {
+function onNodes(txn: ReadTxn, filters: MetaFilters): ((check: HealthCheck) => boolean) | undefined {
   const wanted = pairs(filters)
-  if (wanted.length === 0) return orNull([...rows])
-  const found: HealthCheck[] = []
-  for (const check of rows) {
-    if (satisfies(txn.get('nodes', nodeKey(check.Node))?.Meta ?? null, wanted)) found.push(check)
-  }
-  return orNull(found)
+  if (wanted.length === 0) return undefined
+  return (check) => satisfies(txn.get('nodes', nodeKey(check.Node))?.Meta ?? null, wanted)
 }
 
 /**

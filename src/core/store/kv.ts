@@ -9,6 +9,7 @@ import type { Result } from '../../model/command.ts'
 import type { DirEntry, IndexedDirEntries, IndexedKeyList, KVSRequest } from '../../model/kv.ts'
 import type { Found } from '../../model/query.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
+import { drain, SliceCounter, type Slices } from './slices.ts'
 import { kvKey, sessionKey } from './tables.ts'
 
 const DONE: Result = { kind: 'done' }
@@ -178,11 +179,22 @@ export function kvGet(txn: ReadTxn, key: string): Found<IndexedDirEntries> {
 }
 
 export function kvList(txn: ReadTxn, prefix: string): Found<IndexedDirEntries> {
+  return drain(kvListSlices(txn, prefix))
+}
+
+/** Entries that are not `visible` are left out, but count for the index. */
+export function* kvListSlices(
+  txn: ReadTxn,
+  prefix: string,
+  visible?: (key: string) => boolean,
+): Slices<Found<IndexedDirEntries>> {
   const entries: DirEntry[] = []
+  const slice = new SliceCounter()
   let high = 0
   for (const entry of txn.prefix('kvs', kvKey(prefix))) {
-    entries.push(entry)
+    if (slice.full(entry.Value === null ? 0 : entry.Value.length)) yield
     if (entry.ModifyIndex > high) high = entry.ModifyIndex
+    if (visible === undefined || visible(entry.Key)) entries.push(entry)
   }
   return { Index: listIndex(txn, prefix, high), Entries: entries.length === 0 ? null : entries }
 }
@@ -191,16 +203,22 @@ export function kvList(txn: ReadTxn, prefix: string): Found<IndexedDirEntries> {
  * Keys with the prefix; with a separator, all that share the text up to its first occurrence after the prefix are one.
  * Left-out keys count for the index, and so do keys that are not `visible`.
  */
-export function kvKeys(
+export function kvKeys(txn: ReadTxn, prefix: string, separator: string): Found<IndexedKeyList> {
+  return drain(kvKeysSlices(txn, prefix, separator))
+}
+
+export function* kvKeysSlices(
   txn: ReadTxn,
   prefix: string,
   separator: string,
   visible?: (key: string) => boolean,
-): Found<IndexedKeyList> {
+): Slices<Found<IndexedKeyList>> {
   const keys: string[] = []
+  const slice = new SliceCounter()
   let high = 0
   let last = ''
   for (const entry of txn.prefix('kvs', kvKey(prefix))) {
+    if (slice.full(entry.Value === null ? 0 : entry.Value.length)) yield
     if (entry.ModifyIndex > high) high = entry.ModifyIndex
     if (visible !== undefined && !visible(entry.Key)) continue
     const at = separator === '' ? -1 : entry.Key.indexOf(separator, prefix.length)

@@ -6,6 +6,7 @@ import { nodeJson, nodeServiceJson, serviceNodeJson } from '../../wire/json-rows
 import { decodeDeregister, decodeRegister } from './bodies.ts'
 import { HttpError } from './errors.ts'
 import { type Exchange, json, jsonCompact, jsonWithMeta, refuseNamespace } from './exchange.ts'
+import { listWithMeta } from './lists.ts'
 import {
   consistencyOf,
   type ReadOptions,
@@ -49,9 +50,7 @@ export function nodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> 
   const args = { ...readOptions(exchange), NodeMetaFilters: readMetaFilter(exchange), Source: readSource(exchange) }
   refuseFilter(exchange)
   return askCatalog(exchange, 'Catalog.ListNodes', args, (_, reply, options) => {
-    const within = inside(exchange.depth)
-    const found = (reply.Nodes ?? []).map((node) => nodeJson(node, within))
-    return jsonWithMeta(exchange, reply, jsonArray(found, exchange.depth), consistencyOf(options))
+    return listWithMeta(exchange, reply, reply.Nodes ?? [], nodeJson, consistencyOf(options))
   })
 }
 
@@ -79,9 +78,7 @@ export function serviceNodes(exchange: Exchange): HttpResponse | Promise<HttpRes
   refuseFilter(exchange)
   if (rest === '') throw new HttpError(400, 'Missing service name')
   return askCatalog(exchange, 'Catalog.ServiceNodes', args, (_, reply, options) => {
-    const within = inside(exchange.depth)
-    const found = (reply.ServiceNodes ?? []).map((row) => serviceNodeJson(row, within))
-    return jsonWithMeta(exchange, reply, jsonArray(found, exchange.depth), consistencyOf(options))
+    return listWithMeta(exchange, reply, reply.ServiceNodes ?? [], serviceNodeJson, consistencyOf(options))
   })
 }
 

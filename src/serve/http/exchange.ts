@@ -71,7 +71,7 @@ export function jsonWithMeta(ask: Exchange, meta: QueryMeta, body: string, consi
 }
 
 /** @param body JSON, with all that belongs to it */
-export function bodyWithMeta(meta: QueryMeta, body: string | Uint8Array, consistency = ''): HttpResponse {
+export function bodyWithMeta(meta: QueryMeta, body: HttpResponse['body'] & {}, consistency = ''): HttpResponse {
   const headers = ['Content-Type', 'application/json', 'Vary', 'Accept-Encoding']
   pushMeta(headers, meta, consistency)
   return { status: 200, headers, body }

@@ -2,10 +2,11 @@
 import type { HttpResponse } from '../../host/host.ts'
 import type { CheckServiceNode, IndexedHealthChecks } from '../../model/health.ts'
 import type { QueryOptions } from '../../model/query.ts'
-import { type Depth, inside, jsonArray } from '../../wire/json.ts'
-import { checkServiceNodesJson, healthCheckJson } from '../../wire/json-rows.ts'
+import type { Depth } from '../../wire/json.ts'
+import { checkServiceNodesChunks, checkServiceNodesJson, healthCheckJson } from '../../wire/json-rows.ts'
 import { HttpError } from './errors.ts'
-import { bodyWithMeta, type Exchange, jsonWithMeta, refuseNamespace } from './exchange.ts'
+import { bodyWithMeta, type Exchange, refuseNamespace } from './exchange.ts'
+import { listWithMeta } from './lists.ts'
 import { consistencyOf, readMetaFilter, readOptions, readSource, refuseFilter } from './options.ts'
 import { NO_PARAMS, type Params } from './params.ts'
 import { askCatalog } from './read.ts'
@@ -47,7 +48,8 @@ export function serviceHealth(exchange: Exchange): HttpResponse | Promise<HttpRe
       throw new HttpError(400, 'Invalid value for ?passing')
     }
     const found = wanted ? onlyPassing(reply.Nodes ?? []) : (reply.Nodes ?? [])
-    return bodyWithMeta(reply, instancesBody(found, exchange.depth), consistencyOf(options))
+    const body = found.length > INSTANCES_KEPT_MAX ? checkServiceNodesChunks : instancesBody
+    return bodyWithMeta(reply, body(found, exchange.depth), consistencyOf(options))
   })
 }
 
@@ -56,6 +58,9 @@ interface KnownBody {
   depth: Depth
   bytes: Uint8Array
 }
+
+/** A body of more instances is large: it is made as the client takes it, each time anew. */
+const INSTANCES_KEPT_MAX = 1000
 
 /** The newest body by the first instance in it: a service is asked for far more often than any of its parts changes. */
 const knownBodies = new WeakMap<CheckServiceNode, KnownBody>()
@@ -96,9 +101,7 @@ function requireRest({ rest }: Exchange, complaint: string): void {
 }
 
 function checkList(exchange: Exchange, reply: IndexedHealthChecks, options: QueryOptions): HttpResponse {
-  const within = inside(exchange.depth)
-  const checks = (reply.HealthChecks ?? []).map((check) => healthCheckJson(check, within))
-  return jsonWithMeta(exchange, reply, jsonArray(checks, exchange.depth), consistencyOf(options))
+  return listWithMeta(exchange, reply, reply.HealthChecks ?? [], healthCheckJson, consistencyOf(options))
 }
 
 /** Go's ParseBool; without a value it counts as true. undefined: neither. */

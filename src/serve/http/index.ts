@@ -7,7 +7,7 @@ import { formatGoDuration } from '../../base/go-duration.ts'
 import type { Log } from '../../base/log.ts'
 import { NANOS_PER_MS } from '../../base/units.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../host/host.ts'
-import { acceptsGzip, gzip } from '../../wire/gzip.ts'
+import { acceptsGzip, gzip, gzipChunks } from '../../wire/gzip.ts'
 import type { Backend } from '../backend.ts'
 import { failureOf } from './errors.ts'
 import { type Door, Exchange, NO_META, plain, pushMeta } from './exchange.ts'
@@ -129,8 +129,9 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     if (door.headers.length > 0) response.headers = mergeHeaders(door.headers, response.headers)
     const { body } = response
     if (body === undefined || !acceptsGzip(request.header('accept-encoding'))) return response
-    const pressed = gzip(body)
     response.headers.unshift('Content-Encoding', 'gzip')
+    if (typeof body === 'object' && !(body instanceof Uint8Array)) return { ...response, body: gzipChunks(body) }
+    const pressed = gzip(body)
     if (!(pressed instanceof Promise)) return { ...response, body: pressed }
     return pressed.then((bytes) => ({ ...response, body: bytes }))
   }

@@ -1,10 +1,11 @@
 /** `/v1/kv/…`: the key/value store over HTTP (agent/kvs_endpoint.go). The key is the rest of the path, any bytes. */
 import type { HttpResponse } from '../../host/host.ts'
 import type { DirEntry, IndexedDirEntries, IndexedKeyList, KVOp } from '../../model/kv.ts'
-import { jsonArray, jsonText, lineBreak } from '../../wire/json.ts'
+import { jsonText, lineBreak } from '../../wire/json.ts'
 import { kvJson } from '../../wire/json-rows.ts'
 import { HttpError } from './errors.ts'
 import { type Exchange, json, jsonWithMeta, pushMeta, refuseNamespace } from './exchange.ts'
+import { listWithMeta } from './lists.ts'
 import { type ReadOptions, readOptions, requireUint64 } from './options.ts'
 import { NO_PARAMS } from './params.ts'
 import { ask } from './read.ts'
@@ -38,17 +39,8 @@ function get(exchange: Exchange, options: ReadOptions): HttpResponse | Promise<H
 function entries(exchange: Exchange, reply: IndexedDirEntries): HttpResponse {
   const found = reply.Entries
   if (found === null || found.length === 0) return notFound(reply)
+  if (found.length > 1) return listWithMeta(exchange, reply, found, kvJson)
   const within = exchange.depth < 0 ? exchange.depth : 1
-  if (found.length > 1) {
-    return jsonWithMeta(
-      exchange,
-      reply,
-      jsonArray(
-        found.map((entry) => kvJson(entry, within)),
-        exchange.depth,
-      ),
-    )
-  }
   const only = kvJson(found[0]!, within)
   return jsonWithMeta(exchange, reply, within < 0 ? `[${only}]` : `[${lineBreak(1)}${only}\n]`)
 }
@@ -80,7 +72,7 @@ function listKeys(exchange: Exchange, options: ReadOptions): HttpResponse | Prom
 function keys(exchange: Exchange, reply: IndexedKeyList): HttpResponse {
   const found = reply.Keys ?? []
   if (found.length === 0 && exchange.rest !== '') return notFound(reply)
-  return jsonWithMeta(exchange, reply, jsonArray(found.map(jsonText), exchange.depth))
+  return listWithMeta(exchange, reply, found, jsonText)
 }
 
 function put(exchange: Exchange, { Datacenter, Token }: ReadOptions): HttpResponse | Promise<HttpResponse> {

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { allowAll } from '../core/acl/authorizer.ts'
+import { kvMethods } from '../core/methods/kv.ts'
+import { kvKeys, kvList } from '../core/store/kv.ts'
+import { memoryRows } from '../core/store/memory.ts'
+import { sampleEntry } from '../core/store/samples.ts'
+import { makeStore, type Store } from '../core/store/store.ts'
+import type { IndexedDirEntries } from '../model/kv.ts'
+import type { Found } from '../model/query.ts'
+import { makeReads } from './reads.ts'
+
+const KEYS = 20_000
+const LIST = kvMethods['KVS.List']
+const all = { Key: 'k/' }
+
+/** A host whose clock goes on by a slice at each look, and whose turns are taken by hand. */
+function makeTurns() {
+  let now = 0
+  const queue: (() => void)[] = []
+  const timers = new Map<number, () => void>()
+  return {
+    host: {
+      now: () => (now += 5),
+      soon: (run: () => void) => void queue.push(run),
+      wake(at: number, run: () => void) {
+        timers.set(at, run)
+        return () => void timers.delete(at)
+      },
+    },
+    timers,
+    /** Lets others have their turn until `done`; `between` runs in each. @returns how many turns it took */
+    async until<T>(done: Promise<T>, between: (turn: number) => void = () => {}): Promise<{ value: T; turns: number }> {
+      let turns = 0
+      let settled = false
+      const value = done.finally(() => {
+        settled = true
+      })
+      value.catch(() => {})
+      for (;;) {
+        // Promises settle before the next turn.
+        for (let i = 0; i < 10; i++) await undefined
+        if (settled) return { value: await value, turns }
+        if (queue.length === 0) throw new Error('it waits')
+        between(turns++)
+        queue.shift()!()
+      }
+    },
+  }
+}
+
+function set(store: Store, key: string, flags = 0n): void {
+  store.apply(store.applied + 1, { type: 'KVS', body: { Op: 'set', DirEnt: sampleEntry(key, { Flags: flags }) } })
+}
+
+function fill(keys = KEYS): { store: Store; snapshots: () => number } {
+  const store = makeStore(memoryRows())
+  for (let i = 0; i < keys; i++) set(store, `k/${i}`)
+  let alive = 0
+  const counted: Store = Object.assign(Object.create(store) as Store, {
+    snapshot() {
+      const { applied, rows } = store.snapshot()
+      const release = rows.release.bind(rows)
+      rows.release = () => {
+        alive -= 1
+        release()
+      }
+      alive += 1
+      return { applied, rows }
+    },
+  })
+  return { store: counted, snapshots: () => alive }
+}
+
+const listed = (store: Store) => store.read((txn) => kvList(txn, 'k/'))
+
+suite('a large read', () => {
+  test('is not made at once, a small one is', () => {
+    const { store } = fill()
+    const reads = makeReads(makeTurns().host, store)
+    assert.equal(reads.peek(LIST, all, allowAll), undefined)
+    assert.equal(reads.peek(LIST, { Key: 'k/777' }, allowAll)?.Entries?.length, 11)
+  })
+
+  test('takes many turns, and sees the state of one moment: that of its first', async () => {
+    const { store, snapshots } = fill()
+    const turns = makeTurns()
+    const reads = makeReads(turns.host, store)
+    const before = listed(store)
+    const found = await turns.until(reads.find(LIST, all, allowAll), (turn) => {
+      if (turn === 0) return
+      assert.equal(snapshots(), 1)
+      set(store, `k/0-${turn}`)
+      set(store, `k/9999`, BigInt(turn))
+    })
+    assert.ok(found.turns >= 10, `${found.turns} turns`)
+    assert.deepEqual(found.value, before)
+    assert.notDeepEqual(listed(store), before)
+    assert.equal(snapshots(), 0)
+    const keys = await turns.until(reads.find(kvMethods['KVS.ListKeys'], { Prefix: 'k/', Seperator: '' }, allowAll))
+    assert.deepEqual(
+      keys.value,
+      store.read((txn) => kvKeys(txn, 'k/', '')),
+    )
+    assert.ok(keys.turns >= 10)
+  })
+
+  test('whose asker goes away ends at the next turn, and frees its snapshot', async () => {
+    const { store, snapshots } = fill()
+    const turns = makeTurns()
+    const reads = makeReads(turns.host, store)
+    const gone = new AbortController()
+    let last = 0
+    const found = turns.until(reads.find(LIST, all, allowAll, gone.signal), (turn) => {
+      last = turn
+      if (turn === 3) gone.abort()
+    })
+    await assert.rejects(found, { code: 'shutting-down' })
+    assert.deepEqual([last, snapshots()], [3, 0])
+  })
+
+  test('that waits for a change does not miss one that comes while it gathers', async () => {
+    const { store, snapshots } = fill()
+    const turns = makeTurns()
+    const reads = makeReads(turns.host, store)
+    const index = listed(store).Index
+    const fresh = (found: Found<IndexedDirEntries>) => found.Index > index
+    const { value } = await turns.until(
+      reads.findFresh(LIST, all, allowAll, { fresh, until: 1e9 }),
+      (turn) => void (turn === 5 && set(store, 'k/0', 7n)),
+    )
+    assert.deepEqual(value, listed(store))
+    assert.equal(value.Entries![0]!.Flags, 7n)
+    assert.deepEqual([snapshots(), turns.timers.size], [0, 0])
+  })
+
+  test('that waits is woken by a change, ended by its time, freed by a stop', async () => {
+    const { store, snapshots } = fill()
+    const turns = makeTurns()
+    const reads = makeReads(turns.host, store)
+    const index = listed(store).Index
+    const fresh = (found: Found<IndexedDirEntries>) => found.Index > index
+    const wait = (until: number) => reads.findFresh(LIST, all, allowAll, { fresh, until })
+
+    const late = wait(1e6)
+    await assert.rejects(turns.until(late), /it waits/)
+    assert.equal(snapshots(), 0)
+    turns.timers.get(1e6)!()
+    assert.deepEqual((await turns.until(late)).value, listed(store))
+
+    const woken = wait(1e6)
+    await assert.rejects(turns.until(woken), /it waits/)
+    set(store, 'k/0', 1n)
+    assert.equal((await turns.until(woken)).value.Index, index + 1)
+
+    const freed = reads.findFresh(LIST, all, allowAll, { fresh: () => false, until: 1e6 })
+    await assert.rejects(turns.until(freed), /it waits/)
+    reads.stop()
+    await assert.rejects(freed, { code: 'shutting-down' })
+    assert.deepEqual([snapshots(), turns.timers.size], [0, 0])
+  })
+})
