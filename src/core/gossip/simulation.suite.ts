@@ -7,7 +7,8 @@ import { type Random, seededRandom } from '../../base/random.ts'
 import { decodePacket } from '../../wire/gossip.ts'
 import { gossipCodec } from '../../wire/serf.ts'
 import { LAN, type MemberlistConfig, SERF, type SerfConfig } from './config.ts'
-import type { GossipAddress } from './nodes.ts'
+import type { NodeState, StreamMessage } from './messages.ts'
+import { type GossipAddress, OUR_VSN } from './nodes.ts'
 import { makeSerf, type Serf, type SerfEffect, type SerfInput } from './serf.ts'
 
 export interface SimMember {
@@ -44,6 +45,8 @@ export class Simulation {
   loss: number
   packets = 0
   readonly #options: SimOptions
+  /** Shared by all members, so that it can be changed while they run. */
+  readonly #config: MemberlistConfig
   readonly #byAddress = new Map<string, SimMember>()
   readonly #actions = new Deadlines<Action>()
   readonly #wakes = new Deadlines<SimMember>()
@@ -55,6 +58,7 @@ export class Simulation {
     this.#options = options
     this.loss = options.loss ?? 0
     this.random = seededRandom(options.seed)
+    this.#config = { ...LAN, ...options.memberlist }
   }
 
   add(name: string, tags: Record<string, string> = {}): SimMember {
@@ -89,7 +93,7 @@ export class Simulation {
       name,
       address,
       tags,
-      memberlist: { ...LAN, ...this.#options.memberlist },
+      memberlist: this.#config,
       serf: { ...SERF, ...this.#options.serf },
       codec: gossipCodec,
       random: this.random,
@@ -104,6 +108,35 @@ export class Simulation {
   tell(member: SimMember, input: SerfInput): void {
     member.serf.step(this.now, input)
     this.#settle(member)
+  }
+
+  /**
+   * Lets all members know each other at once, as if they had met long ago: pools of a thousand would take minutes of our
+   * time to meet. What that would have them tell each other is swallowed.
+   */
+  acquaint(): void {
+    const { retransmitMult, udpBytesMax } = this.#config
+    const { loss } = this
+    Object.assign(this.#config, { retransmitMult: 0, udpBytesMax: 1 << 24 })
+    this.loss = 1
+    const nodes: NodeState[] = [...this.members.values()].map(({ name, address }) => ({
+      Name: name,
+      Addr: address.host,
+      Port: address.port,
+      Meta: gossipCodec.encodeTags({}),
+      Incarnation: 1,
+      State: 0,
+      Vsn: OUR_VSN,
+    }))
+    const message: StreamMessage = { type: 'pushPull', Join: false, nodes, userState: new Uint8Array(0) }
+    for (const member of this.members.values()) {
+      this.tell(member, { kind: 'stream-request', id: 0, from: member.address, message })
+    }
+    this.run(2 * this.#config.gossipIntervalMs)
+    Object.assign(this.#config, { retransmitMult, udpBytesMax })
+    this.loss = loss
+    this.run(5000)
+    for (const { events } of this.members.values()) events.length = 0
   }
 
   ticket(): number {
