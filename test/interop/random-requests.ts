@@ -89,11 +89,11 @@ class Grammar {
     ]
     const rare = this.#chance(0.05) ? [this.#one(['index=-1', 'wait=x', 'dc=none', 'ns=a', 'max_stale=q', 'a=%'])] : []
     const query = this.#query([...params, ...rare])
-    return ask('GET', `/v1/kv/${this.#chance(0.1) ? '' : this.#one(KEYS)}${query}`)
+    return ask('GET', `/v1/kv/${this.#chance(0.1) ? '' : this.#one(KEYS)}${query}`, { saveIndex: 'last' })
   }
 
   #kvWrite(): Request {
-    const params = [`flags=${this.#random.int(9)}`, 'cas=0', `cas=${this.#random.int(300)}`]
+    const params = [`flags=${this.#random.int(9)}`, 'cas=0', 'cas={last}']
     const session = `{${this.#one(SESSIONS)}}`
     params.push(`acquire=${session}`, `acquire=${session}`, `release=${session}`)
     if (this.#chance(0.05)) params.push('flags=-1', 'cas=x', 'acquire=x')
@@ -104,10 +104,7 @@ class Grammar {
   }
 
   #kvDelete(): Request {
-    return ask(
-      'DELETE',
-      `/v1/kv/${this.#one(KEYS)}${this.#query(['recurse', 'cas=0', `cas=${this.#random.int(300)}`])}`,
-    )
+    return ask('DELETE', `/v1/kv/${this.#one(KEYS)}${this.#query(['recurse', 'cas=0', 'cas={last}'])}`)
   }
 
   #register(): Request {
