@@ -7,10 +7,35 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const OUT = join(ROOT, 'dist')
+
+/**
+ * An `import` of one of Node's own modules evaluates all that it exports, and some exports load half of Node: `node:http`
+ * its fetch, `node:fs` its promises and streams. The bundle asks for the module itself and takes only the names it uses:
+ * esbuild drops those that nobody imports.
+ */
+const builtins: Plugin = {
+  name: 'builtins',
+  setup(context) {
+    context.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin', sideEffects: false }))
+    context.onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => {
+      const names = Object.keys(process.getBuiltinModule(path) ?? {}).filter((name) => /^[\w$]+$/.test(name))
+      const picks = names
+        .filter((name) => name !== 'default')
+        .map((name, i) => `const pick${i} = /* @__PURE__ */ pick('${name}'); export { pick${i} as ${name} }`)
+      return {
+        contents: [
+          `const pick = (name) => process.getBuiltinModule('${path}')[name]`,
+          ...picks,
+          `export default /* @__PURE__ */ process.getBuiltinModule('${path}')`,
+        ].join('\n'),
+      }
+    })
+  },
+}
 
 rmSync(OUT, { recursive: true, force: true })
 execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', join(ROOT, 'tsconfig.build.json')], { stdio: 'inherit' })
@@ -26,5 +51,6 @@ await build({
   platform: 'node',
   target: 'node22',
   packages: 'external',
+  plugins: [builtins],
   logLevel: 'warning',
 })

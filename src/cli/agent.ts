@@ -3,7 +3,6 @@
  * when told to. What the agent does is the agent's (../agent); how the process lives and ends is agent-life.ts.
  */
 import { rmSync, writeFileSync } from 'node:fs'
-import { flushCompileCache } from 'node:module'
 import { loadConfig } from '../agent/config/build.ts'
 import { ConfigError } from '../agent/config/error.ts'
 import { AGENT_FLAGS } from '../agent/config/flags.ts'
@@ -74,7 +73,7 @@ async function run(io: Io, argv: string[]): Promise<number> {
     },
     running() {
       output.say('Consul agent running!')
-      setTimeout(() => flushCompileCache(), CACHE_FLUSH_MS).unref()
+      setTimeout(() => process.getBuiltinModule('node:module').flushCompileCache(), CACHE_FLUSH_MS).unref()
     },
     onSignal(take) {
       for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const satisfies Signal[]) {

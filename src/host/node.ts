@@ -3,7 +3,6 @@
  */
 import { randomBytes } from 'node:crypto'
 import { hostname, networkInterfaces } from 'node:os'
-import { performance } from 'node:perf_hooks'
 import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { Host } from './host.ts'

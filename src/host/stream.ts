@@ -4,7 +4,6 @@
  */
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { performance } from 'node:perf_hooks'
 import type { Address, Conn, ConnHandler, Listener, StreamLimits } from './host.ts'
 
 /** Open connections of one listener, unless it is told otherwise; more are closed at once. */

@@ -5,13 +5,14 @@
  * A packet comes from anybody. What it may unpack to, how deep its layers go and how many messages it holds is bounded
  * here; a message that makes no sense is told of and passed over, as real agents do. Source: protocol/memberlist.md.
  */
-import { crc32 } from 'node:zlib'
+
 import type { PacketMessage } from '../core/gossip/messages.ts'
 import { type Keyring, unseal } from './gossip-crypto.ts'
 import { ack, alive, compressed, dead, GossipError, indirectPing, nack, ping, suspect } from './gossip-structs.ts'
 import { compressLzw, decompressLzw } from './lzw.ts'
 import { encodeWith, Reader } from './msgpack.ts'
 import type { Codec } from './schema.ts'
+import { crc32 } from './zlib.ts'
 
 export const PING = 0
 export const INDIRECT_PING = 1

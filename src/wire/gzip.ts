@@ -1,19 +1,19 @@
 /** Gzip for answers. Small ones are pressed at once; long ones on Node's thread pool, so that nobody waits behind them. */
-import { createGzip, gzip as gzipAsync, gzipSync } from 'node:zlib'
+import { zlib } from './zlib.ts'
 
 /** Pressing this much takes well under a millisecond. */
 const SYNC_BYTES_MAX = 32 << 10
 
 export function gzip(body: string | Uint8Array): Uint8Array | Promise<Uint8Array> {
-  if (body.length <= SYNC_BYTES_MAX) return gzipSync(body)
+  if (body.length <= SYNC_BYTES_MAX) return zlib().gzipSync(body)
   return new Promise((resolve, reject) => {
-    gzipAsync(body, (error, pressed) => (error === null ? resolve(pressed) : reject(error)))
+    zlib().gzip(body, (error, pressed) => (error === null ? resolve(pressed) : reject(error)))
   })
 }
 
 /** A long body chunk by chunk, pressed on the thread pool. Pressed bytes that nobody takes stop the chunks from coming. */
 export async function* gzipChunks(chunks: Iterable<string> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const press = createGzip()
+  const press = zlib().createGzip()
   let goOn = (): void => {}
   press.on('drain', () => goOn()).on('close', () => goOn())
   const feed = async (): Promise<void> => {

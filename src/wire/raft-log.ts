@@ -6,7 +6,6 @@
  * configuration's form is the library's (protocol/raft.md section 2), for it is the data of a log entry.
  */
 import { Buffer } from 'node:buffer'
-import { crc32 } from 'node:zlib'
 import { bytesFromText, textFromBytes } from '../base/text.ts'
 import {
   type Configuration,
@@ -19,6 +18,7 @@ import {
 } from '../core/raft/messages.ts'
 import { encodeWith, Reader } from './msgpack.ts'
 import { type Codec, filled, int, list, struct, text } from './schema.ts'
+import { crc32 } from './zlib.ts'
 
 /**
  * Header, little-endian: u8 format, u8 type, u8 1 when there are extensions, u8 0, u32 checksum of all but itself,
