@@ -386,7 +386,8 @@ function serverActs({ config, host, replica, store, renew, fire }: ActsParts): A
     'Session.Renew'(args) {
       const found = store.read((txn) => renewal(txn, args, allowAll))
       for (const session of found.Sessions ?? []) renew(session)
-      return { ...found, LastContact: 0, KnownLeader: true }
+      // Consul's does not fill in who leads.
+      return { ...found, LastContact: 0, KnownLeader: false }
     },
   }
 }
