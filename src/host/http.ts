@@ -193,8 +193,9 @@ function send(message: IncomingMessage, response: ServerResponse, { status, head
 async function sendChunks(response: ServerResponse, chunks: BodyChunks): Promise<void> {
   try {
     for await (const chunk of chunks) {
-      if (response.write(chunk)) await new Promise<void>((turned) => setImmediate(turned))
-      else await roomIn(response)
+      if (!response.write(chunk)) await roomIn(response)
+      // Room is there at once when the system takes all, so a turn does not come by itself.
+      await new Promise<void>((turned) => setImmediate(turned))
       if (response.destroyed) return
     }
     response.end()
