@@ -13,6 +13,15 @@ const TAGS = ['t1', 't2', 'T1', '']
 const STATES = ['passing', 'warning', 'critical']
 const SESSIONS = ['s1', 's2', 's3']
 
+/** Ids of the agent's own services: the catalog does not tell capitals from small letters, the agent does. */
+const OWN_IDS = ['api', 'web', 'db-1', 'é']
+
+/**
+ * How many of the requests come before the agent's own services and checks do. What those bring into the catalog comes
+ * in an order that chance gives, so that from then on indexes say nothing.
+ */
+const STRICT_SHARE = 0.7
+
 export function randomRequests(seed: number, count: number): Request[] {
   const random = seededRandom(seed)
   const grammar = new Grammar(random)
@@ -21,7 +30,9 @@ export function randomRequests(seed: number, count: number): Request[] {
     const body = { Name: name, LockDelay: '0s', Behavior: i === 1 ? 'delete' : 'release', Checks: [] }
     requests.push(put('/v1/session/create', body, { saveId: name }))
   }
-  while (requests.length < count) requests.push(...grammar.requests())
+  while (requests.length < count * STRICT_SHARE) requests.push(grammar.request())
+  while (requests.length < count)
+    requests.push(...grammar.requestsWithAgent().map((each) => ({ ...each, loose: true as const })))
   return requests
 }
 
@@ -32,12 +43,9 @@ class Grammar {
     this.#random = random
   }
 
-  requests(): Request[] {
-    const kind = this.#random.float()
-    return kind < 0.08 ? this.#agent() : [kind < 0.18 ? this.#broken() : this.#request()]
-  }
-
-  #request(): Request {
+  /** As many of each kind as it should be asked for. */
+  request(): Request {
+    if (this.#chance(0.1)) return this.#broken()
     return this.#one<() => Request>([
       () => this.#kvRead(),
       () => this.#kvRead(),
@@ -51,6 +59,10 @@ class Grammar {
       () => this.#look(),
       () => this.#session(),
     ])()
+  }
+
+  requestsWithAgent(): Request[] {
+    return this.#chance(0.1) ? this.#agent() : [this.request()]
   }
 
   #one<T>(items: readonly T[]): T {
@@ -143,7 +155,7 @@ class Grammar {
 
   /** The agent's own, and a look at what came of it. */
   #agent(): Request[] {
-    const id = this.#one(SERVICES)
+    const id = this.#one(OWN_IDS)
     const check = () => ({
       TTL: '1h',
       Status: this.#maybe(() => this.#one(STATES)),

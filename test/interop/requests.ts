@@ -12,6 +12,8 @@ export interface Request extends RawRequest {
   saveIndex?: string
   /** Asked again until both agents answer alike: for what follows a write by and by (anti-entropy). */
   settles?: true
+  /** Indexes are not compared. */
+  loose?: true
   /** A blocking query: these are asked while it waits, on other connections, and the last of them must wake it. */
   wokenBy?: Request[]
 }

@@ -132,7 +132,9 @@ export class SideBySide {
   #compare(request: Request, ours: RawAnswer, theirs: RawAnswer): string[] {
     const [one, other] = this.#comparable(request, ours, theirs)
     const same = sameText([one, other])
-    const mismatches = same ? one.atoms.flatMap((atom, i) => this.#correspond(atom, other.atoms[i]!)) : []
+    const mismatches = same
+      ? one.atoms.flatMap((atom, i) => this.#correspond(atom, other.atoms[i]!, request.loose))
+      : []
     if ((same && mismatches.length === 0) || this.#explain(request, ours, theirs)) return []
     return [told(request, one.text, other.text, mismatches)]
   }
@@ -146,7 +148,8 @@ export class SideBySide {
     return found !== undefined
   }
 
-  #correspond({ kind, value }: Atom, { value: counterpart }: Atom): string[] {
+  #correspond({ kind, value }: Atom, { value: counterpart }: Atom, loose = false): string[] {
+    if (kind === 'index' && loose) return []
     if (kind === 'index') return this.#correspondIndex(Number(value), Number(counterpart))
     const known = this.#pairs.get(value)
     const back = this.#backs.get(counterpart)
@@ -204,7 +207,7 @@ export function headerOf(answer: RawAnswer, name: string): string | undefined {
 const PASSED_OVER = /^(Date|Content-Length|Transfer-Encoding): /
 
 const ATOMS =
-  /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|(?<="(?:Create|Modify)Index": ?)[1-9]\d*|(?<=^X-Consul-Index: )\d+|(?<="ContentHash": ?")\w+|(?<=^X-Consul-Contenthash: )\w+/gm
+  /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|(?<="(?:Create|Modify)Index": ?)[1-9]\d*|(?<=^X-Consul-Index: )\d+|(?<=^Conflicting flags: .*\bcas=)[1-9]\d*|(?<="ContentHash": ?")\w+|(?<=^X-Consul-Contenthash: )\w+/gm
 
 function comparable(
   { url }: Request,
@@ -253,9 +256,10 @@ function byText(a: string, b: string): number {
 
 /** The tags of all instances of a service are gathered in a map of Go, which has no order. */
 function sortedTags(text: string): string {
-  return text.replace(/(?<=\[\n)[^\]]+(?=\n {4}\])/g, (tags) =>
-    tags.replaceAll(',\n', '\n').split('\n').sort().join(',\n'),
-  )
+  return text.replace(/(?:^ {8}".*\n)+(?= {4}\])/gm, (tags) => {
+    const sorted = tags.trimEnd().replaceAll(/,$/gm, '').split('\n').sort()
+    return `${sorted.join(',\n')}\n`
+  })
 }
 
 function sameText([one, other]: [Comparable, Comparable]): boolean {
