@@ -193,7 +193,7 @@ async function measured(agent: Agent, what: string, work: () => Promise<string>)
 async function load(agent: Agent, what: string, count: number, make: (n: number) => Buffer): Promise<void> {
   await agent.stalls('reset')
   const began = performance.now()
-  await pipeline(agent.port, 32, 32, upTo(count, make)).finished
+  await pipeline(agent.port, 32, 4, upTo(count, make)).finished
   const seconds = (performance.now() - began) / 1000
   const { clockMs, processorMs, residentMb: resident } = await agent.stalls('read')
   show(

@@ -60,18 +60,15 @@ export const catalogMethods = {
     return found
   }),
 
-  'Catalog.ListServices': {
-    kind: 'read',
-    run(txn, args, can) {
-      const found = services(txn, args.NodeMetaFilters)
-      if (can.all) return found
-      const seen: Record<string, string[]> = Object.create(null)
-      for (const [name, tags] of Object.entries(found.Services)) {
-        if (can.allowed('service', 'read', name)) seen[name] = tags
-      }
-      return { Index: found.Index, Services: seen }
-    },
-  },
+  'Catalog.ListServices': sliced<'Catalog.ListServices'>(function* (txn, args, can) {
+    const found = yield* services(txn, args.NodeMetaFilters)
+    if (can.all) return found
+    const seen: Record<string, string[]> = Object.create(null)
+    for (const [name, tags] of Object.entries(found.Services)) {
+      if (can.allowed('service', 'read', name)) seen[name] = tags
+    }
+    return { Index: found.Index, Services: seen }
+  }),
 
   'Catalog.ServiceNodes': sliced<'Catalog.ServiceNodes'>(function* (txn, args, can) {
     if (!args.ServiceName && !args.ServiceAddress) throw refused('Must provide service name')

@@ -35,19 +35,20 @@ export function* nodes(txn: ReadTxn, filters?: MetaFilters): Slices<Found<Indexe
  * Service names with the union of their instances' tags, both in the order of first sight. Frozen: the answer without
  * filters is shared between calls for as long as no service changes.
  */
-export function services(txn: ReadTxn, filters?: MetaFilters): Found<IndexedServices> {
+export function* services(txn: ReadTxn, filters?: MetaFilters): Slices<Found<IndexedServices>> {
   const wanted = pairs(filters)
   const index = txn.counter('services')
   if (wanted.length === 0) {
     const version = txn.get('index', SERVICES)
     let all = version && servicesBefore.get(version)
     if (all === undefined) {
-      all = tagsByName(txn.by('services-by-name', ''))
+      all = yield* tagsByName(txn.by('services-by-name', ''))
       if (version !== undefined) servicesBefore.set(version, all)
     }
     return { Index: index, Services: all }
   }
-  return { Index: Math.max(index, txn.counter('nodes')), Services: tagsByName(servicesOnNodes(txn, wanted)) }
+  const filtered = Math.max(index, txn.counter('nodes'))
+  return { Index: filtered, Services: yield* tagsByName(servicesOnNodes(txn, wanted)) }
 }
 
 /** By the row of the counter `services`, which every change of a service replaces. */
@@ -60,9 +61,13 @@ function* servicesOnNodes(txn: ReadTxn, wanted: Pairs): Iterable<ServiceRow> {
   }
 }
 
-function tagsByName(rows: Iterable<ServiceRow>): Record<string, string[]> {
+function* tagsByName(rows: Iterable<ServiceRow>): Slices<Record<string, string[]>> {
   const tags = new Map<string, Set<string>>()
-  for (const row of rows) addTags(tags, row.Service)
+  const slice = new SliceCounter()
+  for (const row of rows) {
+    addTags(tags, row.Service)
+    if (slice.full()) yield
+  }
   // Without a prototype: a service may be called `__proto__`.
   const found: Record<string, string[]> = Object.create(null)
   for (const [name, set] of tags) {
