@@ -67,11 +67,26 @@ export interface ConnectProxyConfig {
   Expose: ExposeConfig
 }
 
+/** Of a service that is no proxy. Shared, so never changed. */
+export const NO_PROXY: ConnectProxyConfig = Object.freeze({
+  DestinationServiceName: '',
+  DestinationServiceID: '',
+  LocalServiceAddress: '',
+  LocalServicePort: 0,
+  Config: null,
+  Upstreams: null,
+  MeshGateway: Object.freeze({ Mode: '' }),
+  Expose: Object.freeze({ Checks: false, Paths: null }),
+})
+
 export interface ServiceConnect {
   Native: boolean
   /** A nested service definition, kept untouched: only the agent that registers it looks inside. */
   SidecarService: Untyped | null
 }
+
+/** Of a service outside of the mesh. Shared, so never changed. */
+export const NO_CONNECT: ServiceConnect = Object.freeze({ Native: false, SidecarService: null })
 
 /** A service instance as registered, without its node. */
 export interface NodeService extends RaftIndex {

@@ -27,6 +27,28 @@ export interface HealthCheckDefinition {
   TTL: Nanos
 }
 
+/** Of a check that nobody runs. Shared, so never changed. */
+export const NO_DEFINITION: HealthCheckDefinition = Object.freeze({
+  HTTP: '',
+  TLSSkipVerify: false,
+  Header: null,
+  Method: '',
+  Body: '',
+  TCP: '',
+  Interval: 0,
+  OutputMaxSize: 0,
+  Timeout: 0,
+  DeregisterCriticalServiceAfter: 0,
+  ScriptArgs: null,
+  DockerContainerID: '',
+  Shell: '',
+  GRPC: '',
+  GRPCUseTLS: false,
+  AliasNode: '',
+  AliasService: '',
+  TTL: 0,
+})
+
 export interface HealthCheck extends RaftIndex {
   Node: string
   CheckID: string

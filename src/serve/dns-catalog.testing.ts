@@ -4,9 +4,9 @@
  */
 import { silentLog } from '../base/log.ts'
 import { seededRandom } from '../base/random.ts'
-import type { Node, NodeService, ServiceAddress } from '../model/catalog.ts'
+import { NO_CONNECT, NO_PROXY, type Node, type NodeService, type ServiceAddress } from '../model/catalog.ts'
 import { ConsulError } from '../model/errors.ts'
-import type { CheckServiceNode, HealthCheck } from '../model/health.ts'
+import { type CheckServiceNode, type HealthCheck, NO_DEFINITION } from '../model/health.ts'
 import type { Args, Method, Reply } from '../model/rpc.ts'
 import type { Backend, Self } from './backend.ts'
 
@@ -70,17 +70,8 @@ function makeService(given: NonNullable<Registration['Service']>): NodeService {
     Port: given.Port ?? 0,
     Weights: given.Weights ?? { Passing: 1, Warning: 1 },
     EnableTagOverride: false,
-    Proxy: {
-      DestinationServiceName: '',
-      DestinationServiceID: '',
-      LocalServiceAddress: '',
-      LocalServicePort: 0,
-      Config: null,
-      Upstreams: null,
-      MeshGateway: { Mode: '' },
-      Expose: { Checks: false, Paths: null },
-    },
-    Connect: { Native: false, SidecarService: null },
+    Proxy: NO_PROXY,
+    Connect: NO_CONNECT,
     LocallyRegisteredAsSidecar: false,
     ...UNTOUCHED,
   }
@@ -98,26 +89,7 @@ function makeCheck(given: NonNullable<Registration['Checks']>[number], serviceNa
     ServiceName: given.ServiceID === undefined ? '' : serviceName,
     ServiceTags: null,
     Type: '',
-    Definition: {
-      HTTP: '',
-      TLSSkipVerify: false,
-      Header: null,
-      Method: '',
-      Body: '',
-      TCP: '',
-      Interval: 0,
-      OutputMaxSize: 0,
-      Timeout: 0,
-      DeregisterCriticalServiceAfter: 0,
-      ScriptArgs: null,
-      DockerContainerID: '',
-      Shell: '',
-      GRPC: '',
-      GRPCUseTLS: false,
-      AliasNode: '',
-      AliasService: '',
-      TTL: 0,
-    },
+    Definition: NO_DEFINITION,
     ...UNTOUCHED,
   }
 }

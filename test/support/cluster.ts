@@ -2,6 +2,7 @@
  * A cluster without agents for tests of rules and methods: a store, and the method table called as the dispatcher calls
  * it, each write applied at once under the next index.
  */
+
 import { type Authorizer, allowAll } from '../../src/core/acl/authorizer.ts'
 import { methods } from '../../src/core/methods/index.ts'
 import type { Env, Read, Write } from '../../src/core/methods/table.ts'
@@ -9,9 +10,11 @@ import { memoryRows } from '../../src/core/store/memory.ts'
 import type { Rows } from '../../src/core/store/rows.ts'
 import { type Commit, type Footprint, makeStore, type Store } from '../../src/core/store/store.ts'
 import type { NodeService, RegisterRequest } from '../../src/model/catalog.ts'
+import { NO_CONNECT, NO_PROXY } from '../../src/model/catalog.ts'
 import type { Command } from '../../src/model/command.ts'
 import { ConsulError } from '../../src/model/errors.ts'
-import type { HealthCheck, HealthCheckDefinition } from '../../src/model/health.ts'
+import type { HealthCheck } from '../../src/model/health.ts'
+import { NO_DEFINITION } from '../../src/model/health.ts'
 import type { DirEntry } from '../../src/model/kv.ts'
 import type { Args, Method, Reply } from '../../src/model/rpc.ts'
 import type { Session } from '../../src/model/session.ts'
@@ -95,43 +98,13 @@ export function aService(fields: Partial<NodeService>): NodeService {
     Port: 0,
     Weights: null,
     EnableTagOverride: false,
-    Proxy: {
-      DestinationServiceName: '',
-      DestinationServiceID: '',
-      LocalServiceAddress: '',
-      LocalServicePort: 0,
-      Config: null,
-      Upstreams: null,
-      MeshGateway: { Mode: '' },
-      Expose: { Checks: false, Paths: null },
-    },
-    Connect: { Native: false, SidecarService: null },
+    Proxy: NO_PROXY,
+    Connect: NO_CONNECT,
     LocallyRegisteredAsSidecar: false,
     CreateIndex: 0,
     ModifyIndex: 0,
     ...fields,
   }
-}
-
-export const NO_DEFINITION: HealthCheckDefinition = {
-  HTTP: '',
-  TLSSkipVerify: false,
-  Header: null,
-  Method: '',
-  Body: '',
-  TCP: '',
-  Interval: 0,
-  OutputMaxSize: 0,
-  Timeout: 0,
-  DeregisterCriticalServiceAfter: 0,
-  ScriptArgs: null,
-  DockerContainerID: '',
-  Shell: '',
-  GRPC: '',
-  GRPCUseTLS: false,
-  AliasNode: '',
-  AliasService: '',
-  TTL: 0,
 }
 
 export function aCheck(fields: Partial<HealthCheck>): HealthCheck {

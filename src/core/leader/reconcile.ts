@@ -5,9 +5,9 @@
  *
  * Who votes in Raft is not decided here. Source: Consul's agent/consul/leader.go, `reconcileMember`.
  */
-import type { NodeService, RegisterRequest } from '../../model/catalog.ts'
+import { NO_CONNECT, NO_PROXY, type NodeService, type RegisterRequest } from '../../model/catalog.ts'
 import type { Command } from '../../model/command.ts'
-import { type HealthCheck, SERF_HEALTH } from '../../model/health.ts'
+import { type HealthCheck, NO_DEFINITION, SERF_HEALTH } from '../../model/health.ts'
 import type { ReadTxn } from '../store/rows.ts'
 import { deepEqual } from '../store/same.ts'
 import { checkKey, nodeKey, serviceKey } from '../store/tables.ts'
@@ -172,26 +172,7 @@ function serfCheck(node: string, status: string, output: string): HealthCheck {
     ServiceName: '',
     ServiceTags: null,
     Type: '',
-    Definition: {
-      HTTP: '',
-      TLSSkipVerify: false,
-      Header: null,
-      Method: '',
-      Body: '',
-      TCP: '',
-      Interval: 0,
-      OutputMaxSize: 0,
-      Timeout: 0,
-      DeregisterCriticalServiceAfter: 0,
-      ScriptArgs: null,
-      DockerContainerID: '',
-      Shell: '',
-      GRPC: '',
-      GRPCUseTLS: false,
-      AliasNode: '',
-      AliasService: '',
-      TTL: 0,
-    },
+    Definition: NO_DEFINITION,
     CreateIndex: 0,
     ModifyIndex: 0,
   }
@@ -216,17 +197,8 @@ function consulService(member: GossipMember, server: ServerTags): NodeService {
     Port: server.port,
     Weights: { Passing: 1, Warning: 1 },
     EnableTagOverride: false,
-    Proxy: {
-      DestinationServiceName: '',
-      DestinationServiceID: '',
-      LocalServiceAddress: '',
-      LocalServicePort: 0,
-      Config: null,
-      Upstreams: null,
-      MeshGateway: { Mode: '' },
-      Expose: { Checks: false, Paths: null },
-    },
-    Connect: { Native: false, SidecarService: null },
+    Proxy: NO_PROXY,
+    Connect: NO_CONNECT,
     LocallyRegisteredAsSidecar: false,
     CreateIndex: 0,
     ModifyIndex: 0,

@@ -7,34 +7,13 @@ import { Deadlines } from '../../base/deadlines.ts'
 import type { Random } from '../../base/random.ts'
 import { bytesFromText, textFromBytes } from '../../base/text.ts'
 import { type Instant, type Millis, NANOS_PER_MS } from '../../base/units.ts'
-import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
+import { type HealthCheck, type HealthCheckDefinition, NO_DEFINITION } from '../../model/health.ts'
 import type { LocalContext } from './messages.ts'
 import type { LocalState } from './state.ts'
 
 /** How often critical checks are looked through, and the least patience with them. Source: agent/config/default.go. */
 const REAP_INTERVAL_MS = 30_000
 const REAP_AFTER_MS_MIN = 60_000
-
-export const NO_DEFINITION: HealthCheckDefinition = Object.freeze({
-  HTTP: '',
-  TLSSkipVerify: false,
-  Header: null,
-  Method: '',
-  Body: '',
-  TCP: '',
-  Interval: 0,
-  OutputMaxSize: 0,
-  Timeout: 0,
-  DeregisterCriticalServiceAfter: 0,
-  ScriptArgs: null,
-  DockerContainerID: '',
-  Shell: '',
-  GRPC: '',
-  GRPCUseTLS: false,
-  AliasNode: '',
-  AliasService: '',
-  TTL: 0,
-})
 
 /** @returns '' for a check that nobody runs: its status is as given. Source: agent/structs/check_type.go, `Type`. */
 export function checkType(run: HealthCheckDefinition): string {

@@ -4,7 +4,9 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../base/random.ts'
 import type { Node, NodeService } from '../../model/catalog.ts'
+import { NO_PROXY } from '../../model/catalog.ts'
 import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
+import { NO_DEFINITION } from '../../model/health.ts'
 import type { Reply } from '../../model/rpc.ts'
 import {
   type Local,
@@ -15,8 +17,6 @@ import {
   type LocalServiceRegistration,
   type LocalSettings,
   makeLocal,
-  NO_DEFINITION,
-  NO_PROXY,
   type SyncMethod,
 } from './local.ts'
 import { scaleFactor } from './sync.ts'

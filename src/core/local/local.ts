@@ -17,7 +17,6 @@ import { makeRegistry } from './registry.ts'
 import { LocalState } from './state.ts'
 import { makeSync } from './sync.ts'
 
-export { NO_DEFINITION } from './checks.ts'
 export type {
   LocalCall,
   LocalCheckRegistration,
@@ -29,7 +28,6 @@ export type {
   PersistFolder,
   SyncMethod,
 } from './messages.ts'
-export { NO_PROXY } from './persisted.ts'
 
 export interface LocalOptions extends LocalSettings {
   random: Random

@@ -5,9 +5,15 @@
  */
 import { parseGoDuration } from '../../base/go-duration.ts'
 import type { WallMs } from '../../base/units.ts'
-import type { ConnectProxyConfig, NodeService, ServiceAddress, ServiceKind, Weights } from '../../model/catalog.ts'
-import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
-import { NO_DEFINITION } from './checks.ts'
+import {
+  type ConnectProxyConfig,
+  NO_PROXY,
+  type NodeService,
+  type ServiceAddress,
+  type ServiceKind,
+  type Weights,
+} from '../../model/catalog.ts'
+import { type HealthCheck, type HealthCheckDefinition, NO_DEFINITION } from '../../model/health.ts'
 
 /** Registered over the API, not by a configuration file. */
 const SOURCE = 'remote'
@@ -123,17 +129,6 @@ function readRun(given: Record<string, unknown>): HealthCheckDefinition {
     TTL: duration(given.TTL),
   }
 }
-
-export const NO_PROXY: ConnectProxyConfig = Object.freeze({
-  DestinationServiceName: '',
-  DestinationServiceID: '',
-  LocalServiceAddress: '',
-  LocalServicePort: 0,
-  Config: null,
-  Upstreams: null,
-  MeshGateway: { Mode: '' },
-  Expose: { Checks: false, Paths: null },
-})
 
 /** Proxies are kept whole: nothing here looks inside their upstreams. */
 function readProxy(raw: unknown): ConnectProxyConfig {

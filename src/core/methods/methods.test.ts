@@ -1,17 +1,10 @@
 /** What each method refuses, fills in, and hides, before and beside the log. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import {
-  aCheck,
-  anEntry,
-  aRegistration,
-  aService,
-  aSession,
-  makeCluster,
-  NO_DEFINITION,
-} from '../../../test/support/cluster.ts'
+import { aCheck, anEntry, aRegistration, aService, aSession, makeCluster } from '../../../test/support/cluster.ts'
 import type { NodeService, RegisterRequest } from '../../model/catalog.ts'
 import type { HealthCheck } from '../../model/health.ts'
+import { NO_DEFINITION } from '../../model/health.ts'
 import type { KVOp } from '../../model/kv.ts'
 import type { Session } from '../../model/session.ts'
 import type { Authorizer } from '../acl/authorizer.ts'

@@ -1,6 +1,6 @@
 /** Small rows for the tests of this folder: only what a test names differs from the plainest row of its kind. */
-import type { Node, ServiceRow } from '../../model/catalog.ts'
-import type { HealthCheck } from '../../model/health.ts'
+import { NO_CONNECT, NO_PROXY, type Node, type ServiceRow } from '../../model/catalog.ts'
+import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
 import type { DirEntry } from '../../model/kv.ts'
 import type { Session } from '../../model/session.ts'
 
@@ -36,17 +36,8 @@ export function sampleService(node: string, name: string, id = name): ServiceRow
       Port: 80,
       Weights: { Passing: 1, Warning: 1 },
       EnableTagOverride: false,
-      Proxy: {
-        DestinationServiceName: '',
-        DestinationServiceID: '',
-        LocalServiceAddress: '',
-        LocalServicePort: 0,
-        Config: null,
-        Upstreams: null,
-        MeshGateway: { Mode: '' },
-        Expose: { Checks: false, Paths: null },
-      },
-      Connect: { Native: false, SidecarService: null },
+      Proxy: NO_PROXY,
+      Connect: NO_CONNECT,
       LocallyRegisteredAsSidecar: false,
       CreateIndex: 1,
       ModifyIndex: 1,
@@ -66,26 +57,7 @@ export function sampleCheck(node: string, id: string, more: Partial<HealthCheck>
     ServiceName: '',
     ServiceTags: null,
     Type: '',
-    Definition: {
-      HTTP: '',
-      TLSSkipVerify: false,
-      Header: null,
-      Method: '',
-      Body: '',
-      TCP: '',
-      Interval: 0,
-      OutputMaxSize: 0,
-      Timeout: 0,
-      DeregisterCriticalServiceAfter: 0,
-      ScriptArgs: null,
-      DockerContainerID: '',
-      Shell: '',
-      GRPC: '',
-      GRPCUseTLS: false,
-      AliasNode: '',
-      AliasService: '',
-      TTL: 0,
-    },
+    Definition: NO_DEFINITION,
     CreateIndex: 1,
     ModifyIndex: 1,
     ...more,

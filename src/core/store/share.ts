@@ -3,41 +3,10 @@
  * a check, the node's name once more), which is two thirds of a hundred thousand instances' memory, and of the work of
  * the collector. The engine in memory keeps rows made of shared parts instead: equal, not the same.
  */
-import type { ConnectProxyConfig, ServiceConnect, ServiceRow, Weights } from '../../model/catalog.ts'
-import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
+import { type ConnectProxyConfig, NO_CONNECT, NO_PROXY, type ServiceRow, type Weights } from '../../model/catalog.ts'
+import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
 
-const NO_PROXY: ConnectProxyConfig = {
-  DestinationServiceName: '',
-  DestinationServiceID: '',
-  LocalServiceAddress: '',
-  LocalServicePort: 0,
-  Config: null,
-  Upstreams: null,
-  MeshGateway: { Mode: '' },
-  Expose: { Checks: false, Paths: null },
-}
-const NO_CONNECT: ServiceConnect = { Native: false, SidecarService: null }
 const EVEN_WEIGHTS: Weights = { Passing: 1, Warning: 1 }
-const NO_DEFINITION: HealthCheckDefinition = {
-  HTTP: '',
-  TLSSkipVerify: false,
-  Header: null,
-  Method: '',
-  Body: '',
-  TCP: '',
-  Interval: 0,
-  OutputMaxSize: 0,
-  Timeout: 0,
-  DeregisterCriticalServiceAfter: 0,
-  ScriptArgs: null,
-  DockerContainerID: '',
-  Shell: '',
-  GRPC: '',
-  GRPCUseTLS: false,
-  AliasNode: '',
-  AliasService: '',
-  TTL: 0,
-}
 
 /** Names known by heart; forgotten all at once when there are too many. */
 const NAMES_MAX = 20_000

@@ -3,21 +3,23 @@
  * Consul's HTTP layer fills in. Definitions of services and checks on the agent are in definitions.ts.
  */
 import { NANOS_PER_SECOND } from '../../base/units.ts'
-import type {
-  ConnectProxyConfig,
-  DeregisterRequest,
-  ExposeConfig,
-  ExposePath,
-  MeshGatewayConfig,
-  NodeService,
-  RegisterRequest,
-  ServiceAddress,
-  ServiceConnect,
-  ServiceKind,
-  Upstream,
-  Weights,
+import {
+  type ConnectProxyConfig,
+  type DeregisterRequest,
+  type ExposeConfig,
+  type ExposePath,
+  type MeshGatewayConfig,
+  NO_CONNECT,
+  NO_PROXY,
+  type NodeService,
+  type RegisterRequest,
+  type ServiceAddress,
+  type ServiceConnect,
+  type ServiceKind,
+  type Upstream,
+  type Weights,
 } from '../../model/catalog.ts'
-import { type HealthCheck, type HealthCheckDefinition, SERF_HEALTH } from '../../model/health.ts'
+import { type HealthCheck, type HealthCheckDefinition, NO_DEFINITION, SERF_HEALTH } from '../../model/health.ts'
 import type { RaftIndex } from '../../model/query.ts'
 import type { Session } from '../../model/session.ts'
 import {
@@ -228,16 +230,7 @@ export interface WeightsField {
 }
 
 export function emptyProxy(): ConnectProxyConfig {
-  return {
-    DestinationServiceName: '',
-    DestinationServiceID: '',
-    LocalServiceAddress: '',
-    LocalServicePort: 0,
-    Config: null,
-    Upstreams: null,
-    MeshGateway: { Mode: '' },
-    Expose: { Checks: false, Paths: null },
-  }
+  return { ...NO_PROXY }
 }
 
 /** A service of which nothing was said. */
@@ -254,7 +247,7 @@ export function emptyService(): NodeService {
     Weights: null,
     EnableTagOverride: false,
     Proxy: emptyProxy(),
-    Connect: { Native: false, SidecarService: null },
+    Connect: NO_CONNECT,
     LocallyRegisteredAsSidecar: false,
     CreateIndex: 0,
     ModifyIndex: 0,
@@ -269,26 +262,7 @@ const nodeService: Decode<NodeService> = (value, at) => {
 }
 
 export function emptyDefinition(): HealthCheckDefinition {
-  return {
-    HTTP: '',
-    TLSSkipVerify: false,
-    Header: null,
-    Method: '',
-    Body: '',
-    TCP: '',
-    Interval: 0,
-    OutputMaxSize: 0,
-    Timeout: 0,
-    DeregisterCriticalServiceAfter: 0,
-    ScriptArgs: null,
-    DockerContainerID: '',
-    Shell: '',
-    GRPC: '',
-    GRPCUseTLS: false,
-    AliasNode: '',
-    AliasService: '',
-    TTL: 0,
-  }
+  return { ...NO_DEFINITION }
 }
 
 const definition = struct<HealthCheckDefinition>(
