@@ -237,7 +237,8 @@ export class Memberlist {
     if (this.#gossipPlan !== undefined || this.nodes.size < 2) return
     const { gossipIntervalMs } = this.options.config
     if (gossipIntervalMs <= 0) return
-    const beats = Math.floor((this.agenda.now - this.#gossipPhase) / gossipIntervalMs) + 1
+    // A beat that is due by less than the numbers can tell is over.
+    const beats = Math.floor((this.agenda.now - this.#gossipPhase) / gossipIntervalMs + 1e-6) + 1
     const wait = this.#gossipPhase + beats * gossipIntervalMs - this.agenda.now
     this.#gossipPlan = this.agenda.after(wait, () => {
       this.#gossipPlan = undefined
