@@ -40,6 +40,7 @@ const TABLE_TAGS: Record<TableName, string> = {
   autopilot: '\x09',
   index: '\x0a',
   opaque: '\x0b',
+  'federation-states': '\x0c',
 }
 const INDEX_TAGS: Record<IndexName, string> = {
   'nodes-by-id': '\x81',

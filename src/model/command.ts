@@ -5,6 +5,7 @@
 import type { AutopilotSetConfigRequest } from './autopilot.ts'
 import type { DeregisterRequest, RegisterRequest } from './catalog.ts'
 import type { NodeCoordinate } from './coordinate.ts'
+import type { FederationStateRequest } from './federation-state.ts'
 import type { KVSRequest, TombstoneRequest } from './kv.ts'
 import type { SessionRequest } from './session.ts'
 
@@ -16,6 +17,7 @@ export const COMMAND_NUMBERS = {
   Tombstone: 5,
   CoordinateBatchUpdate: 6,
   Autopilot: 9,
+  FederationState: 30,
 } as const
 
 /** Added to a number: a peer that does not know the type may pass over it. */
@@ -29,6 +31,7 @@ export type Command =
   | { type: 'Tombstone'; body: TombstoneRequest }
   | { type: 'CoordinateBatchUpdate'; body: NodeCoordinate[] }
   | { type: 'Autopilot'; body: AutopilotSetConfigRequest }
+  | { type: 'FederationState'; body: FederationStateRequest }
 
 export type CommandType = Command['type']
 

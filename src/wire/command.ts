@@ -9,6 +9,7 @@ import { type Codec, filled, list } from './schema.ts'
 import { autopilotSetConfigRequest } from './structs/autopilot.ts'
 import { deregisterRequest, registerRequest } from './structs/catalog.ts'
 import { nodeCoordinate } from './structs/coordinate.ts'
+import { federationStateRequest } from './structs/federation-state.ts'
 import { kvsRequest, tombstoneRequest } from './structs/kv.ts'
 import { sessionRequest } from './structs/session.ts'
 
@@ -31,6 +32,7 @@ const BODIES: Bodies = {
   Tombstone: tombstoneRequest,
   CoordinateBatchUpdate: filled(list<NodeCoordinate>(nodeCoordinate), () => []),
   Autopilot: autopilotSetConfigRequest,
+  FederationState: federationStateRequest,
 }
 
 /** The byte in front, ignorable bit included: Consul sets it on coordinates, which an older server may do without. */

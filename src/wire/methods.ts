@@ -17,13 +17,7 @@ import type {
   ServiceSpecificRequest,
 } from '../model/catalog.ts'
 import type { EventFireRequest } from '../model/event.ts'
-import type {
-  CheckServiceNode,
-  ChecksInStateRequest,
-  HealthCheck,
-  IndexedCheckServiceNodes,
-  IndexedHealthChecks,
-} from '../model/health.ts'
+import type { ChecksInStateRequest, IndexedCheckServiceNodes, IndexedHealthChecks } from '../model/health.ts'
 import type { IndexedDirEntries, IndexedKeyList, KeyListRequest, KeyRequest } from '../model/kv.ts'
 import type { QueryMeta, QueryOptions } from '../model/query.ts'
 import type { Args, Method, Reply } from '../model/rpc.ts'
@@ -41,6 +35,7 @@ import {
   weights,
 } from './structs/catalog.ts'
 import { healthCheck } from './structs/health.ts'
+import { checkServiceNode } from './structs/instances.ts'
 import { dirEntry, kvsRequest } from './structs/kv.ts'
 import { type Consistency, QUERY_META, QUERY_OPTIONS, querySource, TO_DATACENTER } from './structs/query.ts'
 import { session, sessionRequest } from './structs/session.ts'
@@ -102,14 +97,6 @@ const serviceNode = struct<ServiceNode>({
 const noTags = (): string[] => []
 const services: Codec<Record<string, string[]>> = filled(map(filled(list(text), noTags)), () => ({}))
 const noServices = (): Record<string, NodeService> => ({})
-const checkList = list(healthCheck)
-/** Never null in our model; without any, real servers send nil. */
-const checks: Codec<HealthCheck[]> = {
-  write: (w, value) => checkList.write(w, value?.length ? value : null),
-  read: (r) => checkList.read(r) ?? [],
-  zero: () => [],
-  fields: 0,
-}
 
 const indexedNodes = struct<IndexedNodes & Consistency>({ ...QUERY_META, Nodes: list(node) })
 const indexedServices = struct<IndexedServices & Consistency>({ ...QUERY_META, Services: services })
@@ -136,7 +123,7 @@ const indexedHealthChecks = struct<IndexedHealthChecks & Consistency>({
 })
 const indexedCheckServiceNodes = struct<IndexedCheckServiceNodes & Consistency>({
   ...QUERY_META,
-  Nodes: list(struct<CheckServiceNode>({ Node: node, Service: nodeService, Checks: checks })),
+  Nodes: list(checkServiceNode),
 })
 const indexedDirEntries = struct<IndexedDirEntries & Consistency>({ ...QUERY_META, Entries: list(dirEntry) })
 const indexedKeyList = struct<IndexedKeyList & Consistency>({ ...QUERY_META, Keys: list(text) })

@@ -212,7 +212,15 @@ function sampleRows(): Rows {
       ModifyIndex: 5,
     })
     const keep = opaqueKeeper(txn)
-    for (const type of [30, 17, 7, 17, 4]) keep(type, Uint8Array.of(0x81, 0xa1, 0x41, type))
+    txn.put('federation-states', {
+      Datacenter: 'dc1',
+      MeshGateways: null,
+      UpdatedAt: { seconds: 1_795_352_308, nanos: 309_029_232, offsetMin: null, offsetSec: 0 },
+      PrimaryModifyIndex: 8,
+      CreateIndex: 7,
+      ModifyIndex: 8,
+    })
+    for (const type of [22, 17, 7, 17, 4]) keep(type, Uint8Array.of(0x81, 0xa1, 0x41, type))
     txn.setCounter('kvs', 44)
     txn.setCounter('service.web', 9)
   })

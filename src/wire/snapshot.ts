@@ -22,6 +22,7 @@ import { autopilotConfig } from './structs/autopilot.ts'
 import { registerRequest } from './structs/catalog.ts'
 import { pendingChunks } from './structs/chunking.ts'
 import { nodeCoordinate } from './structs/coordinate.ts'
+import { federationStateRequest } from './structs/federation-state.ts'
 import { dirEntry } from './structs/kv.ts'
 import { session } from './structs/session.ts'
 
@@ -34,13 +35,14 @@ const RECORDS = {
   Autopilot: 9,
   Index: 16,
   ChunkingState: 29,
+  FederationState: 30,
 } as const
 
 /** Record types without a table here, by where they stand: tokens, policies, roles, rules, methods, and older forms. */
 const ACL_RECORDS = [17, 19, 23, 25, 27, 4, 11]
 const QUERY_RECORDS = [7]
-/** Intentions, the CA's roots, state and configuration, configuration entries, federation states. */
-const CONNECT_RECORDS = [12, 13, 14, 15, 22, 30]
+/** Intentions, the CA's roots, state and configuration, configuration entries. */
+const CONNECT_RECORDS = [12, 13, 14, 15, 22]
 const OPAQUE_RECORDS = new Set([...ACL_RECORDS, ...QUERY_RECORDS, ...CONNECT_RECORDS])
 
 const CHUNK_BYTES = 64 * 1024
@@ -83,6 +85,8 @@ function* writeRecords(w: Writer, rows: ReadTxn, pending: PendingChunk[]): Gener
   const autopilot = rows.get('autopilot', AUTOPILOT_KEY)
   if (autopilot !== undefined) yield record(w, RECORDS.Autopilot, autopilotConfig, autopilot)
   yield* writeOpaque(w, rows, CONNECT_RECORDS)
+  for (const State of rows.prefix('federation-states', ''))
+    yield record(w, RECORDS.FederationState, federationStateRequest, { Op: 'upsert', State })
   for (const row of rows.prefix('index', '')) yield record(w, RECORDS.Index, indexEntry, row)
   yield record(w, RECORDS.ChunkingState, pendingChunks, pending)
 }
@@ -230,6 +234,11 @@ export class StateReader {
       case RECORDS.Index: {
         const { Key, Value } = indexEntry.read(from)
         txn.setCounter(Key, Value)
+        return
+      }
+      case RECORDS.FederationState: {
+        const { State } = federationStateRequest.read(from)
+        if (State !== null) txn.put('federation-states', State)
         return
       }
       case RECORDS.ChunkingState:

@@ -5,6 +5,7 @@ import type { Command, Result } from '../../model/command.ts'
 import { applyAutopilot } from './autopilot.ts'
 import { applyDeregister, applyRegister } from './catalog.ts'
 import { applyCoordinates } from './coordinate.ts'
+import { applyFederationState } from './federation-state.ts'
 import { applyKVS, reapTombstones } from './kv.ts'
 import type { WriteTxn } from './rows.ts'
 import { applySession } from './session.ts'
@@ -30,6 +31,8 @@ export function applyCommand(txn: WriteTxn, index: Index, command: Command): Res
       return applyCoordinates(txn, index, command.body)
     case 'Autopilot':
       return applyAutopilot(txn, index, command.body)
+    case 'FederationState':
+      return applyFederationState(txn, index, command.body)
     default:
       return unreachable(command)
   }

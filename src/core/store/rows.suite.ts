@@ -91,6 +91,16 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
             ModifyIndex: 5,
           },
         ],
+        'federation-states': [
+          {
+            Datacenter: 'dc1',
+            MeshGateways: [],
+            UpdatedAt: { seconds: 1, nanos: 2, offsetMin: null, offsetSec: 0 },
+            PrimaryModifyIndex: 3,
+            CreateIndex: 4,
+            ModifyIndex: 5,
+          },
+        ],
         index: [{ Key: 'service.Web', Value: 77 }],
         opaque: [{ Type: 17, Sequence: 0, Data: Uint8Array.of(0x80, 0, 255) }],
       }

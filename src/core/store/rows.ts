@@ -10,6 +10,7 @@ import type { Index } from '../../base/units.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
 import type { Node, ServiceRow } from '../../model/catalog.ts'
 import type { NodeCoordinate } from '../../model/coordinate.ts'
+import type { FederationState } from '../../model/federation-state.ts'
 import type { HealthCheck } from '../../model/health.ts'
 import type { DirEntry, Tombstone } from '../../model/kv.ts'
 import type { Session } from '../../model/session.ts'
@@ -36,6 +37,7 @@ export interface Tables {
   'session-checks': { Node: string; CheckID: string; Session: string }
   coordinates: NodeCoordinate
   autopilot: AutopilotConfig
+  'federation-states': FederationState
   /** The named counters of the index table (protocol/fsm-and-snapshot.md section 2). */
   index: { Key: string; Value: number }
   opaque: OpaqueRow

@@ -165,6 +165,7 @@ export const TABLES: { [T in TableName]: TableSpec<T> } = {
   },
   coordinates: { key: (row) => coordinateKey(row.Node, row.Segment), indexes: [] },
   autopilot: { key: () => AUTOPILOT_KEY, indexes: [] },
+  'federation-states': { key: (row) => fold(row.Datacenter), indexes: [] },
   index: { key: (row) => fold(row.Key), indexes: [] },
   opaque: { key: (row) => opaqueKey(row.Type, row.Sequence), indexes: [] },
 }

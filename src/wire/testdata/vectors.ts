@@ -34,11 +34,20 @@ export function says(value: unknown, json: unknown): boolean {
     return Array.isArray(json) && value.length === json.length && value.every((v, i) => says(v, json[i]))
   if (typeof value === 'object' && value !== null) {
     if (typeof json !== 'object' || json === null) return false
+    if ('$gotime' in json) return saysTime(value, json)
     const keys = Object.keys(value).sort()
     if (keys.join('\n') !== Object.keys(json).sort().join('\n')) return false
     return keys.every((key) => says((value as Record<string, unknown>)[key], (json as Record<string, unknown>)[key]))
   }
   return value === json
+}
+
+/** A `GoTime` against RFC 3339 with nanoseconds, in UTC. */
+function saysTime(value: object, json: object): boolean {
+  const { seconds, nanos, offsetMin } = value as { seconds: number; nanos: number; offsetMin: number | null }
+  const shown = `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(nanos).padStart(9, '0')}Z`
+  const { $gotime, offsetMin: zone } = json as { $gotime: string; offsetMin: number }
+  return shown === $gotime && (offsetMin ?? -1) === zone
 }
 
 function saysInt(value: bigint | number, json: unknown): boolean {
