@@ -239,10 +239,10 @@ async function deleteTree(): Promise<string> {
 async function restart(agent: Agent, what: string, folder: string, ports: number[]): Promise<Agent> {
   await agent.kill()
   const next = await start(folder, ports)
-  const { clockMs, processorMs } = await next.stalls('read')
+  const { clockMs, processorMs, busyMs } = await next.stalls('read')
   show(
     what,
-    `${round(next.startMs)} ms until a leader answers; stall ${round(processorMs)} ms processor, ${round(clockMs)} ms clock; ${round(residentMb(next.child.pid!).all)} MB`,
+    `${round(next.startMs)} ms until a leader answers, ${round(busyMs)} ms processor; stall ${round(processorMs)} ms processor, ${round(clockMs)} ms clock; ${round(residentMb(next.child.pid!).all)} MB`,
   )
   return next
 }

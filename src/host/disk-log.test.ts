@@ -69,6 +69,23 @@ suite('the raft log on disk', () => {
     assert.deepEqual(await reload(log), { hardState: STATE, entries: [entry(1), entry(2, 100_000), odd] })
   })
 
+  test('leaves out what a snapshot covers, and still says where it ends', async () => {
+    const log = await openLog()
+    assert.equal(log.load().last, 0)
+    await log.write(change({ entries: entries(1, 9), hardState: STATE }))
+    await log.write(change({ compactTo: 3 }))
+    for (const [from, first] of [
+      [1, 4],
+      [4, 4],
+      [8, 8],
+    ] as const) {
+      const found = log.load(from)
+      assert.deepEqual([found.entries[0]?.index, found.entries.at(-1)?.index, found.last], [first, 9, 9])
+    }
+    assert.deepEqual([log.load(10).entries, log.load(10).last, log.load(99).last], [[], 9, 9])
+    await log.close()
+  })
+
   test('keeps the order of writes handed in together', async () => {
     const log = await openLog()
     const done: number[] = []
