@@ -155,69 +155,79 @@ suite('calls to a real server, and to ours', { skip, timeout: 120_000 }, () => {
   })
 })
 
-suite('a real server in a cluster that ours lead', { skip, timeout: 120_000 }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'proconsul-mixed-'))
-  const agents: AgentProcess[] = []
+const SETTINGS = {
+  performance: { raft_multiplier: 1 },
+  raft_snapshot_threshold: 50,
+  raft_snapshot_interval: '200ms',
+  raft_trailing_logs: 5,
+}
+const WRITES = 200
 
-  after(async () => {
-    await Promise.all(agents.map((agent) => agent.kill()))
-    rmSync(folder, { recursive: true, force: true })
-  })
-
-  async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-    const end = Date.now() + 40_000
-    while (!(await holds().catch(() => false))) {
-      if (Date.now() > end) throw new Error(`waited in vain: ${what}\n${agents.map((a) => a.output()).join('\n')}`)
-      await new Promise((done) => setTimeout(done, 50))
+/** Two of one kind begin a cluster and shorten their log; one of the other kind then follows them from a snapshot. */
+for (const [leaders, newcomer] of [
+  ['ours', 'theirs'],
+  ['theirs', 'ours'],
+] as const) {
+  test(`a cluster that ${leaders} lead, joined by one of ${newcomer}`, { skip, timeout: 120_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'proconsul-mixed-'))
+    const agents: AgentProcess[] = []
+    async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+      const end = Date.now() + 40_000
+      while (!(await holds().catch(() => false))) {
+        if (Date.now() > end) throw new Error(`waited in vain: ${what}\n${agents.map((a) => a.output()).join('\n')}`)
+        await new Promise((done) => setTimeout(done, 50))
+      }
     }
-  }
-
-  test('it follows, forwards, and holds the same state', async () => {
     const settings = join(folder, 'settings.json')
-    writeFileSync(settings, JSON.stringify({ performance: { raft_multiplier: 1 } }))
+    writeFileSync(settings, JSON.stringify(SETTINGS))
     const ports = await Promise.all([freePorts(), freePorts(), freePorts()])
-    const args = (n: number) => [
-      '-server',
-      '-bind=127.0.0.1',
-      `-node=s${n}`,
-      `-data-dir=${join(folder, String(n))}`,
-      `-config-file=${settings}`,
-      `-retry-join=127.0.0.1:${ports[0]!.serfLan}`,
-    ]
-    agents.push(
-      ...(await Promise.all(
-        [0, 1].map((n) => startAgentProcess([...args(n), '-bootstrap-expect=2'], { ports: ports[n]!, wait: false })),
-      )),
-    )
-    const [first] = agents
-    await until('two of ours have a leader', async () => {
-      return (await first!.http('PUT', '/v1/kv/before', 'real')).status === 200
-    })
-    const real = await startAgentProcess([...args(2), '-log-level=warn'], {
-      command: consul!,
-      ports: ports[2]!,
-      wait: false,
-    })
-    agents.push(real)
+    const start = (n: number, kind: 'ours' | 'theirs', more: string[] = []) =>
+      startAgentProcess(
+        [
+          '-server',
+          '-bind=127.0.0.1',
+          `-node=s${n}`,
+          `-data-dir=${join(folder, String(n))}`,
+          `-config-file=${settings}`,
+          ...(n === 0 ? [] : [`-retry-join=127.0.0.1:${ports[0]!.serfLan}`, '-retry-interval=1s']),
+          ...more,
+        ],
+        { ports: ports[n]!, wait: false, ...(kind === 'theirs' && { command: consul! }) },
+      )
+    try {
+      agents.push(await start(0, leaders, ['-bootstrap-expect=2']), await start(1, leaders, ['-bootstrap-expect=2']))
+      const [first] = agents
+      await until('two have a leader', async () => (await first!.http('PUT', '/v1/kv/first', 'x')).status === 200)
+      for (let n = 0; n < WRITES; n++) await first!.http('PUT', `/v1/kv/many/${n}`, `value ${n}`)
+      for (const agent of agents) {
+        await until('each shortened its log', async () => /compacting logs/i.test(agent.output()))
+      }
 
-    await until('the real one has what was there before it', async () => {
-      return (await real.http('GET', '/v1/kv/before?raw&stale')).body === 'real'
-    })
-    assert.equal((await real.http('PUT', '/v1/kv/through', 'the real one')).body.trim(), 'true')
-    for (const agent of agents) {
-      assert.equal((await agent.http('GET', '/v1/kv/through?raw')).body, 'the real one')
-      await until('each has it in its own state', async () => {
-        return (await agent.http('GET', '/v1/kv/through?raw&stale')).body === 'the real one'
+      const last = await start(2, newcomer)
+      agents.push(last)
+      await until('the newcomer was sent a snapshot', async () => /Installed remote snapshot/.test(last.output()))
+      await until('it has all of the state', async () => {
+        return JSON.parse((await last.http('GET', '/v1/kv/many/?keys&stale')).body).length === WRITES
       })
+      assert.equal((await last.http('PUT', '/v1/kv/through', 'the newcomer')).body.trim(), 'true')
+      for (const agent of agents) {
+        assert.equal((await agent.http('GET', '/v1/kv/through?raw')).body, 'the newcomer')
+      }
+      await until('it stands in the catalog with the others', async () => {
+        const { body } = await first!.http('GET', '/v1/health/service/consul?passing')
+        return (JSON.parse(body) as unknown[]).length === 3
+      })
+      for (const path of ['/v1/catalog/nodes', '/v1/health/state/any', '/v1/kv/?recurse']) {
+        await until(`all tell the same at ${path}`, async () => {
+          const [a, b, c] = await Promise.all(
+            agents.map((agent) => agent.http('GET', `${path}${path.includes('?') ? '&' : '?'}stale`)),
+          )
+          return [b, c].every((answer) => isDeepStrictEqual(JSON.parse(answer!.body), JSON.parse(a!.body)))
+        })
+      }
+    } finally {
+      await Promise.all(agents.map((agent) => agent.kill()))
+      rmSync(folder, { recursive: true, force: true })
     }
-    await until('it is in the catalog, as server and as node', async () => {
-      const { body } = await first!.http('GET', '/v1/health/service/consul?passing')
-      return (JSON.parse(body) as unknown[]).length === 3
-    })
-    await until('both tell the same of all nodes', async () => {
-      const { body: ours } = await first!.http('GET', '/v1/catalog/nodes')
-      const { body: theirs } = await real.http('GET', '/v1/catalog/nodes?stale')
-      return isDeepStrictEqual(JSON.parse(theirs), JSON.parse(ours))
-    })
   })
-})
+}

@@ -8,7 +8,6 @@ import { bytesFromText } from '../../base/text.ts'
 import { uuidFault } from '../../base/uuid.ts'
 import { isAnyAddress } from './addresses.ts'
 import { type Settings, settingAt } from './decode.ts'
-import { readDuration } from './duration.ts'
 import { ConfigError, listProblems } from './error.ts'
 import { type ConfigDisk, reasonOf } from './files.ts'
 import { PROTECTIONS } from './keys.ts'
@@ -89,7 +88,7 @@ function checkMode(config: RuntimeConfig): void {
   if (bootstrap) throw new ConfigError("'bootstrap_expect > 0' and 'bootstrap = true' are mutually exclusive")
 }
 
-function checkNumbers({ config, settings, problems }: Validation): void {
+function checkNumbers({ config, problems }: Validation): void {
   if (config.checkOutputMaxSize < 1) {
     throw new ConfigError(
       'check_output_max_size must be positive, to discard check output use the discard_check_output flag',
@@ -118,8 +117,6 @@ function checkNumbers({ config, settings, problems }: Validation): void {
   for (const [name, seconds] of Object.entries(config.dns.serviceTtlSeconds)) {
     if (seconds < 0) problems.push(`dns_config.service_ttl[${quoteGo(name)}] cannot be negative`)
   }
-  for (const key of ['retry_interval', 'retry_interval_wan'] as const)
-    readDuration(key, String(settingAt(settings, key)), problems)
 }
 
 /** Sources: agent/structs/structs.go (validateMetadata). */
