@@ -263,6 +263,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     async stop() {
       if (stopped) return
       stopped = true
+      if (serf.member(parts.name)?.status === 'alive') logs.serf.warn('serf: Shutdown without a Leave')
       driven.stop()
       for (const conn of conns) conn.destroy()
       for (const { refused } of waiting.values()) refused(new Error('the agent is shutting down'))

@@ -268,7 +268,7 @@ export async function openPools(parts: PoolsParts): Promise<Pools> {
       events.stop()
       flooding?.()
       for (const cancel of retries) cancel()
-      await Promise.all([wan?.stop(), lan.stop()])
+      await Promise.all([lan.stop(), wan?.stop()])
     },
   }
 }

@@ -110,7 +110,7 @@ function showBanner(output: AgentOutput, config: RuntimeConfig, nodeId: string):
     clientAddrs: config.clientAddrs,
     clusterAddr: config.advertiseAddr,
     ports: config.ports,
-    encrypt: { gossip: false, tlsOutgoing: false, tlsIncoming: false, autoEncryptTls: false },
+    encrypt: { gossip: config.gossip.key !== undefined, tlsOutgoing: false, tlsIncoming: false, autoEncryptTls: false },
   })
 }
 

@@ -435,8 +435,10 @@ class Pool implements Serf, Delegate {
         return
       case 'relay': {
         const { IP: host, Port: port } = message.DestAddr
-        // Only Serf's answers are relayed; this node is nobody's open relay.
-        if (host !== '' && port > 0 && port < 65_536) this.#list.sendUser({ host, port }, message.body)
+        // Only answers are passed on: this node is nobody's open relay.
+        if (host !== '' && port > 0 && port < 65_536 && this.#isAnswer(message.body)) {
+          this.#list.sendUser({ host, port }, message.body)
+        }
         return
       }
       case 'pushPull':
@@ -571,6 +573,14 @@ class Pool implements Serf, Delegate {
   }
 
   // ---- within
+
+  #isAnswer(body: Uint8Array): boolean {
+    try {
+      return this.#options.codec.decodeSerf(body).type === 'queryResponse'
+    } catch {
+      return false
+    }
+  }
 
   #handleEvent(event: { LTime: number; Name: string; Payload: Uint8Array | null }): boolean {
     if (!this.#events.accept(event)) return false
