@@ -34,9 +34,10 @@ export type ActMethod =
   | 'Catalog.ListDatacenters'
   | 'Session.Renew'
   | 'Internal.EventFire'
+  | 'Coordinate.Update'
 
-/** Of those, what only the leader can do: it keeps the sessions' timers. */
-const LEADERS_ACTS: ReadonlySet<Method> = new Set<Method>(['Session.Renew'])
+/** Of those, what only the leader can do: it keeps the sessions' timers, and gathers coordinates. */
+const LEADERS_ACTS: ReadonlySet<Method> = new Set<Method>(['Session.Renew', 'Coordinate.Update'])
 
 export interface DispatchParts {
   host: Host

@@ -7,9 +7,11 @@ import { formatGoDuration } from '../base/go-duration.ts'
 import { uuid } from '../base/random.ts'
 import { type Instant, NANOS_PER_MS } from '../base/units.ts'
 import { allowAll } from '../core/acl/authorizer.ts'
+import { makeCoordinateBatches } from '../core/leader/coordinates.ts'
 import { makeLockDelays } from '../core/leader/lock-delay.ts'
 import { makeSessionTimers } from '../core/leader/sessions.ts'
 import { makeTombstoneClock } from '../core/leader/tombstones.ts'
+import { coordinateUpdate } from '../core/methods/coordinate.ts'
 import { methods } from '../core/methods/index.ts'
 import { renewal } from '../core/methods/session.ts'
 import type { Env } from '../core/methods/table.ts'
@@ -17,6 +19,7 @@ import type { ConfigurationCodec, RaftTiming, Server } from '../core/raft/messag
 import { makeRaft, type RaftStatus } from '../core/raft/raft.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Disk, Host } from '../host/host.ts'
+import type { Coordinate, NodeCoordinate } from '../model/coordinate.ts'
 import type { Session } from '../model/session.ts'
 import type { Backend, LocalService } from '../serve/backend.ts'
 import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
@@ -159,7 +162,16 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     node: config.nodeName,
   }
   const duties = leaderDuties(config, host, store, replica)
-  const acts = serverActs({ config, host, replica, store, renew: duties.renew, fire: pools.fireEncoded })
+  const acts = serverActs({
+    config,
+    host,
+    replica,
+    store,
+    renew: duties.renew,
+    fire: pools.fireEncoded,
+    gather: duties.gather,
+    coordinate: pools.coordinate,
+  })
   const pool = makePool(host)
   const dispatch = makeDispatch({ host, config, methods, acts, store, replica, pool, env, log })
   port.open({ caller: dispatch, raft: transport.accept })
@@ -319,12 +331,16 @@ function goArch(name: string): string {
 }
 
 /** The leader's timers: sessions that run out, tombstones that have served. */
-function leaderDuties(config: RuntimeConfig, host: Host, store: Store, replica: Replica): Duty & Renewal {
+function leaderDuties(config: RuntimeConfig, host: Host, store: Store, replica: Replica): Duty & Renewal & Gathering {
   const sessions = drive(makeSessionTimers(config.datacenter), host, ({ id, command }) => {
     replica.propose(command).catch(() => sessions.tell({ kind: 'failed', id }))
   })
   const tombstones = drive(makeTombstoneClock(config.datacenter), host, ({ command }) => {
     // A reap that fails is made up for by the next leader, which starts from its last index.
+    replica.propose(command).catch(() => {})
+  })
+  const coordinates = drive(makeCoordinateBatches(), host, ({ command }) => {
+    // Whoever sent them will send others.
     replica.propose(command).catch(() => {})
   })
   store.onCommit(({ index, changes }) => {
@@ -340,9 +356,16 @@ function leaderDuties(config: RuntimeConfig, host: Host, store: Store, replica: 
     stop() {
       sessions.tell({ kind: 'follow' })
       tombstones.tell({ kind: 'follow' })
+      coordinates.tell({ kind: 'follow' })
     },
     renew: (session) => sessions.tell({ kind: 'renew', session }),
+    gather: (coordinate) => coordinates.tell({ kind: 'update', coordinate }),
   }
+}
+
+interface Gathering {
+  /** Writes the coordinate by and by, while this server leads. */
+  gather(coordinate: NodeCoordinate): void
 }
 
 interface Renewal {
@@ -359,16 +382,18 @@ function contactText({ role, lastContact }: RaftStatus, now: Instant): string {
   return lastContact === null ? 'never' : formatGoDuration(Math.round((now - lastContact) * NANOS_PER_MS))
 }
 
-interface ActsParts extends Renewal {
+interface ActsParts extends Renewal, Gathering {
   config: RuntimeConfig
   host: Host
   replica: Replica
   store: Store
+  /** Where this server stands. */
+  coordinate(): Coordinate
   /** Tells all agents of an event. */
   fire(name: string, payload: Uint8Array): Promise<void>
 }
 
-function serverActs({ config, host, replica, store, renew, fire }: ActsParts): Acts {
+function serverActs({ config, host, replica, store, renew, fire, gather, coordinate }: ActsParts): Acts {
   return {
     'Status.Ping': () => ({}),
     'Status.Leader': () => replica.role().leader?.address ?? '',
@@ -381,6 +406,10 @@ function serverActs({ config, host, replica, store, renew, fire }: ActsParts): A
     async 'Internal.EventFire'({ Name, Payload }) {
       await fire(Name, Payload ?? new Uint8Array(0))
       return { Index: 0, LastContact: 0, KnownLeader: replica.role().leader !== null }
+    },
+    'Coordinate.Update'(args) {
+      gather(coordinateUpdate(args, coordinate(), allowAll))
+      return {}
     },
     'Catalog.ListDatacenters': () => [config.datacenter],
     'Session.Renew'(args) {

@@ -1,4 +1,7 @@
-/** Network coordinates (Vivaldi): rows. */
+/** Network coordinates (Vivaldi): rows and methods. */
+import type { Empty } from './catalog.ts'
+import type { ToDatacenter, WriteRequest } from './query.ts'
+
 export interface Coordinate {
   Vec: number[] | null
   Error: number
@@ -11,4 +14,15 @@ export interface NodeCoordinate {
   Node: string
   Segment: string
   Coord: Coordinate | null
+}
+
+export interface CoordinateUpdateRequest extends WriteRequest, ToDatacenter {
+  Node: string
+  Segment?: string
+  Coord: Coordinate | null
+}
+
+export interface CoordinateMethods {
+  /** Acknowledged at once; written by and by, together with others. */
+  'Coordinate.Update': { args: CoordinateUpdateRequest; reply: Empty }
 }

@@ -1,5 +1,6 @@
 /** The one way to ask for anything, local or remote, of this datacenter or another. */
 import type { CatalogMethods } from './catalog.ts'
+import type { CoordinateMethods } from './coordinate.ts'
 import type { EventMethods } from './event.ts'
 import type { HealthMethods } from './health.ts'
 import type { KVMethods } from './kv.ts'
@@ -12,7 +13,8 @@ export interface Methods
     HealthMethods,
     SessionMethods,
     StatusMethods,
-    EventMethods {}
+    EventMethods,
+    CoordinateMethods {}
 
 export type Method = keyof Methods
 export type Args<M extends Method> = Methods[M]['args']

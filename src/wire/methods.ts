@@ -34,6 +34,7 @@ import {
   serviceConnect,
   weights,
 } from './structs/catalog.ts'
+import { coordinateUpdateRequest } from './structs/coordinate.ts'
 import { healthCheck } from './structs/health.ts'
 import { checkServiceNode } from './structs/instances.ts'
 import { dirEntry, kvsRequest } from './structs/kv.ts'
@@ -160,6 +161,7 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Session.List': { args: sessionSpecific, reply: indexedSessions },
   'Session.NodeSessions': { args: nodeSpecific, reply: indexedSessions },
   'Session.Renew': { args: sessionSpecific, reply: indexedSessions },
+  'Coordinate.Update': { args: coordinateUpdateRequest, reply: empty },
   'Status.Ping': { args: empty, reply: empty },
   'Status.Leader': { args: dcSpecific, reply: text },
   'Status.Peers': { args: dcSpecific, reply: texts },

@@ -1,5 +1,6 @@
 /** The method table, assembled from its nouns. */
 import { catalogMethods } from './catalog.ts'
+import { coordinateMethods } from './coordinate.ts'
 import { eventMethods } from './event.ts'
 import { healthMethods } from './health.ts'
 import { kvMethods } from './kv.ts'
@@ -14,4 +15,5 @@ export const methods: MethodTable = {
   ...sessionMethods,
   ...statusMethods,
   ...eventMethods,
+  ...coordinateMethods,
 }

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { aCheck, anEntry, aRegistration, aService, aSession, makeCluster } from '../../../test/support/cluster.ts'
 import type { NodeService, RegisterRequest } from '../../model/catalog.ts'
+import type { Coordinate } from '../../model/coordinate.ts'
 import type { HealthCheck } from '../../model/health.ts'
 import { NO_DEFINITION } from '../../model/health.ts'
 import type { KVOp } from '../../model/kv.ts'
 import type { Session } from '../../model/session.ts'
-import type { Authorizer } from '../acl/authorizer.ts'
+import { type Authorizer, allowAll } from '../acl/authorizer.ts'
+import { coordinateUpdate } from './coordinate.ts'
 import { methods } from './index.ts'
 import { renewal } from './session.ts'
 
@@ -496,6 +498,7 @@ test('the server itself answers few methods', () => {
   const acts = Object.entries(methods).filter(([, meaning]) => meaning.kind === 'act')
   assert.deepEqual(acts.map(([name]) => name).sort(), [
     'Catalog.ListDatacenters',
+    'Coordinate.Update',
     'Internal.EventFire',
     'Session.Renew',
     'Status.Leader',
@@ -503,4 +506,14 @@ test('the server itself answers few methods', () => {
     'Status.Ping',
     'Status.RaftStats',
   ])
+})
+
+test('coordinates that are no numbers, or of another dimension, are refused', () => {
+  const own = { Vec: [0, 0], Error: 1, Adjustment: 0, Height: 0 }
+  const update = (Coord: Coordinate | null) => coordinateUpdate({ Node: 'n', Coord }, own, allowAll)
+  assert.deepEqual(update({ ...own, Vec: [1, 2] }), { Node: 'n', Segment: '', Coord: { ...own, Vec: [1, 2] } })
+  assert.throws(() => update({ ...own, Vec: [1, Number.NaN] }), { message: 'invalid coordinate' })
+  assert.throws(() => update({ ...own, Height: Number.POSITIVE_INFINITY }), { message: 'invalid coordinate' })
+  assert.throws(() => update(null), { message: 'invalid coordinate' })
+  assert.throws(() => update({ ...own, Vec: [1, 2, 3] }), { message: 'incompatible coordinate' })
 })

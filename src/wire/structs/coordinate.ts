@@ -1,6 +1,6 @@
 /** Wire structs of network coordinates (protocol/rpc.md section 10). */
-import type { Coordinate, NodeCoordinate } from '../../model/coordinate.ts'
-import { float64, list, pointer, struct, text } from '../schema.ts'
+import type { Coordinate, CoordinateUpdateRequest, NodeCoordinate } from '../../model/coordinate.ts'
+import { float64, list, pointer, struct, text, WRITE_REQUEST } from '../schema.ts'
 
 export const coordinate = struct<Coordinate>({
   Vec: list(float64),
@@ -10,3 +10,10 @@ export const coordinate = struct<Coordinate>({
 })
 
 export const nodeCoordinate = struct<NodeCoordinate>({ Node: text, Segment: text, Coord: pointer(coordinate) })
+
+export const coordinateUpdateRequest = struct<CoordinateUpdateRequest>({
+  ...WRITE_REQUEST,
+  Node: text,
+  Segment: text,
+  Coord: pointer(coordinate),
+})
