@@ -20,6 +20,8 @@ import type { Replica } from './replica.ts'
 const LOG_BYTES_MAX = 64 << 20
 /** How often the two bounds are held against the log; `raft_snapshot_interval` is Consul's own, longer, rhythm. */
 const LOOK_MS_MAX = 5_000
+/** After a snapshot comes a rest of so many times its length, so that a large state under writes is not always at it. */
+const REST_FACTOR = 2
 
 export interface OpenedState {
   store: Store
@@ -120,6 +122,7 @@ export function keepSnapshots(parts: SnapshotParts): () => Promise<void> {
   let running: Promise<void> = Promise.resolve()
   let cancel: Cancel = () => {}
   let stopped = false
+  let restMs = 0
 
   function due(): boolean {
     const { entries, bytes } = replica.sinceSnapshot()
@@ -128,13 +131,19 @@ export function keepSnapshots(parts: SnapshotParts): () => Promise<void> {
 
   function schedule(): void {
     if (stopped) return
-    cancel = host.wake(host.now() + interval * (1 + host.random.float()), () => {
+    const wait = Math.max(interval * (1 + host.random.float()), restMs)
+    cancel = host.wake(host.now() + wait, () => {
+      restMs = 0
       if (!due()) return schedule()
+      const began = host.now()
       running = takeSnapshot(parts)
         .catch((error: unknown) => {
           log.error('failed to take snapshot', { error: error instanceof Error ? error.message : String(error) })
         })
-        .then(schedule)
+        .then(() => {
+          restMs = (host.now() - began) * REST_FACTOR
+          schedule()
+        })
     })
   }
 
