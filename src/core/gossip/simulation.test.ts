@@ -69,10 +69,26 @@ for (const size of [100, 1000]) {
 }
 
 suite('a pool in trouble', () => {
-  test('a fifth of the packets lost, and no streams to fall back on: nobody is called dead', (context) => {
+  test('a fifth of the packets lost: nobody is called dead', (context) => {
+    const { sim, all } = pool(context, 100, { loss: 0.2 })
+    sim.run(30_000)
+    assert.deepEqual(failures(all), [])
+  })
+
+  test('the same without streams to fall back on: next to nobody, and not by many', (context) => {
     const { sim, all } = pool(context, 100, { loss: 0.2, streams: false })
     sim.run(60_000)
-    assert.deepEqual(failures(all), [])
+    // A probe fails with 1 - 0.8^2 directly and (1 - 0.8^4)^3 by three helpers, together once in fourteen: that makes some
+    // 440 wrong suspicions a minute. Each is refuted to all in about 12 copies, of which one observer hears none with
+    // e^-9.6: for a hundred observers that is three wrong verdicts a minute, each in one place.
+    const wrong = failures(all)
+    context.diagnostic(`${wrong.length} wrong verdicts among 9900 pairs in a minute`)
+    assert.ok(wrong.length <= 10, wrong.join(', '))
+    const victims = wrong.map((text) => text.split('failed ')[1])
+    assert.ok(
+      victims.every((victim) => victims.filter((other) => other === victim).length <= 3),
+      wrong.join(', '),
+    )
   })
 
   test('members that stand still now and then are not called dead, and do not call others so', (context) => {
