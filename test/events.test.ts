@@ -110,6 +110,13 @@ suite('events and members over HTTP', () => {
     while ((await names(agent)).length < 2 || (await names(other)).length < 2) assert.ok(Date.now() < until)
     assert.deepEqual(await names(agent), ['x', 'z'])
     assert.deepEqual(await names(other), ['x', 'z'])
+    // The leader writes down whom it has met.
+    const health = async () => (await (await fetch(`${agent.http}/v1/health/node/z`)).json()) as { Status: string }[]
+    while ((await health()).length === 0) assert.ok(Date.now() < until)
+    assert.deepEqual(
+      (await health()).map(({ Status }) => Status),
+      ['passing'],
+    )
     await other.stop()
   })
 })
