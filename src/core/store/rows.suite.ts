@@ -104,9 +104,9 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
         index: [{ Key: 'service.Web', Value: 77 }],
         opaque: [{ Type: 17, Sequence: 0, Data: Uint8Array.of(0x80, 0, 255) }],
       }
-      kept.services[0]!.Service.Proxy.Config = {
-        deep: [1, 1.5, null, true, { bytes: Uint8Array.of(1, 2), big: 2n ** 63n }],
-      }
+      const Config = { deep: [1, 1.5, null, true, { bytes: Uint8Array.of(1, 2), big: 2n ** 63n }] }
+      const { Service } = kept.services[0]!
+      Service.Proxy = { ...Service.Proxy, Config }
       rows.write((txn) => {
         for (const [table, list] of Object.entries(kept)) {
           for (const row of list) txn.put(table as keyof Tables, row)
