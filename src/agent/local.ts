@@ -32,6 +32,8 @@ export interface RunningLocal {
   start(): void
   counts(): { services: number; checks: number; ttls: number }
   leaderChanged(): void
+  /** Members of the LAN now: with more of them, each compares itself with the catalog less often. */
+  clusterChanged(nodes: number): void
   /** Resolves when all that was registered is on disk. */
   flush(): Promise<void>
   stop(): void
@@ -147,6 +149,7 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     },
     start: () => driven.tellNow({ kind: 'start' }),
     counts: () => ({ services: core.services().length, checks: core.checks().length, ttls: core.ttls() }),
+    clusterChanged: (nodes) => driven.tell({ kind: 'cluster-size', nodes }),
     leaderChanged: () => driven.tell({ kind: 'leader-changed' }),
     flush: () => files.then(() => {}),
     stop() {

@@ -256,7 +256,10 @@ export async function openPools(parts: PoolsParts): Promise<Pools> {
     async joinAtStart() {
       for (const pool of ['lan', 'wan'] as const) {
         const { atStart } = gossip[pool].join
-        if (atStart.length > 0) await join(atStart, pool)
+        if (atStart.length === 0) continue
+        const joined = await join(atStart, pool)
+        const what = pool === 'lan' ? 'Join' : 'Join -wan'
+        host.log.info(`${what} completed. Initial agents synced with`, { agent_count: joined })
       }
       for (const pool of ['lan', 'wan'] as const) retryJoin(pool, gossip[pool].join)
     },

@@ -192,6 +192,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   const founding = makeFounding(joined)
   pools.onMember((event, member) => {
     catalog.onMember(event, member)
+    local.clusterChanged(pools.lanMembers().length)
     autopilot.onMember(event, member)
     founding.look()
   })
