@@ -238,8 +238,9 @@ export async function openPools(parts: PoolsParts): Promise<Pools> {
         if (lan.serf.member(name) === undefined && wan?.serf.member(name) === undefined) {
           throw new ConsulError('refused', `agent: No node found with name '${name}'`)
         }
-        // A server's name in the WAN has its datacenter behind it.
-        await Promise.all([lan.forceLeave(name, prune), wan?.forceLeave(`${name}.${config.datacenter}`, prune)])
+        // A server's name in the WAN has its datacenter behind it; that of another datacenter is given whole.
+        const whole = wan?.serf.member(name) === undefined ? `${name}.${config.datacenter}` : name
+        await Promise.all([lan.forceLeave(name, prune), wan?.forceLeave(whole, prune)])
       },
       fireEvent: (wish) => events.fire(wish),
       events: () => events.list(),
