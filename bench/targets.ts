@@ -8,6 +8,7 @@ import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { realConsul } from '../test/support/real-consul.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const START_TIMEOUT_MS = 60_000
@@ -28,13 +29,9 @@ export interface Target {
 
 /** The path of the real Consul: given, or unpacked by the reference tools beside the checkout. */
 export function findConsul(given: string | undefined): string {
-  if (given !== undefined) return given
-  const tool = resolve(ROOT, '../shared/tools/consul-peer')
-  if (!existsSync(tool)) throw new Error('no real Consul to compare with: give its path with --consul PATH')
-  return execFileSync(tool, [join(ROOT, '.cache/peer')], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  }).trim()
+  const found = given ?? realConsul()
+  if (found === undefined) throw new Error('no real Consul to compare with: give its path with --consul PATH')
+  return found
 }
 
 /** Proconsul as its users have it: the published package's files, built from this checkout. @returns the command */

@@ -2,17 +2,17 @@
  * Agents as real processes on 127.0.0.1 with free ports: Proconsul's by `bin/consul`, the real Consul's by its binary.
  * Nothing here sleeps for a fixed time: a start is over when a leader answers, a stop when the process is gone.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 
+export { realConsul } from './real-consul.ts'
+
 export const ROOT = resolve(import.meta.dirname, '../..')
 export const CONSUL = resolve(ROOT, 'bin/consul')
-const PEER_TOOL = resolve(ROOT, '../shared/tools/consul-peer')
 const START_TIMEOUT_MS = 30_000
 const POLL_MS = 10
 
@@ -41,17 +41,6 @@ export interface AgentProcess {
   /** Resolves when what it printed matches. */
   printed(pattern: RegExp): Promise<void>
   kill(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>
-}
-
-/** The real Consul's binary, or undefined where the reference tools are not beside the checkout. */
-export function realConsul(): string | undefined {
-  if (process.env.REAL_CONSUL !== undefined) return process.env.REAL_CONSUL
-  if (!existsSync(PEER_TOOL)) return undefined
-  const output = execFileSync(PEER_TOOL, [resolve(ROOT, '.cache/peer')], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  return output.trim()
 }
 
 /**
