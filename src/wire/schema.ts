@@ -247,9 +247,17 @@ export function struct<T extends object>(fields: Fields<T>): Codec<T> {
 export const RAFT_INDEX = { CreateIndex: int, ModifyIndex: int }
 export const WRITE_REQUEST = { Token: text, Datacenter: text }
 
+/** Field names recur in many structs; their bytes are made once. */
+const KEYS = new Map<string, Uint8Array>()
+const keyWriter = new Writer(64)
+
 /** A field's name as it stands on the wire, header and all: for `Reader.key`. */
 export function keyOf(name: string): Uint8Array {
-  const w = new Writer(name.length + 3)
-  w.text(name)
-  return w.take()
+  let key = KEYS.get(name)
+  if (key === undefined) {
+    keyWriter.text(name)
+    key = keyWriter.take()
+    KEYS.set(name, key)
+  }
+  return key
 }
