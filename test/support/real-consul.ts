@@ -20,7 +20,7 @@ export function realConsul(): string | undefined {
   if (!existsSync(PEER_TOOL)) return undefined
   const own = `${UNPACKED}-${process.pid}`
   mkdirSync(own, { recursive: true })
-  execFileSync(PEER_TOOL, [own], { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync(PEER_TOOL, [own], { stdio: ['ignore', 'ignore', 'pipe'] })
   try {
     renameSync(own, UNPACKED)
   } catch (error) {
