@@ -184,9 +184,30 @@ function send(message: IncomingMessage, response: ServerResponse, { status, head
   }
   const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
   headers.push('Content-Length', String(length))
-  if (status === 413) response.statusMessage = 'Request Entity Too Large'
+  if (status === 413) return refuseBody(message, response, headers, body)
   response.writeHead(status, headers)
   response.end(body)
+}
+
+/**
+ * The answer goes out at once, but a connection that is to close stays until the unwanted body has been read: closed
+ * before, the system would reset it, and the client might lose the answer with it (RFC 9112 section 9.6).
+ */
+function refuseBody(
+  message: IncomingMessage,
+  response: ServerResponse,
+  headers: string[],
+  body: string | Uint8Array | undefined,
+): void {
+  response.statusMessage = 'Request Entity Too Large'
+  response.writeHead(413, headers)
+  if (message.complete) {
+    response.end(body)
+    return
+  }
+  response.write(body ?? '')
+  message.once('close', () => response.end())
+  message.once('end', () => response.end())
 }
 
 /** Whoever makes the chunks can no longer refuse: if that fails the connection is cut, so that none takes half for all. */
