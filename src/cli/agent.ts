@@ -109,7 +109,8 @@ function showBanner(output: AgentOutput, config: RuntimeConfig, nodeId: string):
     bootstrap: config.bootstrap,
     clientAddrs: config.clientAddrs,
     clusterAddr: config.advertiseAddr,
-    ports: config.ports,
+    // Nothing is served over gRPC yet, whatever port is meant for it.
+    ports: { ...config.ports, grpc: -1 },
     encrypt: { gossip: config.gossip.key !== undefined, tlsOutgoing: false, tlsIncoming: false, autoEncryptTls: false },
   })
 }
