@@ -68,6 +68,10 @@ async function start(folder: string, ports: number[]): Promise<Agent> {
     ],
     { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
   )
+  // However the measuring ends (its reader gone, an interrupt), the agent ends with it.
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
   let output = ''
   for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (data) => (output += data))
   const exited = new Promise<void>((done) => child.once('exit', () => done()))
@@ -256,6 +260,10 @@ async function answer(agent: Agent, path: string): Promise<void> {
 
 mkdirSync(join(ROOT, '.cache'), { recursive: true })
 const folder = options.data ?? mkdtempSync(join(ROOT, '.cache/scale-'))
+process.on('exit', () => {
+  if (options.data === undefined) rmSync(folder, { recursive: true, force: true })
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 const loaded = existsSync(join(folder, 'raft'))
 const ports = await freePorts(5)
 let agent = await start(folder, ports)

@@ -76,6 +76,10 @@ export async function startTarget(name: TargetName, command: string, mode: Mode)
   ]
   const began = performance.now()
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  // However the measuring ends (an interrupt, an error), what it started ends with it.
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  child.once('exit', () => process.off('exit', end))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data))
   const base = `http://127.0.0.1:${http}`
