@@ -3,8 +3,10 @@
  * then over all, health every two seconds, promotions and the removal of dead servers every ten. What is to be done is
  * decided in core/leader/autopilot.ts; this file asks the servers and carries it out, one change at a time.
  */
+
 import { parseGoDuration } from '../base/go-duration.ts'
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
 import type { SerfMember } from '../core/gossip/serf.ts'
 import {
@@ -74,7 +76,7 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
       try {
         await run()
       } catch (error) {
-        log.error('failed to change the servers of the cluster', { error: textOf(error) })
+        log.error('failed to change the servers of the cluster', { error: messageOf(error) })
       }
     })
   }
@@ -116,7 +118,7 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
       return { LastContact: '0', LastIndex: lastIndex, LastTerm: lastTerm }
     }
     return pool.call(address, 'Status.RaftStats', {}, { timeoutMs: HEALTH_MS }).catch((error: unknown) => {
-      log.debug('failed to get the stats of a server', { id, error: textOf(error) })
+      log.debug('failed to get the stats of a server', { id, error: messageOf(error) })
       return undefined
     })
   }
@@ -178,7 +180,7 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
       every(RECONCILE_MS, reconcileAll)
       every(HEALTH_MS, () => {
         const wanted = settings()
-        if (wanted !== undefined) examine(wanted).catch((error) => log.error('health', { error: textOf(error) }))
+        if (wanted !== undefined) examine(wanted).catch((error) => log.error('health', { error: messageOf(error) }))
       })
       every(TEND_MS, () => {
         const wanted = settings()
@@ -223,7 +225,7 @@ export function makeFounding({ config, nodeId, host, replica, pool, members, log
         pool
           .call(address, 'Status.Peers', { Datacenter: config.datacenter }, { timeoutMs: HEALTH_MS })
           .catch((error: unknown) => {
-            log.error('failed to confirm peer status of server', { server: address, error: textOf(error) })
+            log.error('failed to confirm peer status of server', { server: address, error: messageOf(error) })
             return undefined
           }),
       ),
@@ -284,8 +286,4 @@ export function makeFounding({ config, nodeId, host, replica, pool, members, log
       pause()
     },
   }
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,4 +1,5 @@
 /** Why an address cannot be listened at, in the words that users of Consul look for. */
+import { messageOf } from '../base/message-of.ts'
 import type { Address } from '../host/host.ts'
 import { joinHostPort } from './describe.ts'
 
@@ -15,7 +16,7 @@ export async function bound<T>(network: 'udp' | 'tcp', at: Address, opening: Pro
     return await opening
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-    const reason = BIND_REASONS[code] ?? (error instanceof Error ? error.message : String(error))
+    const reason = BIND_REASONS[code] ?? messageOf(error)
     throw new Error(`listen ${network} ${joinHostPort(at.host, at.port)}: bind: ${reason}`, { cause: error })
   }
 }

@@ -2,7 +2,9 @@
  * Serves the calls of one stream, one after the other, in order (protocol/rpc.md section 3): bytes to arguments, to the
  * dispatcher, and its answer to bytes. A peer that closes the stream frees what its call holds.
  */
+
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Args, Caller, Method } from '../model/rpc.ts'
 import { isService, type MethodCodec, methodCodec } from '../wire/methods.ts'
@@ -104,7 +106,7 @@ export function serveCalls(caller: Caller, log: Log, duplex: Duplex): DuplexHand
   function textOf(error: unknown): string {
     if (error instanceof ConsulError) return error.message
     log.error('RPC failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-    return error instanceof Error ? error.message : String(error)
+    return messageOf(error)
   }
 
   return {

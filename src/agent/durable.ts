@@ -2,7 +2,9 @@
  * From disk to a state that stands, and back: what a server finds when it starts (newest snapshot, then the log behind
  * it), and the snapshots that it takes while it runs, so that the log stays short and the next start is quick.
  */
+
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import type { Index } from '../base/units.ts'
 import type { SnapshotMeta } from '../core/raft/messages.ts'
 import type { Saved } from '../core/raft/raft.ts'
@@ -138,7 +140,7 @@ export function keepSnapshots(parts: SnapshotParts): () => Promise<void> {
       const began = host.now()
       running = takeSnapshot(parts)
         .catch((error: unknown) => {
-          log.error('failed to take snapshot', { error: error instanceof Error ? error.message : String(error) })
+          log.error('failed to take snapshot', { error: messageOf(error) })
         })
         .then(() => {
           restMs = (host.now() - began) * REST_FACTOR

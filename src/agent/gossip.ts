@@ -3,6 +3,7 @@
  * message means is decided in core/gossip; who may be in the pool by what it is opened with.
  */
 import { type MemberlistConfig, SERF } from '../core/gossip/config.ts'
+import { poolMember } from '../core/gossip/members.ts'
 import type { StreamMessage } from '../core/gossip/messages.ts'
 import {
   type Candidate,
@@ -21,6 +22,7 @@ import { SEAL_BYTES, seal } from '../wire/gossip-crypto.ts'
 import { encodeStream, StreamReader } from '../wire/gossip-stream.ts'
 import { gossipCodec } from '../wire/serf.ts'
 import { bound } from './bound.ts'
+import { joinHostPort } from './describe.ts'
 import { drive } from './drive.ts'
 
 /** Streams that peers have opened; more are closed at once. As many push/pulls as memberlist takes at a time. */
@@ -253,7 +255,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
   return {
     port,
     serf,
-    members: () => serf.members().map(memberOf),
+    members: () => serf.members().map(poolMember),
     join: (addresses) =>
       ask({ kind: 'join', addresses: addresses.map((a) => parseJoin(a, pool)), ignoreOldEvents: true }),
     leave: () => ask({ kind: 'leave' }).then(() => {}),
@@ -321,7 +323,7 @@ function dialError(error: unknown, to: GossipAddress): string {
   const { code, syscall } = error as NodeJS.ErrnoException
   if (code === 'ENOTFOUND') return `lookup ${to.host}: no such host`
   if (syscall !== 'connect' && code !== 'ETIMEDOUT') return reason(error)
-  return `dial tcp ${textOf(to)}: ${systemWords(error)}`
+  return `dial tcp ${joinHostPort(to.host, to.port)}: ${systemWords(error)}`
 }
 
 /** `10.0.0.1`, `10.0.0.1:8301`, `[::1]:8301`, `::1`, `name:8301`, each perhaps with `node/` in front. */
@@ -332,26 +334,4 @@ export function parseJoin(text: string, pool: PoolName): GossipAddress {
   const parts = address.split(':')
   if (parts.length !== 2) return { host: address, port: DEFAULT_PORTS[pool] }
   return { host: parts[0]!, port: Number(parts[1]) || DEFAULT_PORTS[pool] }
-}
-
-function textOf({ host, port }: GossipAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
-
-const STATUS_NUMBERS = { alive: 1, leaving: 2, left: 3, failed: 4 } as const
-
-export function memberOf({ name, addr, port, tags, status, vsn }: SerfMember): Member {
-  return {
-    Name: name,
-    Addr: addr,
-    Port: port,
-    Tags: tags,
-    Status: STATUS_NUMBERS[status],
-    ProtocolMin: vsn[0] ?? 0,
-    ProtocolMax: vsn[1] ?? 0,
-    ProtocolCur: vsn[2] ?? 0,
-    DelegateMin: vsn[3] ?? 0,
-    DelegateMax: vsn[4] ?? 0,
-    DelegateCur: vsn[5] ?? 0,
-  }
 }

@@ -2,7 +2,9 @@
  * What a server does when it comes to lead: settle what earlier terms left, make sure the cluster's own rows exist, and
  * run the leader's timers (sessions, tombstones). What to write is decided in core/leader; this file only carries it out.
  */
+
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import { NANOS_PER_MS, NANOS_PER_SECOND } from '../base/units.ts'
 import type { Store } from '../core/store/store.ts'
 import type { AutopilotConfig } from '../model/autopilot.ts'
@@ -54,7 +56,7 @@ export function takeLeadership(parts: LeadershipParts): void {
     if (acquired) {
       leadingTerm = change.term
       establish(change.term).catch((error: unknown) => {
-        log.error('failed to establish leadership', { error: error instanceof Error ? error.message : String(error) })
+        log.error('failed to establish leadership', { error: messageOf(error) })
       })
     } else if (!change.leading && leadingTerm !== 0) {
       leadingTerm = 0

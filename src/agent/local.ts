@@ -2,7 +2,9 @@
  * Drives this node's own services and checks: brings registrations from the doors to the core, its calls to the
  * servers, and its files to the data directory.
  */
+
 import { createHash } from 'node:crypto'
+import { messageOf } from '../base/message-of.ts'
 import {
   type LocalCall,
   type LocalEffect,
@@ -109,7 +111,7 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
       (reply) => driven.tell({ kind: 'reply', id, reply }),
       (error: unknown) => {
         const code = error instanceof ConsulError ? error.code : 'refused'
-        driven.tell({ kind: 'failed', id, code, message: error instanceof Error ? error.message : String(error) })
+        driven.tell({ kind: 'failed', id, code, message: messageOf(error) })
       },
     )
   }

@@ -3,6 +3,7 @@
  * closed when idle for long; a stream for each call under way, kept and used again. It retries nothing: what may be
  * retried is known where the call is made.
  */
+import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
 import type { Address, Cancel, Host } from '../host/host.ts'
 import { errorFromText } from '../model/errors.ts'
@@ -93,7 +94,7 @@ export function makePool(host: Pick<Host, 'now' | 'wake' | 'soon' | 'dial'>): Po
     try {
       conn = await host.dial(parseHostPort(address))
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       throw new ConnectionLost(`rpc error getting client: failed to get conn: ${why}`, false, { cause: error })
     }
     if (stopped) {

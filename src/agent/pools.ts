@@ -2,7 +2,9 @@
  * A server's two gossip pools: all agents of its datacenter (LAN), and the servers of all datacenters (WAN), into which
  * each server brings the others of its own. Wires the pools to configuration, joins at start, and what HTTP asks of them.
  */
+
 import { formatGoDuration } from '../base/go-duration.ts'
+import { messageOf } from '../base/message-of.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
 import { lanMember, wanMember } from '../core/gossip/members.ts'
 import { isServer, lanRefusal, wanRefusal } from '../core/gossip/pools.ts'
@@ -179,7 +181,7 @@ export async function openPools(parts: PoolsParts): Promise<Pools> {
       host.log.info(`(${area}) joined`, { number_of_nodes: joined })
       return joined
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       host.log.warn(`(${area}) couldn't join`, { number_of_nodes: 0, error: why })
       throw new ConsulError('refused', why)
     }
@@ -210,7 +212,7 @@ export async function openPools(parts: PoolsParts): Promise<Pools> {
         }
         host.log.warn('Join cluster failed, will retry', {
           retry_interval: formatGoDuration(wish.retryIntervalMs * NANOS_PER_MS),
-          error: error instanceof Error ? error.message : String(error),
+          error: messageOf(error),
         })
         const cancel = host.wake(host.now() + wish.retryIntervalMs, () => {
           retries.delete(cancel)

@@ -2,7 +2,9 @@
  * Keeps the catalog in line with the LAN's members while this server leads: at each event, and now and then over all of
  * them, as events may be missed. What must be written is decided in core/leader/reconcile.ts.
  */
+
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import type { MemberStatus, SerfMember } from '../core/gossip/serf.ts'
 import { type GossipMember, type Reconciliation, reapUnknown, reconcileMember } from '../core/leader/reconcile.ts'
 import type { Store } from '../core/store/store.ts'
@@ -52,7 +54,7 @@ export function reconcileDuty({ config, host, store, members, propose, log }: Re
   function write(command: Command): void {
     // What fails is made up for by the next round.
     propose(command).catch((error: unknown) => {
-      log.error('failed to reconcile member', { error: error instanceof Error ? error.message : String(error) })
+      log.error('failed to reconcile member', { error: messageOf(error) })
     })
   }
 

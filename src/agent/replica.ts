@@ -2,8 +2,10 @@
  * One server's share of the replicated state: its Raft core, its durable log, its store, and those who wait for their
  * proposals. It performs the core's effects and applies what is committed; it judges nothing.
  */
+
 import { assert, unreachable } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import type { Index, Term } from '../base/units.ts'
 import type {
   Configuration,
@@ -119,7 +121,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
         disk.write(effect).then(
           () => driven.tellNow({ kind: 'persisted', write: effect.write }),
           (error: unknown) => {
-            const why = error instanceof Error ? error.message : String(error)
+            const why = messageOf(error)
             trouble = why
             log.error('failed to write the raft log', { error: why })
             driven.tell({ kind: 'persist-failed', write: effect.write, why })

@@ -4,7 +4,9 @@
  * the questions. Heartbeats have a connection of their own, so that no append holds them up; appends are pipelined; a
  * snapshot has a connection for itself.
  */
+
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import type { Instant, Millis } from '../base/units.ts'
 import type { InstallRequest, RaftEffect, RaftInput, RaftReply, SnapshotMeta } from '../core/raft/messages.ts'
 import type { Cancel, Conn, ConnHandler, Host } from '../host/host.ts'
@@ -119,7 +121,7 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
           return
         case 'install':
           install(id, address, body).catch((error: unknown) => {
-            log.debug('failed to send a snapshot', { peer: address, error: textOf(error) })
+            log.debug('failed to send a snapshot', { peer: address, error: messageOf(error) })
             lost(id)
           })
           return
@@ -243,7 +245,7 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
     function giveUp(slot: Slot, error: unknown): void {
       if (slot.failed) return
       slot.failed = true
-      log.error('failed to receive a snapshot', { error: textOf(error) })
+      log.error('failed to receive a snapshot', { error: messageOf(error) })
       slot.sink?.abort(error)
       end?.tell({ kind: 'restored', id: slot.id!, ok: false })
     }
@@ -426,8 +428,4 @@ function sendSnapshot(
       reject(error)
     })
   })
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

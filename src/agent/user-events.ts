@@ -2,7 +2,9 @@
  * The user events that this agent has accepted: the last 256, by their filters, with an index of their own for those who
  * wait for the next. Source: Consul's agent/user_event.go, event_endpoint.go.
  */
+
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import { uuid } from '../base/random.ts'
 import type { Millis } from '../base/units.ts'
 import type { Host } from '../host/host.ts'
@@ -57,7 +59,7 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
 
   async function fireEncoded(name: string, payload: Uint8Array): Promise<void> {
     await parts.fire(PREFIX + name, payload).catch((error: unknown) => {
-      throw new ConsulError('refused', error instanceof Error ? error.message : String(error))
+      throw new ConsulError('refused', messageOf(error))
     })
   }
 

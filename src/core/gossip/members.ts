@@ -3,6 +3,8 @@
  * (protocol/serf.md section 7). Gossip itself, which tells members of one another, is not here.
  */
 
+import type { SerfMember } from './roster.ts'
+
 export interface MemberIdentity {
   nodeName: string
   nodeId: string
@@ -28,7 +30,26 @@ export interface PoolMember {
   DelegateCur: number
 }
 
-const ALIVE = 1
+const STATUS_NUMBERS = { alive: 1, leaving: 2, left: 3, failed: 4 } as const
+
+/** A member in the shape that the API and Serf's conflict answers share; statuses are Serf's numbers. */
+export function poolMember({ name, addr, port, tags, status, vsn }: SerfMember): PoolMember {
+  return {
+    Name: name,
+    Addr: addr,
+    Port: port,
+    Tags: tags,
+    Status: STATUS_NUMBERS[status],
+    ProtocolMin: vsn[0] ?? 0,
+    ProtocolMax: vsn[1] ?? 0,
+    ProtocolCur: vsn[2] ?? 0,
+    DelegateMin: vsn[3] ?? 0,
+    DelegateMax: vsn[4] ?? 0,
+    DelegateCur: vsn[5] ?? 0,
+  }
+}
+
+const ALIVE = STATUS_NUMBERS.alive
 const VERSIONS = { ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 2, DelegateMax: 5, DelegateCur: 4 }
 
 /** @param build the API level that peers shall count on, e.g. "1.8.7" */

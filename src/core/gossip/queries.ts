@@ -9,6 +9,7 @@ import type { SerfConfig } from './config.ts'
 import { QueryRing } from './events.ts'
 import { base64, type GossipKeyring } from './keyring.ts'
 import { isUp, type Memberlist } from './memberlist.ts'
+import { poolMember } from './members.ts'
 import {
   type Filter,
   FLAG_ACK,
@@ -28,7 +29,6 @@ const INTERNAL = '_serf_'
 const NANOS_PER_MS = 1e6
 /** A filter's expression is a peer's; longer ones than this match nothing. */
 const EXPRESSION_MAX = 1024
-const STATUS_NUMBERS = { alive: 1, leaving: 2, left: 3, failed: 4 } as const
 
 export interface QueryParams {
   name: string
@@ -276,21 +276,7 @@ export class Queries {
 }
 
 function conflictResponse(member: SerfMember): SerfMessage {
-  const { name, addr, port, tags, status, vsn } = member
-  return {
-    type: 'conflictResponse',
-    Name: name,
-    Addr: addr,
-    Port: port,
-    Tags: tags,
-    Status: STATUS_NUMBERS[status],
-    ProtocolMin: vsn[0] ?? 0,
-    ProtocolMax: vsn[1] ?? 0,
-    ProtocolCur: vsn[2] ?? 0,
-    DelegateMin: vsn[3] ?? 0,
-    DelegateMax: vsn[4] ?? 0,
-    DelegateCur: vsn[5] ?? 0,
-  }
+  return { type: 'conflictResponse', ...poolMember(member) }
 }
 
 /** Unanchored. What JavaScript cannot read as an expression matches nothing. */

@@ -81,11 +81,6 @@ export function serviceNamePrefix(name: string): string {
   return `${fold(name)}\0`
 }
 
-/** Prefix of a name's rows on one node, in the same two. */
-export function serviceNameNodePrefix(name: string, node: string): string {
-  return `${fold(name)}\0${fold(node)}\0`
-}
-
 /** Prefix in `checks-by-node-service`; service id "" for the checks of the node itself. */
 export function nodeServicePrefix(node: string, serviceId: string): string {
   return `${fold(node)}\0${fold(serviceId)}\0`

@@ -20,10 +20,6 @@ export function vectorFile(group: string, file: string): Uint8Array {
   return new Uint8Array(readFileSync(new URL(`${group}/${file}`, ROOT)))
 }
 
-export function vectorJson(group: string, file: string): unknown {
-  return JSON.parse(readFileSync(new URL(`${group}/${file}`, ROOT), 'utf8'))
-}
-
 /** True when a decoded value says what the vector's JSON says, by the JSON's own conventions (vectors in README.md). */
 export function says(value: unknown, json: unknown): boolean {
   if (value instanceof Uint8Array) return says(textFromBytes(value), json) || saysHex(value, json)
