@@ -165,9 +165,6 @@ async function openHttp(config: RuntimeConfig, host: Host, backend: Backend, clo
 
 async function openDns(config: RuntimeConfig, host: Host, backend: Backend, closers: Closers): Promise<Listener[]> {
   if (config.ports.dns < 0) return []
-  if (config.dns.recursors.length > 0) {
-    host.log.warn('recursors are not built yet: names outside of the domain are answered with a failure')
-  }
   const dns = makeDns(backend, { zone: zoneOf(config) })
   const doors: Listener[] = []
   for (const address of config.clientAddrs) {

@@ -1,4 +1,5 @@
 /** What a data directory or a disk refuses, told apart for callers and said in words for the operator. */
+import { messageOf } from '../base/message-of.ts'
 
 export type DiskFault =
   /** Another process, or another agent in this one, holds the directory. */
@@ -43,10 +44,6 @@ export function diskError(what: string, error: unknown): DiskError {
   const code = (error as { code?: unknown } | null)?.code
   const [fault, why] = (typeof code === 'string' ? FAULTS[code] : undefined) ?? ['io', messageOf(error)]
   return new DiskError(fault, `${what}: ${why}`, { cause: error })
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 export function hasCode(error: unknown, code: string): boolean {

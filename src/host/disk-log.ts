@@ -7,10 +7,12 @@
  * entries, so cutting a long tail or a long head off costs one small record; the entries that no longer count are
  * deleted afterwards, in slices. The log knows nothing of Raft's rules except that indexes have no gaps.
  */
+
 import { statfs } from 'node:fs/promises'
 import { constants } from 'node:os'
 import type { RootDatabase } from 'lmdb'
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import type { Entry } from '../core/raft/messages.ts'
 import {
   CorruptEntry,
@@ -20,7 +22,7 @@ import {
   encodeLogState,
   type LogState,
 } from '../wire/raft-log.ts'
-import { DiskError, diskError, messageOf } from './disk-error.ts'
+import { DiskError, diskError } from './disk-error.ts'
 import { corruptLog, markBegun, prepareLogFile } from './disk-log-file.ts'
 import type { LogDisk } from './host.ts'
 

@@ -3,12 +3,14 @@
  * `sha256sum -c` reads. A folder gets its name when all of it is durable, so what has a name is whole, unless the disk
  * decayed since: the sums are checked before a snapshot is used.
  */
+
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Log } from '../base/log.ts'
-import { DiskError, diskError, hasCode, messageOf } from './disk-error.ts'
+import { messageOf } from '../base/message-of.ts'
+import { DiskError, diskError, hasCode } from './disk-error.ts'
 import { syncFolder, UNFINISHED, withFile } from './disk-files.ts'
 import type { SnapshotDisk } from './host.ts'
 
