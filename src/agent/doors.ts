@@ -1,0 +1,119 @@
+/**
+ * The doors of an agent: where it answers HTTP and DNS, on every client address. What is answered there is in serve/; to
+ * whom it is put, a server or a client agent, the doors cannot tell.
+ */
+import { makeServiceTtls, type Zone } from '../core/dns/zone.ts'
+import type { Address, Host, Listener } from '../host/host.ts'
+import type { Backend } from '../serve/backend.ts'
+import { makeDns } from '../serve/dns.ts'
+import { bodyBytesMax, makeHttpHandler } from '../serve/http/index.ts'
+import { bound } from './bound.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
+import { joinHostPort } from './describe.ts'
+
+type Dns = ReturnType<typeof makeDns>
+/** What closes what was opened, to be run from the last to the first. */
+export type Closers = (() => Promise<void>)[]
+
+export async function openHttp(
+  config: RuntimeConfig,
+  host: Host,
+  backend: Backend,
+  closers: Closers,
+): Promise<Listener[]> {
+  if (config.ports.http < 0) return []
+  const options = {
+    kvMaxValueSize: config.kvMaxValueSize,
+    responseHeaders: config.httpResponseHeaders,
+    enableScriptChecks: config.enableScriptChecks,
+  }
+  const handle = makeHttpHandler(backend, options)
+  const doors: Listener[] = []
+  for (const address of config.clientAddrs) {
+    const limits = { connsPerClientMax: config.httpMaxConnsPerClient }
+    const at = { host: address, port: config.ports.http }
+    const door = await bound('tcp', at, host.http(at, bodyBytesMax(options), handle, limits))
+    const shown = { address: joinHostPort(door.address.host, door.address.port), network: 'tcp' }
+    closers.push(() => {
+      host.log.info('Stopping server', { protocol: 'HTTP', ...shown })
+      return door.close()
+    })
+    doors.push(door)
+    host.log.info('Started HTTP server', shown)
+  }
+  return doors
+}
+
+export async function openDns(
+  config: RuntimeConfig,
+  host: Host,
+  backend: Backend,
+  closers: Closers,
+): Promise<Listener[]> {
+  if (config.ports.dns < 0) return []
+  const dns = makeDns(backend, { zone: zoneOf(config) })
+  const doors: Listener[] = []
+  for (const address of config.clientAddrs) {
+    const { udp, tcp } = await openBoth(host, { host: address, port: config.ports.dns }, dns)
+    const shown = joinHostPort(udp.address.host, udp.address.port)
+    const opened = (network: 'udp' | 'tcp', door: Listener) => {
+      closers.push(() => {
+        host.log.info('Stopping server', { protocol: 'DNS', address: shown, network })
+        return door.close()
+      })
+      host.log.info('Started DNS server', { address: shown, network })
+    }
+    opened('udp', udp)
+    opened('tcp', tcp)
+    doors.push(udp)
+  }
+  return doors
+}
+
+/** A port that is free for UDP may be taken for TCP: any free one is then looked for again, so many times at most. */
+const FREE_PORT_TRIES = 20
+
+/** DNS is answered on one port number over both. */
+async function openBoth(host: Host, at: Address, dns: Dns): Promise<{ udp: Listener; tcp: Listener }> {
+  for (let tries = 1; ; tries++) {
+    const opening = host.udp(at, (bytes, from, port) => {
+      const answer = dns.udp(bytes)
+      if (answer instanceof Promise) answer.then((late) => late && port.send(late, from))
+      else if (answer !== undefined) port.send(answer, from)
+    })
+    const udp = await bound('udp', at, opening)
+    try {
+      const messages = host.messages(udp.address, (message) => dns.tcp(message))
+      return { udp, tcp: await bound('tcp', udp.address, messages) }
+    } catch (error) {
+      await udp.close()
+      if (at.port !== 0 || tries === FREE_PORT_TRIES) throw error
+    }
+  }
+}
+
+function zoneOf({ dns, datacenter }: RuntimeConfig): Zone {
+  const { soa } = dns
+  return {
+    domain: dns.domain,
+    altDomain: dns.altDomain,
+    datacenter,
+    token: '',
+    nodeTtlSeconds: dns.nodeTtlSeconds,
+    serviceTtls: makeServiceTtls(dns.serviceTtlSeconds),
+    onlyPassing: dns.onlyPassing,
+    aRecordLimit: dns.aRecordLimit,
+    udpAnswerLimit: dns.udpAnswerLimit,
+    enableTruncate: dns.enableTruncate,
+    compress: !dns.disableCompression,
+    nodeMetaTxt: dns.nodeMetaTxt,
+    translateWanAddrs: false,
+    soa: { refresh: soa.refresh, retry: soa.retry, expire: soa.expire, minimum: soa.minttl },
+    hasRecursors: dns.recursors.length > 0,
+    allowStale: true,
+    maxStaleMs: DNS_STALE_MS_MAX,
+  }
+}
+
+/** Ten years: DNS prefers an old answer to none (dns_config.max_stale). */
+const DNS_STALE_MS_MAX = 87_600 * 3_600_000
