@@ -4,7 +4,6 @@
  * decided in core/leader/autopilot.ts; this file asks the servers and carries it out, one change at a time.
  */
 
-import { parseGoDuration } from '../base/go-duration.ts'
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
@@ -12,18 +11,20 @@ import type { SerfMember } from '../core/gossip/serf.ts'
 import {
   cleanup,
   founders,
-  type Health,
-  isHealthy,
   joining,
   leaving,
+  lowestRaftVersion,
   type PeerChange,
   promotions,
   type ServerIdentity,
   serverOf,
 } from '../core/leader/autopilot.ts'
+import { assess, type ClusterHealth, type Examined } from '../core/leader/health.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { AutopilotConfig } from '../model/autopilot.ts'
+import { ConsulError } from '../model/errors.ts'
+import type { OperatorHealthReply } from '../model/operator.ts'
 import type { ServerStats } from '../model/status.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import type { MemberEvent } from './gossip.ts'
@@ -36,6 +37,8 @@ const HEALTH_MS: Millis = 2_000
 const TEND_MS: Millis = 10_000
 /** Events may be missed: all members are looked at again so often. */
 const RECONCILE_MS: Millis = 60_000
+/** Older servers do not tell how they are. */
+const RAFT_VERSION_FOR_HEALTH = 3
 /** Servers that are asked for their peers before a cluster begins: so often, with growing pauses. */
 const PEERS_TRIES = 6
 const PEERS_PAUSE_MS: Millis = 1_000
@@ -43,7 +46,7 @@ const PEERS_PAUSE_MS: Millis = 1_000
 export interface AutopilotParts {
   config: Pick<RuntimeConfig, 'datacenter' | 'bootstrapExpect'>
   nodeId: string
-  host: Pick<Host, 'now' | 'wake'>
+  host: Pick<Host, 'now' | 'date' | 'wake'>
   store: Pick<Store, 'read'>
   replica: Pick<Replica, 'status' | 'change' | 'role'>
   pool: Pick<Pool, 'call'>
@@ -54,6 +57,8 @@ export interface AutopilotParts {
 
 export interface Autopilot extends Duty {
   onMember(event: MemberEvent, member: SerfMember): void
+  /** As last found, while this server leads. @throws ConsulError when some server is too old to tell */
+  health(): OperatorHealthReply
 }
 
 export function makeAutopilot(parts: AutopilotParts): Autopilot {
@@ -61,7 +66,7 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
   const log = parts.log.named('autopilot')
   let leading = false
   let timers: Cancel[] = []
-  let health = new Map<string, Health>()
+  let assessed: ClusterHealth | null = null
   /** Changes go one after the other, each judged by what the one before has left. */
   let queue: Promise<void> = Promise.resolve()
 
@@ -124,26 +129,34 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
   }
 
   async function examine(wanted: AutopilotConfig): Promise<void> {
-    const known = new Map(servers().map((server) => [server.id, server]))
-    const listed = peers()
-    if (listed.length < 2) return
-    const stats = await Promise.all(listed.map(({ id, address }) => statsOf(id, address)))
+    if (lowestRaftVersion(servers()) < RAFT_VERSION_FOR_HEALTH) return
     const { lastIndex, lastTerm } = replica.status()
-    const standard = { lastIndex, lastTerm, config: wanted }
-    const now = host.now()
-    health = new Map(
-      listed.map(({ id }, at) => {
-        const contact = parseGoDuration(stats[at]?.LastContact ?? '')
-        const healthy = isHealthy(known.get(id)?.alive === true, stats[at], contact, standard)
-        const before = health.get(id)
-        return [id, before?.healthy === healthy ? before : { healthy, since: now }]
+    const examined = await Promise.all(
+      peers().map(async (peer): Promise<Examined> => {
+        const member = parts.members().find((each) => each.status !== 'left' && identify(each)?.id === peer.id)
+        const identity = member && identify(member)
+        const stats = identity?.alive ? await statsOf(peer.id, peer.address) : undefined
+        return { peer, member, identity, stats }
       }),
     )
+    if (!leading) return
+    assessed = assess({
+      servers: examined,
+      leader: replica.role().leader?.address ?? '',
+      standard: { lastIndex, lastTerm, config: wanted },
+      before: assessed,
+      now: host.now(),
+      date: host.date(),
+    })
   }
 
   function tend(wanted: AutopilotConfig): void {
     inTurn(async () => {
-      await carryOut(promotions(peers(), health, host.now(), wanted), 'promoting server to voter', '')
+      await carryOut(
+        promotions(peers(), assessed?.health ?? new Map(), host.now(), wanted),
+        'promoting server to voter',
+        '',
+      )
       const failed = new Set(
         parts
           .members()
@@ -175,7 +188,7 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
   return {
     start() {
       leading = true
-      health = new Map()
+      assessed = null
       reconcileAll()
       every(RECONCILE_MS, reconcileAll)
       every(HEALTH_MS, () => {
@@ -194,6 +207,12 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
     },
     onMember(event, member) {
       if (leading) reconcile(member, event)
+    },
+    health() {
+      if (lowestRaftVersion(servers()) < RAFT_VERSION_FOR_HEALTH) {
+        throw new ConsulError('refused', 'all servers must have raft_protocol set to 3 or higher to use this endpoint')
+      }
+      return assessed?.reply ?? { Healthy: false, FailureTolerance: 0, Servers: null }
     },
   }
 }

@@ -35,9 +35,26 @@ export type ActMethod =
   | 'Session.Renew'
   | 'Internal.EventFire'
   | 'Coordinate.Update'
+  | 'Operator.RaftGetConfiguration'
+  | 'Operator.RaftRemovePeerByAddress'
+  | 'Operator.RaftRemovePeerByID'
+  | 'Operator.AutopilotGetConfiguration'
+  | 'Operator.ServerHealth'
 
 /** Of those, what only the leader can do: it keeps the sessions' timers, and gathers coordinates. */
-const LEADERS_ACTS: ReadonlySet<Method> = new Set<Method>(['Session.Renew', 'Coordinate.Update'])
+const LEADERS_ACTS: ReadonlySet<Method> = new Set<Method>([
+  'Session.Renew',
+  'Coordinate.Update',
+  'Operator.RaftRemovePeerByAddress',
+  'Operator.RaftRemovePeerByID',
+  'Operator.ServerHealth',
+])
+
+/** These are the leader's too, unless the asker takes what any server knows. */
+const LEADERS_READS: ReadonlySet<Method> = new Set<Method>([
+  'Operator.RaftGetConfiguration',
+  'Operator.AutopilotGetConfiguration',
+])
 
 export interface DispatchParts {
   host: Host
@@ -200,7 +217,8 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
           return atLeader(method, args, context, () => write(meaning, args))
         case 'act': {
           const here = () => act(acts, method as ActMethod, args) as Reply<typeof method>
-          return LEADERS_ACTS.has(method) ? atLeader(method, args, context, here) : here()
+          const leaders = LEADERS_ACTS.has(method) || (LEADERS_READS.has(method) && !maySeeStale(args as QueryOptions))
+          return leaders ? atLeader(method, args, context, here) : here()
         }
       }
     },

@@ -34,6 +34,7 @@ import { keepSnapshots, openState } from './durable.ts'
 import { makeSink, makeSource } from './install.ts'
 import { type Duty, takeLeadership } from './leadership.ts'
 import { runLocal } from './local.ts'
+import { type OperatorActs, operatorActs } from './operator.ts'
 import { makePool } from './pool.ts'
 import { openPools } from './pools.ts'
 import { reconcileDuty } from './reconcile.ts'
@@ -171,6 +172,14 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     fire: pools.fireEncoded,
     gather: duties.gather,
     coordinate: pools.coordinate,
+    operator: operatorActs({
+      datacenter: config.datacenter,
+      store,
+      replica,
+      members: () => pools.lanMembers(),
+      health: () => autopilot.health(),
+      log: log.named('operator'),
+    }),
   })
   const pool = makePool(host)
   const dispatch = makeDispatch({ host, config, methods, acts, store, replica, pool, env, log })
@@ -384,6 +393,7 @@ function contactText({ role, lastContact }: RaftStatus, now: Instant): string {
 }
 
 interface ActsParts extends Renewal, Gathering {
+  operator: OperatorActs
   config: RuntimeConfig
   host: Host
   replica: Replica
@@ -394,8 +404,9 @@ interface ActsParts extends Renewal, Gathering {
   fire(name: string, payload: Uint8Array): Promise<void>
 }
 
-function serverActs({ config, host, replica, store, renew, fire, gather, coordinate }: ActsParts): Acts {
+function serverActs({ config, host, replica, store, renew, fire, gather, coordinate, operator }: ActsParts): Acts {
   return {
+    ...operator,
     'Status.Ping': () => ({}),
     'Status.Leader': () => replica.role().leader?.address ?? '',
     'Status.Peers': () => replica.status().configuration.servers.map(({ address }: Server) => address),

@@ -4,6 +4,7 @@ import type { CoordinateMethods } from './coordinate.ts'
 import type { EventMethods } from './event.ts'
 import type { HealthMethods } from './health.ts'
 import type { KVMethods } from './kv.ts'
+import type { OperatorMethods } from './operator.ts'
 import type { SessionMethods } from './session.ts'
 import type { StatusMethods } from './status.ts'
 
@@ -14,7 +15,8 @@ export interface Methods
     SessionMethods,
     StatusMethods,
     EventMethods,
-    CoordinateMethods {}
+    CoordinateMethods,
+    OperatorMethods {}
 
 export type Method = keyof Methods
 export type Args<M extends Method> = Methods[M]['args']

@@ -24,6 +24,7 @@ import type { Args, Method, Reply } from '../model/rpc.ts'
 import type { IndexedSessions, SessionSpecificRequest } from '../model/session.ts'
 import type { ServerStats } from '../model/status.ts'
 import { bool, bytes, type Codec, filled, int, list, map, pointer, RAFT_INDEX, struct, text, textOf } from './schema.ts'
+import { autopilotConfig, autopilotSetConfigRequest } from './structs/autopilot.ts'
 import {
   connectProxyConfig,
   deregisterRequest,
@@ -38,6 +39,7 @@ import { coordinateUpdateRequest } from './structs/coordinate.ts'
 import { healthCheck } from './structs/health.ts'
 import { checkServiceNode } from './structs/instances.ts'
 import { dirEntry, kvsRequest } from './structs/kv.ts'
+import { operatorHealthReply, raftConfigurationResponse, raftRemovePeerRequest } from './structs/operator.ts'
 import { type Consistency, QUERY_META, QUERY_OPTIONS, querySource, TO_DATACENTER } from './structs/query.ts'
 import { session, sessionRequest } from './structs/session.ts'
 
@@ -166,6 +168,12 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Status.Leader': { args: dcSpecific, reply: text },
   'Status.Peers': { args: dcSpecific, reply: texts },
   'Status.RaftStats': { args: empty, reply: serverStats },
+  'Operator.RaftGetConfiguration': { args: dcSpecific, reply: raftConfigurationResponse },
+  'Operator.RaftRemovePeerByAddress': { args: raftRemovePeerRequest, reply: empty },
+  'Operator.RaftRemovePeerByID': { args: raftRemovePeerRequest, reply: empty },
+  'Operator.AutopilotGetConfiguration': { args: dcSpecific, reply: autopilotConfig },
+  'Operator.AutopilotSetConfiguration': { args: autopilotSetConfigRequest, reply: bool },
+  'Operator.ServerHealth': { args: dcSpecific, reply: operatorHealthReply },
   'Internal.EventFire': { args: eventFire, reply: meta },
 }
 

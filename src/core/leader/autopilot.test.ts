@@ -94,7 +94,8 @@ test('health: alive, in touch with the leader, of its term, and not far behind',
 test('a non-voter votes once it was healthy for the stabilization time', () => {
   const config = { ServerStabilizationTime: 10e9 }
   const peers = [peer(1), peer(2, 'nonvoter')]
-  const since = (healthy: boolean, at: number) => new Map<string, Health>([['id2', { healthy, since: at }]])
+  const since = (healthy: boolean, at: number) =>
+    new Map<string, Health>([['id2', { healthy, since: at, stableSince: null }]])
   assert.deepEqual(promotions(peers, since(true, 0), 10_000, config), [
     { kind: 'add-voter', id: 'id2', address: '10.0.0.2:8300' },
   ])

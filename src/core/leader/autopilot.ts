@@ -6,7 +6,7 @@
  * Source: Consul's agent/consul/leader.go (`joinConsulServer`, `removeConsulServer`), agent/consul/autopilot, and
  * `maybeBootstrap` of agent/consul/server_serf.go. See protocol/raft.md sections 7 and 9.
  */
-import { type Instant, NANOS_PER_MS } from '../../base/units.ts'
+import { type Instant, NANOS_PER_MS, type WallMs } from '../../base/units.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
 import type { ServerStats } from '../../model/status.ts'
 
@@ -61,7 +61,8 @@ export function serverOf({ name, addr, status, tags }: PoolMember, datacenter: s
   }
 }
 
-function lowestRaftVersion(servers: readonly ServerIdentity[]): number {
+/** Of those that are alive. */
+export function lowestRaftVersion(servers: readonly ServerIdentity[]): number {
   return Math.min(3, ...servers.filter(({ alive }) => alive).map(({ raftVersion }) => raftVersion))
 }
 
@@ -110,6 +111,8 @@ export interface Health {
   healthy: boolean
   /** Since when `healthy` is what it is. */
   since: Instant
+  /** The same for people; null for one that never answered. */
+  stableSince: WallMs | null
 }
 
 export interface Standard {

@@ -4,6 +4,7 @@ import { coordinateMethods } from './coordinate.ts'
 import { eventMethods } from './event.ts'
 import { healthMethods } from './health.ts'
 import { kvMethods } from './kv.ts'
+import { operatorMethods } from './operator.ts'
 import { sessionMethods } from './session.ts'
 import { statusMethods } from './status.ts'
 import type { MethodTable } from './table.ts'
@@ -16,4 +17,5 @@ export const methods: MethodTable = {
   ...statusMethods,
   ...eventMethods,
   ...coordinateMethods,
+  ...operatorMethods,
 }
