@@ -16,7 +16,7 @@ export type Sections = Record<string, Record<string, string>>
 export interface Facts {
   config: RuntimeConfig
   nodeId: string
-  raft: RaftStatus
+  role: RoleFacts
   members: { lan: Member[]; wan: Member[] }
   /** What each pool tells of itself. */
   serf: { lan: Record<string, string>; wan: Record<string, string> }
@@ -25,6 +25,9 @@ export interface Facts {
   /** The machine's side of `consul info`. */
   runtime: { arch: string; os: string; cpus: number; version: string }
 }
+
+/** What only a server, or only a client agent, has to tell. */
+export type RoleFacts = { kind: 'server'; raft: RaftStatus; datacenters: number } | { kind: 'client'; servers: number }
 
 const ROLE_NAMES = { follower: 'Follower', candidate: 'Candidate', leader: 'Leader', shutdown: 'Shutdown' } as const
 
@@ -37,7 +40,7 @@ export function describeServers(configuration: Configuration): string {
 }
 
 export function infoSections(facts: Facts): Sections {
-  const { config, raft, local, runtime, serf } = facts
+  const { role, local, runtime, serf } = facts
   return {
     agent: {
       check_monitors: '0',
@@ -46,34 +49,9 @@ export function infoSections(facts: Facts): Sections {
       services: String(local.services),
     },
     build: { prerelease: '', revision: '', version: CONSUL_API_VERSION, proconsul: PROCONSUL_VERSION },
-    consul: {
-      acl: 'disabled',
-      bootstrap: String(config.bootstrap),
-      known_datacenters: '1',
-      leader: String(raft.role === 'leader'),
-      leader_addr: raft.leader?.address ?? '',
-      server: String(config.server),
-    },
-    raft: {
-      applied_index: String(raft.appliedIndex),
-      commit_index: String(raft.commitIndex),
-      fsm_pending: '0',
-      last_contact: raft.role === 'leader' ? '0' : raft.lastContact === null ? 'never' : 'unknown',
-      last_log_index: String(raft.lastIndex),
-      last_log_term: String(raft.lastTerm),
-      last_snapshot_index: String(raft.snapshotIndex),
-      last_snapshot_term: String(raft.snapshotTerm),
-      latest_configuration: describeServers(raft.configuration),
-      latest_configuration_index: '0',
-      num_peers: String(Math.max(0, raft.configuration.servers.filter((s) => s.suffrage === 'voter').length - 1)),
-      protocol_version: '3',
-      protocol_version_max: '3',
-      protocol_version_min: '0',
-      snapshot_version_max: '1',
-      snapshot_version_min: '0',
-      state: ROLE_NAMES[raft.role],
-      term: String(raft.term),
-    },
+    ...(role.kind === 'server'
+      ? { consul: serverSection(facts.config, role), raft: raftSection(role.raft) }
+      : { consul: { acl: 'disabled', known_servers: String(role.servers), server: 'false' } }),
     runtime: {
       arch: runtime.arch,
       cpu_count: String(runtime.cpus),
@@ -82,7 +60,42 @@ export function infoSections(facts: Facts): Sections {
       version: runtime.version,
     },
     serf_lan: serf.lan,
-    serf_wan: serf.wan,
+    ...(role.kind === 'server' && { serf_wan: serf.wan }),
+  }
+}
+
+function serverSection(config: RuntimeConfig, role: Extract<RoleFacts, { kind: 'server' }>): Record<string, string> {
+  const { raft, datacenters } = role
+  return {
+    acl: 'disabled',
+    bootstrap: String(config.bootstrap),
+    known_datacenters: String(datacenters),
+    leader: String(raft.role === 'leader'),
+    leader_addr: raft.leader?.address ?? '',
+    server: 'true',
+  }
+}
+
+function raftSection(raft: RaftStatus): Record<string, string> {
+  return {
+    applied_index: String(raft.appliedIndex),
+    commit_index: String(raft.commitIndex),
+    fsm_pending: '0',
+    last_contact: raft.role === 'leader' ? '0' : raft.lastContact === null ? 'never' : 'unknown',
+    last_log_index: String(raft.lastIndex),
+    last_log_term: String(raft.lastTerm),
+    last_snapshot_index: String(raft.snapshotIndex),
+    last_snapshot_term: String(raft.snapshotTerm),
+    latest_configuration: describeServers(raft.configuration),
+    latest_configuration_index: '0',
+    num_peers: String(Math.max(0, raft.configuration.servers.filter((s) => s.suffrage === 'voter').length - 1)),
+    protocol_version: '3',
+    protocol_version_max: '3',
+    protocol_version_min: '0',
+    snapshot_version_max: '1',
+    snapshot_version_min: '0',
+    state: ROLE_NAMES[raft.role],
+    term: String(raft.term),
   }
 }
 

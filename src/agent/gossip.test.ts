@@ -41,6 +41,7 @@ async function start(name: string, over: Partial<PoolParts> = {}): Promise<TestP
         () => 'debug',
       ),
     ),
+    role: 'server',
     pool: 'lan',
     name,
     bind: { host: '127.0.0.1', port: 0 },

@@ -36,6 +36,8 @@ export type MemberEvent = Extract<SerfEffect, { kind: 'member' }>['event']
 
 export interface PoolParts {
   host: Host
+  /** Whose pool it is, for the log. */
+  role: 'server' | 'client'
   pool: PoolName
   name: string
   bind: GossipAddress
@@ -74,8 +76,8 @@ type Request = SerfInput extends infer Input
 /** @throws an error in Consul's words when the port cannot be had; nothing is left open then */
 export async function openPool(parts: PoolParts): Promise<GossipPool> {
   const { host, pool } = parts
-  const server = host.log.named('server')
-  const logs = { serf: server.named('serf').named(pool), memberlist: server.named('memberlist').named(pool) }
+  const log = host.log.named(parts.role)
+  const logs = { serf: log.named('serf').named(pool), memberlist: log.named('memberlist').named(pool) }
   const keyring = new GossipKeyring(parts.keys)
   const options = { keyring, verifyIncoming: parts.verifyIncoming }
   const sealing = () => parts.verifyOutgoing && keyring.keys.length > 0
@@ -298,11 +300,12 @@ async function bindBoth(
   }
 }
 
-function startError({ pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', error: unknown): Error {
+function startError({ role, pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', error: unknown): Error {
   const listener = `Failed to start ${protocol} listener on "${bind.host}" port ${bind.port}: ${reason(error)}`
   const transport = 'Failed to create memberlist: Could not set up network transport: failed to obtain an address: '
-  const serf = `Failed to start ${pool.toUpperCase()} Serf: ${pool === 'lan' ? transport : ''}`
-  return new Error(`Failed to start Consul server: ${serf}${listener}`, { cause: error })
+  const serf = role === 'server' ? `${pool.toUpperCase()} Serf` : `${pool} serf`
+  const what = `Failed to start Consul ${role}: Failed to start ${serf}: ${pool === 'lan' ? transport : ''}`
+  return new Error(what + listener, { cause: error })
 }
 
 const SYSTEM_WORDS: Record<string, string> = {

@@ -2,7 +2,6 @@
  * A server: the replicated state, the methods over it, the leader's duties, and this node's own services and checks. It
  * wires; when something here starts to decide, the decision belongs in core.
  */
-import { arch, cpus, platform } from 'node:os'
 import { formatGoDuration } from '../base/go-duration.ts'
 import { uuid } from '../base/random.ts'
 import { type Instant, NANOS_PER_MS } from '../base/units.ts'
@@ -21,25 +20,25 @@ import type { Store } from '../core/store/store.ts'
 import type { Disk, Host } from '../host/host.ts'
 import type { Coordinate, NodeCoordinate } from '../model/coordinate.ts'
 import type { Session } from '../model/session.ts'
-import type { Backend, LocalService } from '../serve/backend.ts'
 import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
 import { bindServerPort, type ServerPort } from './accept.ts'
 import { makeAutopilot, makeFounding } from './autopilot.ts'
 import { bound } from './bound.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
-import { describeSelf, type Facts, infoSections, joinHostPort } from './describe.ts'
+import { joinHostPort } from './describe.ts'
 import { type Acts, makeDispatch } from './dispatch.ts'
 import { drive } from './drive.ts'
 import { keepSnapshots, openState } from './durable.ts'
 import { makeSink, makeSource } from './install.ts'
 import { type Duty, takeLeadership } from './leadership.ts'
-import { runLocal } from './local.ts'
+import { type NodeParts, type RunningNode, runCommon } from './node.ts'
 import { type OperatorActs, operatorActs } from './operator.ts'
 import { makePool } from './pool.ts'
 import { openPools } from './pools.ts'
 import { reconcileDuty } from './reconcile.ts'
 import { makeReplica, type Replica } from './replica.ts'
 import { makeTransport } from './transport.ts'
+import { fireUserEvent } from './user-events.ts'
 
 /** Consul's timeouts before the multiplier, and those of dev mode. */
 const RAFT_TIMING: RaftTiming = {
@@ -64,30 +63,12 @@ const CONFIGURATION_CODEC: ConfigurationCodec = {
   decode: (type, data) => (type === 'configuration' ? decodeConfiguration(data) : decodePeers(data)),
 }
 
-export interface RunningServer {
-  backend: Backend
-  /** Call it once the doors are open. */
-  opened(): void
-  /** Then meets the agents that the configuration names. Rejects when those that must be met cannot be. */
-  joinAtStart(): Promise<void>
-  leave(): Promise<void>
-  /** From now on nobody is answered any more, and whoever waits is told so; writes under way go on. */
-  turnAway(): void
-  stop(): Promise<void>
-}
-
-export interface ServerParts {
-  config: RuntimeConfig
-  nodeId: string
-  host: Host
-  disk: Disk
+export interface ServerParts extends NodeParts {
   /** Who begins a new cluster, each of them told the same. This server alone, when absent and it may bootstrap. */
   cluster?: Server[]
-  /** Called after a `leave` that came over HTTP. */
-  stopAgent(): void
 }
 
-export async function startServer(parts: ServerParts): Promise<RunningServer> {
+export async function startServer(parts: ServerParts): Promise<RunningNode> {
   const { host, config } = parts
   const bind = { host: config.bindAddr, port: config.ports.server }
   const log = host.log.named('server')
@@ -103,7 +84,7 @@ export async function startServer(parts: ServerParts): Promise<RunningServer> {
   }
 }
 
-async function startServing(parts: ServerParts, port: ServerPort): Promise<RunningServer> {
+async function startServing(parts: ServerParts, port: ServerPort): Promise<RunningNode> {
   const { nodeId, host, disk, cluster, stopAgent } = parts
   let { config } = parts
   const log = host.log.named('server')
@@ -142,9 +123,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   const first = cluster ?? (mayBegin(config) ? [{ id: nodeId, address, suffrage: 'voter' as const }] : undefined)
   replica.begin(untouched && first !== undefined ? { servers: first } : null)
 
-  let ownServices = (): readonly LocalService[] => []
-  const gossip = { config, nodeId, host, services: () => ownServices(), stopAgent }
-  const pools = await openPools(gossip).catch(async (error: unknown) => {
+  const pools = await openPools({ config, nodeId, host, stopAgent }).catch(async (error: unknown) => {
     log.info('shutting down server')
     await replica.stop()
     await store.close()
@@ -169,7 +148,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     replica,
     store,
     renew: duties.renew,
-    fire: pools.fireEncoded,
+    fire: (name, payload) => fireUserEvent(pools, name, payload),
     gather: duties.gather,
     coordinate: pools.coordinate,
     operator: operatorActs({
@@ -186,8 +165,15 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   port.open({ caller: dispatch, raft: transport.accept })
   const offCommit = store.onCommit((commit) => lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes }))
 
-  const local = await runLocal({ config, nodeId, host, disk, dispatch, members: () => pools.members('lan').length })
-  ownServices = local.self.services
+  const common = await runCommon({
+    ...parts,
+    config,
+    pools,
+    caller: dispatch,
+    facts: () => ({ kind: 'server', raft: replica.status(), datacenters: 1 }),
+    leave,
+  })
+  const { local, backend } = common
   const catalog = reconcileDuty({
     config,
     host,
@@ -199,9 +185,8 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   const joined = { config, nodeId, host, replica, pool, members: () => pools.lanMembers(), log }
   const autopilot = makeAutopilot({ ...joined, store, forceLeave: (name) => pools.self.forceLeave(name, false) })
   const founding = makeFounding(joined)
-  pools.onMember((event, member) => {
+  pools.onMember('lan', (event, member) => {
     catalog.onMember(event, member)
-    local.clusterChanged(pools.lanMembers().length)
     autopilot.onMember(event, member)
     founding.look()
   })
@@ -230,17 +215,6 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     kept,
     chunks,
     log: log.named('snapshot'),
-  })
-
-  const facts = (): Facts => ({
-    config,
-    nodeId,
-    raft: replica.status(),
-    members: { lan: pools.members('lan'), wan: pools.members('wan') },
-    serf: { lan: pools.stats('lan'), wan: pools.stats('wan') },
-    coordinate: pools.coordinate(),
-    local: local.counts(),
-    runtime: { arch: goArch(arch()), os: platform(), cpus: cpus().length, version: `node ${process.version}` },
   })
 
   let turnedAway = false
@@ -275,32 +249,6 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     if (listed()) log.warn('failed to leave raft configuration gracefully, timeout')
   }
 
-  const backend: Backend = {
-    call: dispatch.call,
-    peek: dispatch.peek,
-    self: {
-      nodeName: config.nodeName,
-      nodeId,
-      datacenter: config.datacenter,
-      dev: config.dev,
-      domain: config.dns.domain,
-      describe: () => describeSelf(facts()),
-      stats: () => infoSections(facts()),
-      members: (pool) => pools.members(pool),
-      ...pools.self,
-      ...local.self,
-      async leave() {
-        await leave()
-        // The answer is on its way before the door it came through is closed.
-        host.soon(stopAgent)
-      },
-    },
-    now: () => host.now(),
-    date: () => host.date(),
-    random: host.random,
-    log: host.log,
-  }
-
   return {
     backend,
     opened: local.start,
@@ -313,7 +261,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
       await port.close()
       pool.stop()
       offCommit()
-      local.stop()
+      common.stop()
       duties.stop()
       catalog.stop()
       autopilot.stop()
@@ -333,11 +281,6 @@ function raftTiming({ dev, raftMultiplier }: RuntimeConfig): RaftTiming {
     leaderLeaseTimeoutMs: RAFT_TIMING.leaderLeaseTimeoutMs * raftMultiplier,
     commitTimeoutMs: RAFT_TIMING.commitTimeoutMs,
   }
-}
-
-/** Go's names for processors, as tools expect them in `consul info`. */
-function goArch(name: string): string {
-  return { x64: 'amd64', ia32: '386' }[name] ?? name
 }
 
 /** The leader's timers: sessions that run out, tombstones that have served. */

@@ -3,49 +3,50 @@
  * wait for the next. Source: Consul's agent/user_event.go, event_endpoint.go.
  */
 
-import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import { uuid } from '../base/random.ts'
-import type { Millis } from '../base/units.ts'
 import type { Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import { EVENT_VERSION, type UserEvent } from '../model/event.ts'
-import type { LocalService } from '../serve/backend.ts'
+import type { Caller } from '../model/rpc.ts'
+import type { LocalService, Self } from '../serve/backend.ts'
 import { decodeUserEvent, encodeUserEvent } from '../wire/structs/user-event.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
+import type { Pools } from './pools.ts'
 
 const KEPT = 256
 const PREFIX = 'consul:event:'
 /** A program's trigger, for `consul exec`: never run here, and never listed. */
 const REMOTE_EXEC = '_rexec'
 
-export type EventWish = Pick<UserEvent, 'Name' | 'Payload' | 'NodeFilter' | 'ServiceFilter' | 'TagFilter'>
+type Wish = Pick<UserEvent, 'Name' | 'Payload' | 'NodeFilter' | 'ServiceFilter' | 'TagFilter'>
 
 export interface UserEventsParts {
+  config: Pick<RuntimeConfig, 'nodeName' | 'datacenter'>
   host: Host
-  nodeName: string
-  /** Tells the pool. */
-  fire(name: string, payload: Uint8Array): Promise<void>
+  /** Events are told to the datacenter by its servers. */
+  caller: Pick<Caller, 'call'>
   services(): readonly LocalService[]
-  log: Log
 }
 
 export interface UserEvents {
-  /** @throws ConsulError for a wish that makes no sense */
-  fire(wish: EventWish): Promise<UserEvent>
-  /** One that somebody else has encoded. */
-  fireEncoded(name: string, payload: Uint8Array): Promise<void>
-  /** Oldest first. */
-  list(): readonly UserEvent[]
-  /** Resolves at the next event, after the time, or when the asker has gone. */
-  next(timeoutMs: Millis, gone: AbortSignal): Promise<void>
+  self: Pick<Self, 'fireEvent' | 'events' | 'nextEvent'>
   /** Nobody waits any longer. */
   stop(): void
   /** What came by gossip. @returns false when it is none of Consul's user events */
   receive(name: string, payload: Uint8Array | null, time: number): boolean
 }
 
+/** Tells the pool of an event, in the form that all its agents know: what a server does for those who ask it to. */
+export async function fireUserEvent(pools: Pick<Pools, 'fire'>, name: string, payload: Uint8Array): Promise<void> {
+  await pools.fire(PREFIX + name, payload).catch((error: unknown) => {
+    throw new ConsulError('refused', messageOf(error))
+  })
+}
+
 export function keepUserEvents(parts: UserEventsParts): UserEvents {
-  const { host, log } = parts
+  const { host, config, caller } = parts
+  const { log } = host
   const kept: UserEvent[] = []
   const waiting = new Set<() => void>()
 
@@ -57,33 +58,31 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
     for (const run of told) run()
   }
 
-  async function fireEncoded(name: string, payload: Uint8Array): Promise<void> {
-    await parts.fire(PREFIX + name, payload).catch((error: unknown) => {
-      throw new ConsulError('refused', messageOf(error))
-    })
-  }
-
   return {
-    async fire(wish) {
-      validate(wish)
-      const event = { ...wish, ID: uuid(host.random), Version: EVENT_VERSION, LTime: 0 }
-      await fireEncoded(event.Name, encodeUserEvent(event))
-      return event
-    },
-    fireEncoded,
-    list: () => kept,
-    next(timeoutMs, gone) {
-      return new Promise((resolve) => {
-        const finish = () => {
-          cancel()
-          waiting.delete(finish)
-          gone.removeEventListener('abort', finish)
-          resolve()
-        }
-        const cancel = host.wake(host.now() + timeoutMs, finish)
-        waiting.add(finish)
-        gone.addEventListener('abort', finish)
-      })
+    self: {
+      async fireEvent({ Datacenter, Token, ...wish }) {
+        validate(wish)
+        const event = { ...wish, ID: uuid(host.random), Version: EVENT_VERSION, LTime: 0 }
+        const payload = encodeUserEvent(event)
+        // Any server can tell of it, so an old one is as good as the leader.
+        const to = { Datacenter: Datacenter || config.datacenter, Token: Token ?? '', AllowStale: true }
+        await caller.call('Internal.EventFire', { ...to, Name: event.Name, Payload: payload })
+        return event
+      },
+      events: () => kept,
+      nextEvent(timeoutMs, gone) {
+        return new Promise((resolve) => {
+          const finish = () => {
+            cancel()
+            waiting.delete(finish)
+            gone.removeEventListener('abort', finish)
+            resolve()
+          }
+          const cancel = host.wake(host.now() + timeoutMs, finish)
+          waiting.add(finish)
+          gone.addEventListener('abort', finish)
+        })
+      },
     },
     stop() {
       for (const finish of [...waiting]) finish()
@@ -91,7 +90,6 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
     receive(name, payload, time) {
       if (!name.startsWith(PREFIX)) return false
       const short = name.slice(PREFIX.length)
-      host.log.named('server').debug('User event', { event: short })
       let event: UserEvent
       try {
         event = decodeUserEvent(payload ?? new Uint8Array(0), time)
@@ -102,7 +100,7 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
       if (event.Version > EVENT_VERSION) {
         log.warn('Event version may have unsupported features', { version: event.Version, event: event.Name })
       }
-      if (!isMeant(event, parts.nodeName, parts.services())) return true
+      if (!isMeant(event, config.nodeName, parts.services())) return true
       const fields = { event_name: event.Name, event_id: event.ID }
       if (event.Name === REMOTE_EXEC) log.info('ignoring remote exec event, disabled.', fields)
       else {
@@ -114,7 +112,7 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
   }
 }
 
-function validate(wish: EventWish): void {
+function validate(wish: Wish): void {
   if (wish.Name === '') throw new ConsulError('refused', 'User event missing name')
   if (wish.TagFilter !== '' && wish.ServiceFilter === '') {
     throw new ConsulError('refused', 'Cannot provide tag filter without service filter')

@@ -78,9 +78,12 @@ export interface Self {
   join(address: string, pool: 'lan' | 'wan'): Promise<void>
   /** Counts a failed member as one that left; `prune` takes it off the list. Throws `ConsulError` for unknown names. */
   forceLeave(name: string, prune: boolean): Promise<void>
-  /** Tells all agents of the datacenter. Throws `ConsulError` for what makes no sense or is too long. */
+  /** Tells all agents of a datacenter. Throws `ConsulError` for what makes no sense or is too long. */
   fireEvent(
-    wish: Pick<UserEvent, 'Name' | 'Payload' | 'NodeFilter' | 'ServiceFilter' | 'TagFilter'>,
+    wish: Pick<UserEvent, 'Name' | 'Payload' | 'NodeFilter' | 'ServiceFilter' | 'TagFilter'> & {
+      Datacenter?: string
+      Token?: string
+    },
   ): Promise<UserEvent>
   /** Those that this agent has accepted lately, oldest first. */
   events(): readonly UserEvent[]

@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/agent/config/build.ts'
-import { type RunningServer, startServer } from '../../src/agent/server.ts'
+import type { RunningNode } from '../../src/agent/node.ts'
+import { startServer } from '../../src/agent/server.ts'
 import { type LogRecord, makeLog } from '../../src/base/log.ts'
 import type { Server } from '../../src/core/raft/messages.ts'
 import { nodeHost } from '../../src/host/node.ts'
@@ -18,7 +19,7 @@ export interface Member {
   readonly id: string
   readonly address: string
   /** Undefined while it is stopped. */
-  running: RunningServer | undefined
+  running: RunningNode | undefined
   readonly log: LogRecord[]
   call<M extends Method>(method: M, args: Args<M>): Promise<Reply<M>>
   caller(): Caller

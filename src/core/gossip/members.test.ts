@@ -4,6 +4,7 @@ import { suite, test } from 'node:test'
 import { lanMember, type MemberIdentity, wanMember } from './members.ts'
 
 const SELF: MemberIdentity = {
+  server: true,
   nodeName: 'x',
   nodeId: 'f4ad7f44-05c4-1c73-75e9-1915aed7b146',
   datacenter: 'dc1',
@@ -49,6 +50,13 @@ suite('members', () => {
       Tags: { ...TAGS, wan_join_port: '25004' },
       ...VERSIONS,
     })
+  })
+
+  test('a client agent tells of no ports but its own', () => {
+    const { Tags, ...rest } = lanMember({ ...SELF, server: false }, '1.8.7')
+    assert.deepEqual(rest, { Name: 'x', Addr: '127.0.0.1', Port: 25003, ...VERSIONS })
+    const { acls, build, dc, id, segment, vsn, vsn_max, vsn_min } = TAGS
+    assert.deepEqual(Tags, { acls, build, dc, id, role: 'node', segment, vsn, vsn_max, vsn_min })
   })
 
   test('a server in the WAN pool carries its datacenter in its name', () => {

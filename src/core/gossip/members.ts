@@ -1,11 +1,13 @@
 /**
- * How an agent presents itself to its pools: the member entry and the tags that Consul 1.8.7's servers carry
- * (protocol/serf.md section 7). Gossip itself, which tells members of one another, is not here.
+ * How an agent presents itself to its pools: the member entry and the tags that Consul 1.8.7's servers and client agents
+ * carry (protocol/serf.md section 7). Gossip itself, which tells members of one another, is not here.
  */
 
 import type { SerfMember } from './roster.ts'
 
 export interface MemberIdentity {
+  /** A client agent otherwise. */
+  server: boolean
   nodeName: string
   nodeId: string
   datacenter: string
@@ -54,8 +56,8 @@ const VERSIONS = { ProtocolMin: 1, ProtocolMax: 5, ProtocolCur: 2, DelegateMin: 
 
 /** @param build the API level that peers shall count on, e.g. "1.8.7" */
 export function lanMember(self: MemberIdentity, build: string): PoolMember {
-  const tags = serverTags(self, build)
-  if (self.ports.serfWan > 0) tags.wan_join_port = String(self.ports.serfWan)
+  const tags = self.server ? serverTags(self, build) : clientTags(self, build)
+  if (self.server && self.ports.serfWan > 0) tags.wan_join_port = String(self.ports.serfWan)
   return {
     Name: self.nodeName,
     Addr: self.advertiseAddr,
@@ -78,21 +80,28 @@ export function wanMember(self: MemberIdentity, build: string): PoolMember {
   }
 }
 
-function serverTags(self: MemberIdentity, build: string): Record<string, string> {
-  const tags: Record<string, string> = {
+function clientTags(self: MemberIdentity, build: string): Record<string, string> {
+  return {
     acls: '0',
     build: `${build}:`,
     dc: self.datacenter,
-    ft_fs: '1',
     id: self.nodeId,
-    port: String(self.ports.server),
-    raft_vsn: '3',
-    role: 'consul',
-    // The default segment; `consul members` shows it as "<all>" for servers.
+    role: 'node',
+    // The default segment; `consul members` shows it as "<all>" for servers, "<default>" for clients.
     segment: '',
     vsn: '2',
     vsn_max: '3',
     vsn_min: '2',
+  }
+}
+
+function serverTags(self: MemberIdentity, build: string): Record<string, string> {
+  const tags: Record<string, string> = {
+    ...clientTags(self, build),
+    ft_fs: '1',
+    port: String(self.ports.server),
+    raft_vsn: '3',
+    role: 'consul',
   }
   if (self.bootstrap) tags.bootstrap = '1'
   if (self.bootstrapExpect > 0) tags.expect = String(self.bootstrapExpect)

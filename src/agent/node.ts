@@ -1,0 +1,112 @@
+/**
+ * What a server and a client agent have in common: their own services and checks, user events, and all that the doors
+ * ask of the agent itself. In what they differ, where calls are answered and what leaving means, they say when they
+ * call this (server.ts, client.ts).
+ */
+import { arch, cpus, platform } from 'node:os'
+import type { Disk, Host } from '../host/host.ts'
+import type { Caller } from '../model/rpc.ts'
+import type { Backend } from '../serve/backend.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
+import { describeSelf, type Facts, infoSections, type RoleFacts } from './describe.ts'
+import { type RunningLocal, runLocal } from './local.ts'
+import type { Pools } from './pools.ts'
+import { keepUserEvents } from './user-events.ts'
+
+/** What an agent is started from. */
+export interface NodeParts {
+  config: RuntimeConfig
+  nodeId: string
+  host: Host
+  disk: Disk
+  /** Called after a `leave` that came over HTTP. */
+  stopAgent(): void
+}
+
+/** A server or a client agent that runs. */
+export interface RunningNode {
+  backend: Backend
+  /** Call it once the doors are open. */
+  opened(): void
+  /** Then meets the agents that the configuration names. Rejects when those that must be met cannot be. */
+  joinAtStart(): Promise<void>
+  leave(): Promise<void>
+  /** From now on nobody is answered any more, and whoever waits is told so; writes under way go on. */
+  turnAway(): void
+  stop(): Promise<void>
+}
+
+export interface CommonParts extends NodeParts {
+  pools: Pools
+  /** How the cluster's methods are reached. */
+  caller: Caller
+  /** What only this kind of agent tells of itself. */
+  facts(): RoleFacts
+  leave(): Promise<void>
+}
+
+export interface Common {
+  backend: Backend
+  local: RunningLocal
+  stop(): void
+}
+
+export async function runCommon(parts: CommonParts): Promise<Common> {
+  const { config, nodeId, host, disk, pools, caller } = parts
+  const members = () => pools.lanMembers().length
+  const local = await runLocal({ config, nodeId, host, disk, dispatch: caller, members })
+  pools.onMember('lan', () => local.clusterChanged(members()))
+  const events = keepUserEvents({ config, host, caller, services: local.self.services })
+  pools.onUserEvent(events.receive)
+
+  const facts = (): Facts => ({
+    config,
+    nodeId,
+    role: parts.facts(),
+    members: { lan: pools.members('lan'), wan: pools.members('wan') },
+    serf: { lan: pools.stats('lan'), wan: pools.stats('wan') },
+    coordinate: pools.coordinate(),
+    local: local.counts(),
+    runtime: { arch: goArch(arch()), os: platform(), cpus: cpus().length, version: `node ${process.version}` },
+  })
+
+  const backend: Backend = {
+    call: (method, args, context) => caller.call(method, args, context),
+    peek: (method, args) => caller.peek(method, args),
+    self: {
+      nodeName: config.nodeName,
+      nodeId,
+      datacenter: config.datacenter,
+      dev: config.dev,
+      domain: config.dns.domain,
+      describe: () => describeSelf(facts()),
+      stats: () => infoSections(facts()),
+      members: (pool) => pools.members(pool),
+      ...pools.self,
+      ...local.self,
+      ...events.self,
+      async leave() {
+        await parts.leave()
+        // The answer is on its way before the door it came through is closed.
+        host.soon(parts.stopAgent)
+      },
+    },
+    now: () => host.now(),
+    date: () => host.date(),
+    random: host.random,
+    log: host.log,
+  }
+  return {
+    backend,
+    local,
+    stop() {
+      events.stop()
+      local.stop()
+    },
+  }
+}
+
+/** Go's names for processors, as tools expect them in `consul info`. */
+function goArch(name: string): string {
+  return { x64: 'amd64', ia32: '386' }[name] ?? name
+}
