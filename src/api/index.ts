@@ -11,6 +11,7 @@ import { type ClientOptions, makeCaller } from './client.ts'
 import { type Events, makeEvents } from './event.ts'
 import { type Health, makeHealth } from './health.ts'
 import { type KV, makeKV } from './kv.ts'
+import { makeOperator, type Operator } from './operator.ts'
 import { makeSessions, type Sessions } from './session.ts'
 import { makeStatus, type Status } from './status.ts'
 
@@ -30,6 +31,7 @@ export { ApiDecodeError, ApiError, fetchTransport, follow } from './client.ts'
 export type { Events, EventWish, UserEvent } from './event.ts'
 export type { CheckServiceNode, Health, HealthCheck } from './health.ts'
 export type { DeleteOptions, KV, KVPair, PutOptions } from './kv.ts'
+export type { AutopilotConfiguration, ClusterHealth, Operator, RaftServer, ServerHealth } from './operator.ts'
 export type { Session, SessionRequest, Sessions } from './session.ts'
 export type { Status } from './status.ts'
 
@@ -41,6 +43,7 @@ export interface Consul {
   session: Sessions
   status: Status
   event: Events
+  operator: Operator
 }
 
 export function connect(options?: ClientOptions): Consul {
@@ -53,5 +56,6 @@ export function connect(options?: ClientOptions): Consul {
     session: makeSessions(caller),
     status: makeStatus(caller),
     event: makeEvents(caller),
+    operator: makeOperator(caller),
   }
 }

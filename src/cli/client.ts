@@ -22,18 +22,20 @@ export class ClientConfigError extends Error {
 /**
  * Asks an agent, and says on standard error what went wrong: exit code 1.
  * @param failed what stands before the reason when the agent did not answer as hoped
+ * @param unconnected what stands before the reason when it cannot even be asked
  */
 export async function withAgent(
   io: Io,
   flags: HttpFlagValues,
   failed: string,
   ask: (consul: Consul) => Promise<number>,
+  unconnected = 'Error connecting to Consul agent',
 ): Promise<number> {
   let consul: Consul
   try {
     consul = agentClient(flags, io.env, io.err)
   } catch (error) {
-    io.err(`Error connecting to Consul agent: ${reason(error)}`)
+    io.err(`${unconnected}: ${reason(error)}`)
     return 1
   }
   try {

@@ -43,6 +43,8 @@ export function command<const Flags extends readonly Flag[]>(spec: {
   usage: string
   about: string
   flags: Flags
+  /** What Consul says before the error once more, after the list of flags. */
+  unparsed?: string
   run(io: Io, flags: ParsedFlags<Flags>['values'], args: string[]): Promise<number>
 }): Command {
   return {
@@ -56,6 +58,7 @@ export function command<const Flags extends readonly Flag[]>(spec: {
         const { flagUsage } = await import('./help.ts')
         for (const error of parsed.errors) io.err(error)
         io.err(flagUsage(spec.flags))
+        if (spec.unparsed !== undefined) for (const error of parsed.errors) io.err(`${spec.unparsed}: ${error}`)
         return 1
       }
       return spec.run(io, parsed.values, parsed.rest)

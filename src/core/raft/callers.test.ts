@@ -126,8 +126,8 @@ suite('server changes (thesis, section 4.1)', () => {
     assert.deepEqual(
       script.seen('refused').map(({ ticket, why, message }) => [ticket, why, message]),
       [
-        [1, 'invalid', 'the configuration needs at least one voter'],
-        [2, 'invalid', 'the configuration needs at least one voter'],
+        [1, 'invalid', 'Need at least one voter in configuration: {[]}'],
+        [2, 'invalid', 'Need at least one voter in configuration: {[{Nonvoter s1 10.0.0.1:8300}]}'],
         [3, 'invalid', `two servers have the address ${serverOf(1).address}`],
       ],
     )

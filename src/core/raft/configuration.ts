@@ -110,7 +110,9 @@ export function faultOf(configuration: Configuration): string | undefined {
     addresses.add(address)
     if (suffrage === 'voter') voters++
   }
-  return voters === 0 ? 'the configuration needs at least one voter' : undefined
+  if (voters > 0) return undefined
+  const shown = configuration.servers.map(describeServer).join(' ')
+  return `Need at least one voter in configuration: {[${shown}]}`
 }
 
 /**

@@ -35,6 +35,7 @@ import { fireEvent, listEvents } from './event.ts'
 import type { Endpoint } from './exchange.ts'
 import { checksInState, nodeChecks, serviceChecks, serviceHealth } from './health.ts'
 import { kv } from './kv.ts'
+import { autopilotConfiguration, raftConfiguration, raftPeer, serverHealth } from './operator.ts'
 import type { Route } from './router.ts'
 import { createSession, destroySession, listSessions, nodeSessions, renewSession, sessionInfo } from './session.ts'
 import { leader, peers } from './status.ts'
@@ -146,11 +147,11 @@ export const ROUTES: readonly Route[] = [
   route('/v1/internal/ui/gateway-services-nodes/', GET),
   route('/v1/internal/acl/authorize', POST),
   route('/v1/kv/', ['GET', 'PUT', 'DELETE'], kv),
-  route('/v1/operator/raft/configuration', GET),
-  route('/v1/operator/raft/peer', ['DELETE']),
+  route('/v1/operator/raft/configuration', GET, raftConfiguration),
+  route('/v1/operator/raft/peer', ['DELETE'], raftPeer),
   route('/v1/operator/keyring', ['GET', 'POST', 'PUT', 'DELETE']),
-  route('/v1/operator/autopilot/configuration', ['GET', 'PUT']),
-  route('/v1/operator/autopilot/health', GET),
+  route('/v1/operator/autopilot/configuration', ['GET', 'PUT'], autopilotConfiguration),
+  route('/v1/operator/autopilot/health', GET, serverHealth),
   route('/v1/query', ['GET', 'POST']),
   route('/v1/query/', []),
   route('/v1/session/create', PUT, createSession),
