@@ -23,5 +23,5 @@ export function decodeBase64(text: string): Decoded {
     for (let at = digits; at < digits + GROUP - place; at++) if (letters[at] !== '=') return wrong(at)
     if (letters.length > digits + GROUP - place) return wrong(digits + GROUP - place)
   } else if (digits % GROUP !== 0) return wrong(digits - (digits % GROUP))
-  return { ok: true, bytes: Uint8Array.from(Buffer.from(letters.join(''), 'base64')) }
+  return { ok: true, bytes: Uint8Array.from(atob(letters.join('')), (char) => char.charCodeAt(0)) }
 }

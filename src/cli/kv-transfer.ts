@@ -1,6 +1,6 @@
 /** `consul kv export` and `import`: a tree of keys as JSON, and back. The form of the JSON is Consul's. */
 import type { KVPair } from '../api/kv.ts'
-import { decodeBase64 } from './base64.ts'
+import { decodeBase64 } from '../base/base64.ts'
 import { withAgent } from './client.ts'
 import { command, type Io, reason } from './command.ts'
 import { ALL_HTTP_FLAGS } from './http-flags.ts'

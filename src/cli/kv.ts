@@ -143,7 +143,7 @@ Write only if nobody else has since the value was read:
       return fail(io, `Error! ${reason(error)}`)
     }
     if (flags.base64) {
-      const { decodeBase64 } = await import('./base64.ts')
+      const { decodeBase64 } = await import('../base/base64.ts')
       const decoded = decodeBase64(Buffer.from(value).toString('latin1'))
       if (!decoded.ok) return fail(io, `Error! Cannot base 64 decode data: ${decoded.problem}`)
       value = decoded.bytes

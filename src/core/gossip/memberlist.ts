@@ -97,6 +97,13 @@ export class Memberlist {
     return this.nodes.all().some((node) => node.name !== this.options.name && isUp(node))
   }
 
+  /** Nodes that are not known to be gone, this one among them. */
+  get aliveCount(): number {
+    let count = 0
+    for (const node of this.nodes.all()) if (isUp(node)) count += 1
+    return count
+  }
+
   get queued(): number {
     return this.#queue.size
   }

@@ -12,6 +12,7 @@ import { Conflicts } from './conflict.ts'
 import { Departures } from './departure.ts'
 import type { TransportEffect } from './effects.ts'
 import { EventRing } from './events.ts'
+import { KeyManager } from './key-manager.ts'
 import { LamportClock } from './lamport.ts'
 import { type Delegate, Memberlist } from './memberlist.ts'
 import { NODE_LEFT, type NodeState, type SerfMessage } from './messages.ts'
@@ -35,6 +36,7 @@ export class Pool implements Serf, Delegate {
   readonly #list: Memberlist
   readonly #roster: Roster
   readonly #queries: Queries
+  readonly #keys: KeyManager
   readonly #conflicts: Conflicts
   readonly #departures: Departures
   readonly #rumours: Rumours
@@ -94,6 +96,12 @@ export class Pool implements Serf, Delegate {
       sizeMax: () => Math.max(serf.queueMin, 2 * this.#roster.size),
       stir: () => this.#list.stirGossip(),
     })
+    this.#keys = new KeyManager({
+      queries: this.#queries,
+      codec,
+      nodes: () => this.#list.aliveCount,
+      warn: (message) => this.#log('warn', message),
+    })
     this.#conflicts = new Conflicts({
       name: options.name,
       address: options.address,
@@ -152,6 +160,9 @@ export class Pool implements Serf, Delegate {
         return
       case 'respond':
         this.#queries.respond(input.query, input.payload)
+        return
+      case 'keys':
+        this.#keys.ask(input, (outcome) => this.#out.push({ kind: 'keys', ticket: input.ticket, outcome }))
         return
       case 'set-tags':
         this.#setTags(input.ticket, input.tags)

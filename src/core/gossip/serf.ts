@@ -9,6 +9,7 @@ import type { Instant } from '../../base/units.ts'
 import type { Coordinate } from '../../model/coordinate.ts'
 import type { MemberlistConfig, SerfConfig } from './config.ts'
 import type { TransportEffect } from './effects.ts'
+import type { KeyOutcome, KeyRequestParams } from './key-manager.ts'
 import type { GossipKeyring } from './keyring.ts'
 import type { GossipCodec, PacketMessage, Query, StreamMessage } from './messages.ts'
 import type { GossipAddress } from './nodes.ts'
@@ -16,6 +17,7 @@ import type { QueryParams } from './queries.ts'
 import type { MemberEventKind, SerfMember } from './roster.ts'
 import { Pool } from './serf-pool.ts'
 
+export type { KeyOperation, KeyOutcome, KeyRequestParams } from './key-manager.ts'
 export { GossipKeyring } from './keyring.ts'
 export type { GossipAddress } from './nodes.ts'
 export type { MemberStatus, SerfMember } from './roster.ts'
@@ -61,6 +63,7 @@ export type SerfInput =
   | ({ kind: 'query'; ticket: number } & QueryParams)
   | { kind: 'respond'; query: Query; payload: Uint8Array }
   | { kind: 'set-tags'; ticket: number; tags: Record<string, string> }
+  | ({ kind: 'keys'; ticket: number } & KeyRequestParams)
 
 export type SerfEffect =
   | TransportEffect
@@ -72,6 +75,9 @@ export type SerfEffect =
   /** What was asked by ticket is over. `joined`: addresses that answered. */
   | { kind: 'done'; ticket: number; joined: number }
   | { kind: 'refused'; ticket: number; message: string }
+  /** What all members said to a `keys` input. */
+  | { kind: 'keys'; ticket: number; outcome: KeyOutcome }
+  /** Of this node. */
   | { kind: 'keys-changed' }
   /** Another node holds our name, and the others say it is its. */
   | { kind: 'give-way' }

@@ -8,8 +8,8 @@ import { decodePacket } from '../../wire/gossip.ts'
 import { gossipCodec } from '../../wire/serf.ts'
 import { LAN, type MemberlistConfig, SERF, type SerfConfig } from './config.ts'
 import type { NodeState, StreamMessage } from './messages.ts'
-import { type GossipAddress, OUR_VSN } from './nodes.ts'
-import { makeSerf, type Serf, type SerfEffect, type SerfInput } from './serf.ts'
+import { type GossipAddress, OUR_VSN, sameBytes } from './nodes.ts'
+import { GossipKeyring, makeSerf, type Serf, type SerfEffect, type SerfInput } from './serf.ts'
 
 export interface SimMember {
   readonly name: string
@@ -18,6 +18,8 @@ export interface SimMember {
   /** What it told its owner, in order: `join b`, `failed c`. */
   readonly events: { at: number; text: string }[]
   readonly effects: SerfEffect[]
+  /** What it seals with, and opens with; without keys all is plain. */
+  keyring: GossipKeyring
   up: boolean
   /** Nothing reaches it or leaves it, and its clock stands, until then. */
   pausedUntil: number
@@ -34,6 +36,8 @@ export interface SimOptions {
   serf?: Partial<SerfConfig>
   /** Streams work although packets are lost, as TCP does. */
   streams?: boolean
+  /** Everybody's at first, the primary one in front. */
+  keys?: readonly Uint8Array[]
 }
 
 type Action = () => void
@@ -64,10 +68,12 @@ export class Simulation {
   add(name: string, tags: Record<string, string> = {}): SimMember {
     const index = this.members.size
     const address = { host: `10.${(index >>> 16) & 255}.${(index >>> 8) & 255}.${index & 255}`, port: 8301 }
+    const keyring = new GossipKeyring(this.#options.keys ?? [])
     const member: SimMember = {
       name,
       address,
-      serf: this.#make(name, address, tags),
+      keyring,
+      serf: this.#make(name, address, tags, keyring),
       events: [],
       effects: [],
       up: true,
@@ -83,12 +89,12 @@ export class Simulation {
 
   /** Anew, under its old name and address. */
   restart(member: SimMember): void {
-    member.serf = this.#make(member.name, member.address, {})
+    member.serf = this.#make(member.name, member.address, {}, member.keyring)
     member.up = true
     this.#settle(member)
   }
 
-  #make(name: string, address: GossipAddress, tags: Record<string, string>): Serf {
+  #make(name: string, address: GossipAddress, tags: Record<string, string>, keyring: GossipKeyring): Serf {
     return makeSerf({
       name,
       address,
@@ -98,6 +104,7 @@ export class Simulation {
       codec: gossipCodec,
       random: this.random,
       now: this.now,
+      keyring,
     })
   }
 
@@ -221,9 +228,10 @@ export class Simulation {
   }
 
   #deliver(from: SimMember, to: GossipAddress, parts: Uint8Array[]): void {
+    const key = from.keyring.keys[0]
     this.#act(this.#latency(), () => {
       const target = this.#byAddress.get(keyOf(to))
-      if (target === undefined || !this.#reaches(from, target)) return
+      if (target === undefined || !this.#reaches(from, target) || !opens(target, key)) return
       const input: SerfInput = {
         kind: 'packet',
         from: from.address,
@@ -243,6 +251,7 @@ export class Simulation {
     const { id, to, message, timeoutMs } = effect
     const target = this.#byAddress.get(keyOf(to))
     const sender = from.serf
+    const key = from.keyring.keys[0]
     const fail = (error: string) => {
       if (from.up && from.serf === sender) this.tell(from, { kind: 'stream-failed', id, error })
     }
@@ -256,11 +265,16 @@ export class Simulation {
           fail('connection refused')
           return
         }
+        if (!opens(target, key)) {
+          fail('No installed keys could decrypt the message')
+          return
+        }
         const streamId = this.#nextStream++
         this.#inbound.get(target)!.set(streamId, (answer) => {
           this.#act(this.#latency(), () => {
             if (!from.up || from.serf !== sender) return
             if (answer === null) fail('EOF')
+            else if (!opens(from, target.keyring.keys[0])) fail('No installed keys could decrypt the message')
             else this.tell(from, { kind: 'stream-reply', id, message: answer as typeof message })
           })
         })
@@ -284,6 +298,12 @@ export class Simulation {
     // Each needs a key of its own.
     this.#actions.set(() => run(), this.now + ms)
   }
+}
+
+/** @param key that the sender has sealed with; undefined: it has none */
+function opens({ keyring: { keys } }: SimMember, key: Uint8Array | undefined): boolean {
+  if (key === undefined) return keys.length === 0
+  return keys.some((own) => sameBytes(own, key))
 }
 
 function keyOf({ host, port }: GossipAddress): string {
