@@ -25,6 +25,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   host: ['base', 'model', 'core/raft', 'core/store', 'wire'],
   serve: ['base', 'model', 'core/dns', 'wire', 'host'],
   agent: ['base', 'model', 'core/*', 'wire', 'host', 'serve'],
+  sim: ['base', 'model', 'core/*', 'wire', 'host', 'agent'],
   api: ['model', 'base'],
   cli: ['api', 'agent', 'host', 'base', 'model'],
   '': ['agent', 'host', 'base', 'model', 'core/store', 'api'],
