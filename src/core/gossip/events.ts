@@ -10,10 +10,16 @@ export class EventRing {
   readonly clock = new LamportClock()
   readonly #slots: (UserEvents | null)[]
   #timeMin = 0
+  /** The latest that was handed on. */
+  latest = 0
 
-  constructor(size: number) {
+  /** @param latest what was handed on before a restart */
+  constructor(size: number, latest = 0) {
     this.#slots = new Array<UserEvents | null>(size).fill(null)
     this.clock.increment()
+    this.clock.witness(latest)
+    this.#timeMin = latest === 0 ? 0 : latest + 1
+    this.latest = latest
   }
 
   /** What was told before we joined is not our business. */
@@ -30,6 +36,7 @@ export class EventRing {
     const event = { Name, Payload }
     if (slot === null || slot.LTime !== LTime) {
       this.#slots[place] = { LTime, Events: [event] }
+      this.latest = Math.max(this.latest, LTime)
       return true
     }
     if (slot.Events.some((seen) => seen.Name === Name && sameBytes(seen.Payload, Payload))) return false
@@ -50,15 +57,19 @@ const SLOT_EVENTS_MAX = 1024
 export class QueryRing {
   readonly clock = new LamportClock()
   readonly #slots: ({ time: number; ids: Set<number> } | null)[]
+  readonly #timeMin: number
 
-  constructor(size: number) {
+  /** @param latest what was answered before a restart */
+  constructor(size: number, latest = 0) {
     this.#slots = new Array(size).fill(null)
     this.clock.increment()
+    this.clock.witness(latest)
+    this.#timeMin = latest === 0 ? 0 : latest + 1
   }
 
   accept(LTime: number, id: number): boolean {
     this.clock.witness(LTime)
-    if (isTooOld(LTime, this.clock.time, this.#slots.length)) return false
+    if (LTime < this.#timeMin || isTooOld(LTime, this.clock.time, this.#slots.length)) return false
     const place = LTime % this.#slots.length
     const slot = this.#slots[place]!
     if (slot === null || slot.time !== LTime) {

@@ -58,6 +58,8 @@ export interface QueriesOptions {
   /** A question that is not Serf's own. */
   asked(query: Query): void
   keysChanged(): void
+  /** Lamport time of the latest query before a restart; 0 without one. */
+  latest: number
   warn(message: string): void
 }
 
@@ -71,10 +73,17 @@ export class Queries {
   readonly ring: QueryRing
   readonly #options: QueriesOptions
   readonly #asked = new Map<number, Asked>()
+  #latest: number
 
   constructor(options: QueriesOptions) {
     this.#options = options
-    this.ring = new QueryRing(options.config.queryRing)
+    this.ring = new QueryRing(options.config.queryRing, options.latest)
+    this.#latest = options.latest
+  }
+
+  /** Lamport time of the latest query that was meant for this node. */
+  get latest(): number {
+    return this.#latest
   }
 
   /** @returns why it cannot be asked, or "" */
@@ -120,6 +129,7 @@ export class Queries {
     if (!this.ring.accept(query.LTime, query.ID)) return false
     const tellOthers = (query.Flags & FLAG_NO_BROADCAST) === 0
     if (!this.#isMeant(query)) return tellOthers
+    this.#latest = Math.max(this.#latest, query.LTime)
     if ((query.Flags & FLAG_ACK) !== 0) this.#send(query, FLAG_ACK, null)
     this.#handle(query)
     return tellOthers

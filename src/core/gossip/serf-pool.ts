@@ -6,7 +6,7 @@ import type { Tick } from '../../base/core.ts'
 import type { Level } from '../../base/log.ts'
 import type { Instant } from '../../base/units.ts'
 import type { Coordinate } from '../../model/coordinate.ts'
-import { Agenda, type Plan } from './agenda.ts'
+import { Agenda } from './agenda.ts'
 import { retransmitLimit } from './broadcasts.ts'
 import { Conflicts } from './conflict.ts'
 import { Departures } from './departure.ts'
@@ -14,6 +14,7 @@ import type { TransportEffect } from './effects.ts'
 import { EventRing } from './events.ts'
 import { KeyManager } from './key-manager.ts'
 import { LamportClock } from './lamport.ts'
+import { Meetings } from './meetings.ts'
 import { type Delegate, Memberlist } from './memberlist.ts'
 import { NODE_LEFT, type NodeState, type SerfMessage } from './messages.ts'
 import type { GossipAddress, Node } from './nodes.ts'
@@ -22,6 +23,7 @@ import { Queries, type QueryParams } from './queries.ts'
 import { type MemberEventKind, Roster, type SerfMember } from './roster.ts'
 import { Rumours } from './rumours.ts'
 import type { Serf, SerfEffect, SerfInput, SerfOptions } from './serf.ts'
+import type { Clocks } from './snapshot.ts'
 
 /** Longest meta that memberlist carries. */
 const META_BYTES_MAX = 512
@@ -39,20 +41,21 @@ export class Pool implements Serf, Delegate {
   readonly #keys: KeyManager
   readonly #conflicts: Conflicts
   readonly #departures: Departures
+  readonly #meetings: Meetings
   readonly #rumours: Rumours
   readonly #places: Places
   #tags: Record<string, string>
-  #ignoreOldEvents = 0
-  #reconnectPlan: Plan | undefined
 
   constructor(options: SerfOptions) {
     this.#options = options
     this.#tags = options.tags
     const { codec, random, serf } = options
     this.#agenda = new Agenda(options.now)
-    this.#events = new EventRing(serf.eventRing)
+    const { clocks = { member: 0, event: 0, query: 0 } } = options
+    this.#events = new EventRing(serf.eventRing, clocks.event)
     this.#places = new Places(codec, random, (level, message) => this.#log(level, message))
     this.#clock.increment()
+    this.#clock.witness(clocks.member)
     this.#list = new Memberlist(
       {
         name: options.name,
@@ -85,6 +88,7 @@ export class Pool implements Serf, Delegate {
       random,
       config: serf,
       keyring: options.keyring,
+      latest: clocks.query,
       tags: () => this.#tags,
       broadcast: (bytes) => this.#rumours.tell('query', bytes),
       asked: (query) => this.#out.push({ kind: 'query', query }),
@@ -121,6 +125,17 @@ export class Pool implements Serf, Delegate {
       tell: (intent, told) => this.#rumours.tell('intent', codec.encodeSerf(intent), told),
       warn: (message) => this.#log('warn', message),
     })
+    this.#meetings = new Meetings({
+      name: options.name,
+      agenda: this.#agenda,
+      random,
+      config: serf,
+      list: this.#list,
+      roster: this.#roster,
+      staying: () => this.#departures.staying,
+      announce: () => this.#broadcastJoin(),
+      log: (level, message) => this.#log(level, message),
+    })
     this.#list.start()
   }
 
@@ -144,7 +159,10 @@ export class Pool implements Serf, Delegate {
         this.#list.reply(input.id, null, input.error)
         return
       case 'join':
-        this.#join(input.ticket, input.addresses, input.ignoreOldEvents)
+        this.#join(input)
+        return
+      case 'rejoin':
+        this.#meetings.rejoin(input.previous)
         return
       case 'leave':
         this.#departures.leave(() => this.#done(input.ticket))
@@ -194,6 +212,10 @@ export class Pool implements Serf, Delegate {
     return this.#places.of(name)
   }
 
+  clocks(): Clocks {
+    return { member: this.#clock.time - 1, event: this.#events.latest, query: this.#queries.latest }
+  }
+
   healthScore(): number {
     return this.#list.awareness.score
   }
@@ -217,33 +239,11 @@ export class Pool implements Serf, Delegate {
 
   // ---- what the owner asks
 
-  #join(ticket: number, addresses: readonly GossipAddress[], ignoreOldEvents: boolean): void {
-    if (!this.#departures.staying) {
-      this.#out.push({ kind: 'refused', ticket, message: "Serf can't Join after Leave or Shutdown" })
-      return
-    }
-    let waiting = addresses.length
-    let joined = 0
-    const errors: string[] = []
-    if (ignoreOldEvents) this.#ignoreOldEvents += 1
-    const finish = () => {
-      if (ignoreOldEvents) this.#ignoreOldEvents -= 1
-      if (joined > 0) this.#broadcastJoin()
-      if (joined > 0 || errors.length === 0) this.#out.push({ kind: 'done', ticket, joined })
-      else this.#out.push({ kind: 'refused', ticket, message: manyErrors(errors) })
-    }
-    if (waiting === 0) finish()
-    for (const to of addresses) {
-      this.#list.join(to, (error) => {
-        if (error === '') joined += 1
-        else {
-          this.#log('debug', `memberlist: Failed to join ${to.host}: ${error}`)
-          errors.push(`Failed to join ${to.host}: ${error}`)
-        }
-        waiting -= 1
-        if (waiting === 0) finish()
-      })
-    }
+  #join({ ticket, addresses, ignoreOldEvents }: Extract<SerfInput, { kind: 'join' }>): void {
+    this.#meetings.join(addresses, ignoreOldEvents, (joined, message) => {
+      if (message === '') this.#out.push({ kind: 'done', ticket, joined })
+      else this.#out.push({ kind: 'refused', ticket, message })
+    })
   }
 
   #fire(input: Extract<SerfInput, { kind: 'user-event' }>): void {
@@ -374,7 +374,7 @@ export class Pool implements Serf, Delegate {
     for (const [Node, LTime] of Object.entries(remote.StatusLTimes)) {
       if (!left.has(Node)) this.#roster.joinIntent({ LTime, Node })
     }
-    if (join && this.#ignoreOldEvents > 0) this.#events.ignoreBefore(remote.EventLTime)
+    if (join && this.#meetings.ignoresOldEvents) this.#events.ignoreBefore(remote.EventLTime)
     for (const slot of remote.Events) {
       for (const { Name, Payload } of slot?.Events ?? []) this.#handleEvent({ LTime: slot!.LTime, Name, Payload })
     }
@@ -386,7 +386,7 @@ export class Pool implements Serf, Delegate {
 
   left(node: Node): void {
     this.#roster.nodeLeft(node)
-    this.#planReconnect()
+    this.#meetings.seekFailed()
   }
 
   updated(node: Node): void {
@@ -441,21 +441,6 @@ export class Pool implements Serf, Delegate {
     this.#rumours.tell('intent', this.#options.codec.encodeSerf(intent))
   }
 
-  /** While somebody is missing, now and then one of them is looked for. */
-  #planReconnect(): void {
-    if (this.#reconnectPlan !== undefined || !this.#roster.anyGone) return
-    const { random, serf } = this.#options
-    this.#reconnectPlan = this.#agenda.after(serf.reconnectIntervalMs, () => {
-      this.#reconnectPlan = undefined
-      const member = this.#roster.pickFailed(random.float(), (bound) => random.int(bound))
-      if (member !== undefined && this.#departures.staying) {
-        this.#log('info', `serf: attempting reconnect to ${member.name} ${member.addr}:${member.port}`)
-        this.#list.join({ host: member.addr, port: member.port }, () => {})
-      }
-      this.#planReconnect()
-    })
-  }
-
   #done(ticket: number): void {
     this.#out.push({ kind: 'done', ticket, joined: 0 })
   }
@@ -478,9 +463,4 @@ export class Pool implements Serf, Delegate {
   #log(level: Level, message: string, fields: Record<string, string> = {}): void {
     this.#out.push({ kind: 'log', part: 'serf', level, message, fields })
   }
-}
-
-function manyErrors(errors: readonly string[]): string {
-  const lines = errors.map((error) => `\t* ${error}`).join('\n')
-  return `${errors.length} error${errors.length === 1 ? '' : 's'} occurred:\n${lines}\n\n`
 }

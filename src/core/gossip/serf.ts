@@ -16,11 +16,13 @@ import type { GossipAddress } from './nodes.ts'
 import type { QueryParams } from './queries.ts'
 import type { MemberEventKind, SerfMember } from './roster.ts'
 import { Pool } from './serf-pool.ts'
+import type { Clocks } from './snapshot.ts'
 
 export type { KeyOperation, KeyOutcome, KeyRequestParams } from './key-manager.ts'
 export { GossipKeyring } from './keyring.ts'
 export type { GossipAddress } from './nodes.ts'
 export type { MemberStatus, SerfMember } from './roster.ts'
+export { type Clocks, type PreviousNode, SnapshotLog } from './snapshot.ts'
 
 /** A member that wants in, as its claim describes it. */
 export interface Candidate {
@@ -29,6 +31,13 @@ export interface Candidate {
   port: number
   tags: Record<string, string>
   left: boolean
+}
+
+/** A member as it was known before a restart; `text` names it in the log. */
+export interface PreviousAddress {
+  name: string
+  text: string
+  address: GossipAddress
 }
 
 export interface SerfOptions {
@@ -47,6 +56,8 @@ export interface SerfOptions {
   keyring?: GossipKeyring
   /** Bytes that encryption adds to each packet. */
   sealBytes?(): number
+  /** The clocks before a restart: what was handed on then is not handed on again. */
+  clocks?: Clocks
 }
 
 export type SerfInput =
@@ -57,6 +68,8 @@ export type SerfInput =
   | { kind: 'stream-failed'; id: number; error: string }
   /** All of the addresses are tried. */
   | { kind: 'join'; ticket: number; addresses: readonly GossipAddress[]; ignoreOldEvents: boolean }
+  /** Whom this node knew before a restart: asked one after the other, until one answers. */
+  | { kind: 'rejoin'; previous: readonly PreviousAddress[] }
   | { kind: 'leave'; ticket: number }
   | { kind: 'force-leave'; ticket: number; name: string; prune: boolean }
   | { kind: 'user-event'; ticket: number; name: string; payload: Uint8Array | null; coalesce: boolean }
@@ -90,6 +103,8 @@ export interface Serf extends Core<SerfInput, SerfEffect> {
   /** Where another node said it stands, when it last answered. */
   coordinateOf(name: string): Coordinate | undefined
   stats(): Record<string, string>
+  /** The latest Lamport times that were handled, to be remembered across a restart. */
+  clocks(): Clocks
   /** 0: at its best; see awareness.ts. */
   healthScore(): number
 }

@@ -9,7 +9,7 @@ import { gossipCodec } from '../../wire/serf.ts'
 import { LAN, type MemberlistConfig, SERF, type SerfConfig } from './config.ts'
 import type { NodeState, StreamMessage } from './messages.ts'
 import { type GossipAddress, OUR_VSN, sameBytes } from './nodes.ts'
-import { GossipKeyring, makeSerf, type Serf, type SerfEffect, type SerfInput } from './serf.ts'
+import { type Clocks, GossipKeyring, makeSerf, type Serf, type SerfEffect, type SerfInput } from './serf.ts'
 
 export interface SimMember {
   readonly name: string
@@ -18,6 +18,7 @@ export interface SimMember {
   /** What it told its owner, in order: `join b`, `failed c`. */
   readonly events: { at: number; text: string }[]
   readonly effects: SerfEffect[]
+  readonly log: string[]
   /** What it seals with, and opens with; without keys all is plain. */
   keyring: GossipKeyring
   up: boolean
@@ -76,6 +77,7 @@ export class Simulation {
       serf: this.#make(name, address, tags, keyring),
       events: [],
       effects: [],
+      log: [],
       up: true,
       pausedUntil: 0,
       group: 0,
@@ -87,14 +89,20 @@ export class Simulation {
     return member
   }
 
-  /** Anew, under its old name and address. */
-  restart(member: SimMember): void {
-    member.serf = this.#make(member.name, member.address, {}, member.keyring)
+  /** Anew, under its old name and address. @param clocks what it remembers */
+  restart(member: SimMember, clocks?: Clocks): void {
+    member.serf = this.#make(member.name, member.address, {}, member.keyring, clocks)
     member.up = true
     this.#settle(member)
   }
 
-  #make(name: string, address: GossipAddress, tags: Record<string, string>, keyring: GossipKeyring): Serf {
+  #make(
+    name: string,
+    address: GossipAddress,
+    tags: Record<string, string>,
+    keyring: GossipKeyring,
+    clocks?: Clocks,
+  ): Serf {
     return makeSerf({
       name,
       address,
@@ -105,6 +113,7 @@ export class Simulation {
       random: this.random,
       now: this.now,
       keyring,
+      clocks,
     })
   }
 
@@ -221,6 +230,7 @@ export class Simulation {
         member.events.push({ at: this.now, text: `${effect.event} ${effect.member.name}` })
         return
       case 'log':
+        if (effect.part === 'serf') member.log.push(effect.message)
         return
       default:
         member.effects.push(effect)
