@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto'
 import { messageOf } from '../base/message-of.ts'
+import { NANOS_PER_MS } from '../base/units.ts'
 import {
   type LocalCall,
   type LocalEffect,
@@ -14,7 +15,7 @@ import {
 } from '../core/local/local.ts'
 import type { Disk, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
-import type { Caller } from '../model/rpc.ts'
+import type { Args, Caller } from '../model/rpc.ts'
 import type { Self } from '../serve/backend.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { drive } from './drive.ts'
@@ -50,6 +51,10 @@ export interface LocalParts {
   members(): number
 }
 
+/** Source: Consul's agent/checks/alias.go. */
+const ALIAS_WAIT_MS = 60_000
+const ALIAS_STALE_MS_MAX = 15_000
+
 type Request = LocalInput extends infer Input
   ? Input extends { ticket: number }
     ? Omit<Input, 'ticket'>
@@ -73,6 +78,8 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     random: host.random,
   })
   const waiting = new Map<number, { done(): void; refused(error: Error): void }>()
+  const attempts = new Map<number, AbortController>()
+  const questions = new Map<number, AbortController>()
   let nextTicket = 1
   /** Files are written one after another, so that the last word on a file is the one that stays. */
   let files: Promise<unknown> = Promise.resolve()
@@ -88,6 +95,31 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
         return
       case 'forget':
         write(() => disk.removeFile(fileName(effect.folder, effect.id)))
+        return
+      case 'probe': {
+        const { attempt } = effect
+        const gone = begin(attempts, attempt)
+        host.probe(effect.probe, gone).then((result) => {
+          if (attempts.delete(attempt)) driven.tell({ kind: 'probed', attempt, result })
+        })
+        return
+      }
+      case 'abandon':
+        abandon(attempts, effect.attempt)
+        return
+      case 'ask-alias': {
+        const { question } = effect
+        nodeHealth(dispatch, effect, begin(questions, question)).then(
+          (health) => questions.delete(question) && driven.tell({ kind: 'alias-answer', question, health }),
+          (error: unknown) => {
+            if (!questions.delete(question)) return
+            driven.tell({ kind: 'alias-failed', question, message: messageOf(error) })
+          },
+        )
+        return
+      }
+      case 'abandon-alias':
+        abandon(questions, effect.question)
         return
       case 'done': {
         const { ticket } = effect
@@ -157,8 +189,48 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     stop() {
       driven.tellNow({ kind: 'stop' })
       driven.stop()
+      for (const id of [...attempts.keys()]) abandon(attempts, id)
+      for (const id of [...questions.keys()]) abandon(questions, id)
     },
   }
+}
+
+function begin(underWay: Map<number, AbortController>, id: number): AbortSignal {
+  const controller = new AbortController()
+  underWay.set(id, controller)
+  return controller.signal
+}
+
+function abandon(underWay: Map<number, AbortController>, id: number): void {
+  const controller = underWay.get(id)
+  underWay.delete(id)
+  controller?.abort()
+}
+
+/** One blocking read for an alias; and whether the service is there, where its checks don't already say so. */
+async function nodeHealth(
+  dispatch: Caller,
+  { node: Node, service, index, token: Token }: LocalEffect & { kind: 'ask-alias' },
+  signal: AbortSignal,
+) {
+  const asked = { Node, Token, AllowStale: true, MaxStaleDuration: ALIAS_STALE_MS_MAX * NANOS_PER_MS }
+  const blocking = { ...asked, MinQueryIndex: index, MaxQueryTime: ALIAS_WAIT_MS * NANOS_PER_MS }
+  const { HealthChecks, Index } = await dispatch.call('Health.NodeChecks', blocking, { signal })
+  const checks = HealthChecks ?? []
+  const known = checks.some(({ ServiceID }) => ServiceID === service)
+  // Nobody who cannot say whether it is there says that it is not.
+  const exists = known || (await hasService(dispatch, asked, service, signal).catch(() => true))
+  return { index: Index, checks, exists }
+}
+
+async function hasService(
+  dispatch: Caller,
+  asked: Args<'Catalog.NodeServices'>,
+  service: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { NodeServices } = await dispatch.call('Catalog.NodeServices', asked, { signal })
+  return NodeServices?.Services[service] !== undefined
 }
 
 const FOLDERS: PersistFolder[] = ['services', 'checks', 'checks/state']

@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts'
 import type { Index, Instant, WallMs } from '../base/units.ts'
 import type { Entry, HardState } from '../core/raft/messages.ts'
 import type { Rows } from '../core/store/rows.ts'
+import type { Probe, ProbeResult } from '../model/check-run.ts'
 
 export type Cancel = () => void
 
@@ -176,6 +177,8 @@ export interface Host {
   dial(to: Address, timeoutMs?: number): Promise<Conn>
   /** Takes the directory for this process alone; refuses one in use, unreadable or not ours. "": keep nothing. */
   disk(path: string): Promise<Disk>
+  /** Tries it once. Never rejects: what goes wrong is the result. `gone`: nobody waits for it any more. */
+  probe(probe: Probe, gone: AbortSignal): Promise<ProbeResult>
   hostname(): string
   /** Addresses of this machine's interfaces, for `bind` and `advertise`. */
   interfaces(): { name: string; address: string; family: 4 | 6; internal: boolean }[]

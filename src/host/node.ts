@@ -40,6 +40,8 @@ export function nodeHost(log: Log): Host {
       if (path === '') return (await import('./disk-memory.ts')).memoryDisk()
       return (await import('./disk.ts')).openDisk(path, log)
     },
+    // Only agents that have checks to try pay for loading the clients.
+    probe: async (probe, gone) => (await import('./probes.ts')).tryProbe(probe, gone),
     hostname,
     interfaces: () =>
       Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>

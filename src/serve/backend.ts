@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { Instant, Millis, WallMs } from '../base/units.ts'
 import type { NodeService } from '../model/catalog.ts'
+import type { CheckRun } from '../model/check-run.ts'
 import type { UserEvent } from '../model/event.ts'
 import type { HealthCheck } from '../model/health.ts'
 import type { Caller } from '../model/rpc.ts'
@@ -45,9 +46,10 @@ export interface ServiceRegistration {
   replaceExistingChecks: boolean
 }
 
-/** A check as registered: who it is, and how it would be run. */
+/** A check as registered: who it is, and how it is run. */
 export interface CheckRegistration {
   check: HealthCheck
+  run: CheckRun
   token: string
 }
 

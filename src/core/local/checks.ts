@@ -1,30 +1,22 @@
 /**
- * This node's checks over time: TTL checks that their owners report and that expire, output that is sent late while the
- * status stays, services that go when their check was critical for too long. Checks of other types are kept and shown,
- * but nobody runs them yet. Sources: Consul's agent/local/state.go (UpdateCheck), agent/checks/check.go (CheckTTL).
+ * This node's checks over time: TTL checks that their owners report and that expire, checks that are tried (probes.ts)
+ * or follow others (aliases.ts), output that is sent late while the status stays, services that go when their check was
+ * critical for too long. Sources: Consul's agent/local/state.go (UpdateCheck), agent/checks/check.go (CheckTTL).
  */
 import { Deadlines } from '../../base/deadlines.ts'
 import type { Random } from '../../base/random.ts'
 import { bytesFromText, textFromBytes } from '../../base/text.ts'
 import { type Instant, type Millis, NANOS_PER_MS } from '../../base/units.ts'
-import { type HealthCheck, type HealthCheckDefinition, NO_DEFINITION } from '../../model/health.ts'
+import { type CheckRun, checkType } from '../../model/check-run.ts'
+import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
+import { type Aliases, makeAliases } from './aliases.ts'
 import type { LocalContext } from './messages.ts'
+import { makeProbes, type Probes } from './probes.ts'
 import type { LocalState } from './state.ts'
 
 /** How often critical checks are looked through, and the least patience with them. Source: agent/config/default.go. */
 const REAP_INTERVAL_MS = 30_000
 const REAP_AFTER_MS_MIN = 60_000
-
-/** @returns '' for a check that nobody runs: its status is as given. Source: agent/structs/check_type.go, `Type`. */
-export function checkType(run: HealthCheckDefinition): string {
-  if (run.GRPC !== '' && run.Interval > 0) return 'grpc'
-  if (run.HTTP !== '' && run.Interval > 0) return 'http'
-  if (run.TTL > 0) return 'ttl'
-  if (run.TCP !== '' && run.Interval > 0) return 'tcp'
-  if (run.AliasNode !== '' || run.AliasService !== '') return 'alias'
-  if (run.ScriptArgs?.length) return run.DockerContainerID !== '' ? 'docker' : 'script'
-  return ''
-}
 
 export interface Checks {
   /** The check is now in the state: arms what it needs. */
@@ -35,6 +27,11 @@ export interface Checks {
   report(now: Instant, id: string, status: string, output: string): string | undefined
   /** The status and output are now these. */
   update(now: Instant, id: string, status: string, output: string): void
+  /** Something else about the service than its checks is now different, perhaps that it is there at all. */
+  serviceChanged(id: string): void
+  probed: Probes['probed']
+  aliasAnswered: Aliases['answered']
+  aliasFailed: Aliases['failed']
   /** Output of the check waits to be sent. */
   isDeferred(id: string): boolean
   /** It was sent. */
@@ -53,6 +50,8 @@ export function makeChecks(context: LocalContext, state: LocalState, random: Ran
   const ttlChecks = new Set<string>()
   const reapable = new Set<string>()
   let nextReap: Instant | null = null
+  const probes = makeProbes(context, random, update)
+  const aliases = makeAliases(context, state, update)
 
   function update(now: Instant, id: string, status: string, output: string): void {
     const entry = state.check(id)
@@ -62,6 +61,7 @@ export function makeChecks(context: LocalContext, state: LocalState, random: Ran
     const { Status, Output } = entry.check
     if (Status === status && Output === kept) return
     entry.check = { ...entry.check, Status: status, Output: kept }
+    if (Status !== status) aliases.changed(entry.check.ServiceID)
     if (Status === status && settings.checkUpdateInterval > 0) {
       const wait = settings.checkUpdateInterval
       if (deferred.at(id) === undefined) deferred.set(id, now + wait / 2 + random.float() * wait)
@@ -101,9 +101,12 @@ export function makeChecks(context: LocalContext, state: LocalState, random: Ran
       if (type === 'ttl') {
         ttlChecks.add(id)
         expiries.set(id, now + entry.run.TTL / NANOS_PER_MS)
-      } else if (type !== '') {
-        log('warn', 'Checks of this type are not run yet: the status stays as it was registered', { check: id, type })
       }
+      probes.start(now, id, entry.run)
+      const { AliasNode: node, AliasService: service } = entry.run
+      if (type === 'alias') aliases.start(now, id, { node, service, token: entry.token })
+      else aliases.stop(id)
+      aliases.changed(entry.check.ServiceID)
       if (entry.check.Status === 'critical') entry.criticalSince ??= now
       entry.reapAfterMs = reapAfter(id, entry.run)
       if (entry.reapAfterMs > 0) {
@@ -116,6 +119,9 @@ export function makeChecks(context: LocalContext, state: LocalState, random: Ran
       deferred.delete(id)
       ttlChecks.delete(id)
       reapable.delete(id)
+      probes.stop(id)
+      aliases.stop(id)
+      aliases.changed(state.checks.get(id)?.check?.ServiceID ?? '')
       if (reapable.size === 0) nextReap = null
     },
     report(now, id, status, output) {
@@ -130,18 +136,24 @@ export function makeChecks(context: LocalContext, state: LocalState, random: Ran
       expiries.set(id, now + entry.run.TTL / NANOS_PER_MS)
       return kept
     },
+    serviceChanged: aliases.changed,
+    probed: probes.probed,
+    aliasAnswered: aliases.answered,
+    aliasFailed: aliases.failed,
     isDeferred: (id) => deferred.at(id) !== undefined,
     sent: (id) => deferred.delete(id),
     tick(now) {
       for (let id = expiries.takeDue(now); id !== undefined; id = expiries.takeDue(now)) expire(now, id)
       for (let id = deferred.takeDue(now); id !== undefined; id = deferred.takeDue(now)) state.touchCheck(id)
+      probes.tick(now)
+      aliases.tick(now)
       return dueForReaping(now)
     },
-    wakeAt: () => earliest(expiries.next(), deferred.next(), nextReap),
+    wakeAt: () => earliest(expiries.next(), deferred.next(), nextReap, probes.wakeAt(), aliases.wakeAt()),
     ttls: () => ttlChecks.size,
   }
 
-  function reapAfter(id: string, run: HealthCheckDefinition): Millis {
+  function reapAfter(id: string, run: CheckRun): Millis {
     const wanted = run.DeregisterCriticalServiceAfter / NANOS_PER_MS
     if (wanted <= 0) return 0
     if (wanted >= REAP_AFTER_MS_MIN) return wanted
@@ -151,13 +163,13 @@ export function makeChecks(context: LocalContext, state: LocalState, random: Ran
 }
 
 /** The check as the catalog shall see it: nothing of how it is run. */
-export function shownCheck(check: HealthCheck, nodeName: string, discardOutput: boolean): HealthCheck {
+export function shownCheck(check: HealthCheck, run: CheckRun, nodeName: string, discardOutput: boolean): HealthCheck {
   return {
     ...check,
     Node: nodeName,
     Status: check.Status === '' ? 'critical' : check.Status,
     Output: discardOutput ? '' : check.Output,
-    Type: check.Type === '' ? checkType(check.Definition) : check.Type,
+    Type: check.Type === '' ? checkType(run) : check.Type,
     Definition: NO_DEFINITION,
   }
 }

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { seededRandom } from '../../base/random.ts'
 import type { Node, NodeService } from '../../model/catalog.ts'
 import { NO_PROXY } from '../../model/catalog.ts'
+import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
 import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
 import { NO_DEFINITION } from '../../model/health.ts'
 import type { Reply } from '../../model/rpc.ts'
@@ -75,11 +76,18 @@ function check(id: string, how: Partial<HealthCheckDefinition> = {}, more: Parti
   }
 }
 
-const ttl = (seconds: number): Partial<HealthCheckDefinition> => ({ TTL: seconds * 1e9 })
-const unnamed = (how: Partial<HealthCheckDefinition>): LocalCheckRegistration => ({
-  check: check('', how, { Name: '' }),
-  token: '',
-})
+/** As somebody registers it. */
+function asked(
+  id: string,
+  how: Partial<CheckRun> = {},
+  more: Partial<HealthCheck> = {},
+  token = '',
+): LocalCheckRegistration {
+  return { check: check(id, {}, more), run: { ...NO_RUN, ...how }, token }
+}
+
+const ttl = (seconds: number): Partial<CheckRun> => ({ TTL: seconds * 1e9 })
+const unnamed = (how: Partial<CheckRun>): LocalCheckRegistration => asked('', how, { Name: '' })
 const web = (more: Partial<LocalServiceRegistration> = {}): LocalServiceRegistration => ({
   service: service('web'),
   checks: [],
@@ -138,6 +146,14 @@ function make(more: Partial<LocalSettings> = {}): Local {
 /** One line for each effect. */
 function tell(effect: LocalEffect): string {
   switch (effect.kind) {
+    case 'probe':
+      return `probe ${effect.attempt} ${effect.check}`
+    case 'abandon':
+      return `abandon ${effect.attempt}`
+    case 'ask-alias':
+      return `ask-alias ${effect.question} ${effect.node} ${effect.service} ${effect.index}`
+    case 'abandon-alias':
+      return `abandon-alias ${effect.question}`
     case 'call': {
       const { args } = effect
       const what: string[] = []
@@ -366,7 +382,7 @@ suite('local: failures', () => {
     assert.equal(bench.local.services().length, 1)
     assert.ok(bench.catalog.services.has('web'))
 
-    const mem = { check: check('mem', ttl(10)), token: '' }
+    const mem = asked('mem', ttl(10))
     bench.ask({ kind: 'register-check', registration: mem }).settle()
     bench.ask({ kind: 'deregister-check', id: 'mem' })
     bench.ask({ kind: 'register-check', registration: mem })
@@ -377,7 +393,7 @@ suite('local: failures', () => {
 
   test('a report while the check is being sent is sent after it, without waiting for a comparison', () => {
     const bench = new Bench().say({ kind: 'start' }).settle()
-    bench.ask({ kind: 'register-check', registration: { check: check('mem', ttl(10)), token: '' } })
+    bench.ask({ kind: 'register-check', registration: asked('mem', ttl(10)) })
     bench.ask({ kind: 'update-check', id: 'mem', status: 'passing', output: '', date: 0 })
     bench.settle()
     assert.equal(bench.catalog.checks.get('mem')?.Status, 'passing')
@@ -398,7 +414,7 @@ suite('local: registering', () => {
   test('a service is stored, then acknowledged, then sent with its checks', () => {
     const bench = new Bench().say({ kind: 'start' }).settle()
     bench.read()
-    const checks = [unnamed(ttl(10)), unnamed(ttl(20)), { check: check('own', ttl(5)), token: '' }]
+    const checks = [unnamed(ttl(10)), unnamed(ttl(20)), asked('own', ttl(5))]
     bench.ask({ kind: 'register-service', registration: web({ checks }) }).settle()
     assert.deepEqual(bench.read(), [
       'persist services web',
@@ -440,7 +456,7 @@ suite('local: registering', () => {
     bench.ask({ kind: 'register-service', registration: web({ checks: [unnamed(ttl(10))] }) })
     bench.ask({
       kind: 'register-check',
-      registration: { check: check('more', ttl(9), { ServiceID: 'web' }), token: '' },
+      registration: asked('more', ttl(9), { ServiceID: 'web' }),
     })
     bench.ask({ kind: 'update-check', id: 'service:web', status: 'passing', output: 'fine', date: 0 })
     bench.ask({ kind: 'register-service', registration: web({ checks: [unnamed(ttl(10))] }) })
@@ -457,12 +473,12 @@ suite('local: registering', () => {
 
   test('a check of no service, and refusals in the words of the real one', () => {
     const bench = new Bench()
-    bench.ask({ kind: 'register-check', registration: { check: check('mem', ttl(10)), token: '' } })
-    bench.ask({ kind: 'register-check', registration: { check: check('x', ttl(1), { ServiceID: 'zip' }), token: '' } })
+    bench.ask({ kind: 'register-check', registration: asked('mem', ttl(10)) })
+    bench.ask({ kind: 'register-check', registration: asked('x', ttl(1), { ServiceID: 'zip' }) })
     bench.ask({ kind: 'update-check', id: 'nope', status: 'passing', output: '', date: 0 })
     bench.ask({
       kind: 'register-check',
-      registration: { check: check('h', { HTTP: 'http://x/', Interval: 1e9 }), token: '' },
+      registration: asked('h', { HTTP: 'http://x/', Interval: 1e9 }),
     })
     bench.ask({ kind: 'update-check', id: 'h', status: 'passing', output: '', date: 0 })
     bench.ask({ kind: 'deregister-service', id: 'nope' })
@@ -472,7 +488,6 @@ suite('local: registering', () => {
       'done 1',
       'refused 2: ServiceID "zip" does not exist',
       'refused 3: CheckID "nope" does not have associated TTL',
-      'warn Checks of this type are not run yet: the status stays as it was registered {"check":"h","type":"http"}',
       'persist checks h',
       'done 4',
       'refused 5: CheckID "h" does not have associated TTL',
@@ -506,7 +521,7 @@ suite('local: registering', () => {
     bench.ask({ kind: 'register-service', registration: web({ token: 't1' }) })
     bench.ask({
       kind: 'register-check',
-      registration: { check: check('c', ttl(9), { ServiceID: 'web' }), token: 't2' },
+      registration: asked('c', ttl(9), { ServiceID: 'web' }, 't2'),
     })
     const sent: string[] = []
     for (let next = bench.calls.shift(); next !== undefined; next = bench.calls.shift()) {
@@ -534,7 +549,7 @@ suite('local: registering', () => {
 suite('local: TTL checks', () => {
   const started = (more: Partial<LocalSettings> = {}) => {
     const bench = new Bench(more).say({ kind: 'start' }).settle()
-    bench.ask({ kind: 'register-check', registration: { check: check('ttl', ttl(10)), token: '' } }).settle()
+    bench.ask({ kind: 'register-check', registration: asked('ttl', ttl(10)) }).settle()
     bench.read()
     return bench
   }
@@ -622,7 +637,7 @@ suite('local: what outlives the process', () => {
     const files = { services: [] as unknown[], checks: [] as unknown[], states: [] as unknown[] }
     const inputs: AskInput[] = [
       { kind: 'register-service', registration: web({ token: 't', checks: [unnamed(ttl(60))] }) },
-      { kind: 'register-check', registration: { check: check('mem', ttl(60)), token: '' } },
+      { kind: 'register-check', registration: asked('mem', ttl(60)) },
       { kind: 'update-check', id: 'service:web', status: 'passing', output: 'fine', date: 1_000_000 },
     ]
     for (const [ticket, input] of inputs.entries()) before.local.step(0, { ...input, ticket } as LocalInput)
@@ -797,7 +812,7 @@ suite('local: against a model of the catalog', () => {
       case 'check':
         bench.ask({
           kind: 'register-check',
-          registration: { check: check(one.id, one.how, { ServiceID: one.of }), token: '' },
+          registration: asked(one.id, one.how, { ServiceID: one.of }),
         })
         return
       case 'uncheck':

@@ -84,6 +84,12 @@ export function makeLocal(options: LocalOptions): Local {
         return sync.reply(now, input.id, input.reply)
       case 'failed':
         return sync.failed(now, input.id, input.code, input.message)
+      case 'probed':
+        return checks.probed(now, input.attempt, input.result)
+      case 'alias-answer':
+        return checks.aliasAnswered(now, input.question, input.health)
+      case 'alias-failed':
+        return checks.aliasFailed(now, input.question, input.message)
       case 'tick':
         return
       default:

@@ -2,9 +2,11 @@
 import type { Fields, Level } from '../../base/log.ts'
 import type { Millis, WallMs } from '../../base/units.ts'
 import type { NodeService } from '../../model/catalog.ts'
+import type { CheckRun, Probe, ProbeResult } from '../../model/check-run.ts'
 import type { ErrorCode } from '../../model/errors.ts'
 import type { HealthCheck } from '../../model/health.ts'
 import type { Args, Reply } from '../../model/rpc.ts'
+import type { NodeHealth } from './aliases.ts'
 
 /** Who this node is, as the catalog shall know it. */
 export interface LocalSettings {
@@ -26,8 +28,9 @@ export interface LocalSettings {
 }
 
 export interface LocalCheckRegistration {
-  /** Its `Definition` says how it is run. An empty id or name is filled in for a service's check. */
+  /** An empty id or name is filled in for a service's check. */
   check: HealthCheck
+  run: CheckRun
   token: string
 }
 
@@ -70,6 +73,9 @@ export type LocalInput =
   | { kind: 'cluster-size'; nodes: number }
   | { kind: 'reply'; id: number; reply: Reply<SyncMethod> }
   | { kind: 'failed'; id: number; code: ErrorCode; message: string }
+  | { kind: 'probed'; attempt: number; result: ProbeResult }
+  | { kind: 'alias-answer'; question: number; health: NodeHealth }
+  | { kind: 'alias-failed'; question: number; message: string }
 
 export type SyncMethod = 'Catalog.NodeServiceList' | 'Health.NodeChecks' | 'Catalog.Register' | 'Catalog.Deregister'
 
@@ -89,6 +95,15 @@ export type LocalEffect =
   | { kind: 'persist'; folder: PersistFolder; id: string; value: unknown }
   | { kind: 'forget'; folder: PersistFolder; id: string }
   /** Comes after the `persist` and `forget` of the same request: it holds once they are done. */
+  /** To be answered by `probed`, in time and whatever happens; unless it is abandoned, and then not at all. */
+  | { kind: 'probe'; attempt: number; check: string; probe: Probe }
+  | { kind: 'abandon'; attempt: number }
+  /**
+   * What the servers know of a node, once it is newer than `index`; 0 for at once. Answered by `alias-answer` or
+   * `alias-failed`, unless it is abandoned.
+   */
+  | { kind: 'ask-alias'; question: number; node: string; service: string; index: number; token: string }
+  | { kind: 'abandon-alias'; question: number }
   | { kind: 'done'; ticket: number }
   | { kind: 'refused'; ticket: number; message: string }
   /** `part`: of the agent's logger. */

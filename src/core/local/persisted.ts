@@ -13,7 +13,8 @@ import {
   type ServiceKind,
   type Weights,
 } from '../../model/catalog.ts'
-import { type HealthCheck, type HealthCheckDefinition, NO_DEFINITION } from '../../model/health.ts'
+import type { CheckRun } from '../../model/check-run.ts'
+import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
 
 /** Registered over the API, not by a configuration file. */
 const SOURCE = 'remote'
@@ -27,7 +28,7 @@ export function persistedService(service: NodeService, token: string): unknown {
   }
 }
 
-export function persistedCheck(check: HealthCheck, run: HealthCheckDefinition, token: string): unknown {
+export function persistedCheck(check: HealthCheck, run: CheckRun, token: string): unknown {
   return { Check: check, ChkType: run, Token: token, Source: SOURCE }
 }
 
@@ -67,7 +68,7 @@ export function readService(raw: unknown): { service: NodeService; token: string
   }
 }
 
-export function readCheck(raw: unknown): { check: HealthCheck; run: HealthCheckDefinition; token: string } | undefined {
+export function readCheck(raw: unknown): { check: HealthCheck; run: CheckRun; token: string } | undefined {
   const file = readObject(raw)
   const given = readObject(file?.Check)
   if (file === undefined || given === undefined || text(given.CheckID) === '') return undefined
@@ -103,7 +104,7 @@ export function readState(raw: unknown): { id: string; status: string; output: s
   }
 }
 
-function readRun(given: Record<string, unknown>): HealthCheckDefinition {
+function readRun(given: Record<string, unknown>): CheckRun {
   const headers = readObject(given.Header)
   return {
     HTTP: text(given.HTTP),
@@ -127,6 +128,14 @@ function readRun(given: Record<string, unknown>): HealthCheckDefinition {
     AliasNode: text(given.AliasNode),
     AliasService: text(given.AliasService),
     TTL: duration(given.TTL),
+    SuccessBeforePassing: whole(given.SuccessBeforePassing),
+    FailuresBeforeWarning: whole(given.FailuresBeforeWarning),
+    FailuresBeforeCritical: whole(given.FailuresBeforeCritical),
+    UDP: text(given.UDP),
+    H2PING: text(given.H2PING),
+    H2PingUseTLS: given.H2PingUseTLS !== false,
+    TLSServerName: text(given.TLSServerName),
+    DisableRedirects: given.DisableRedirects === true,
   }
 }
 

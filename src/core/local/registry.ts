@@ -6,7 +6,8 @@
 import { quoteGo } from '../../base/go-flags.ts'
 import { type Instant, NANOS_PER_MS, type WallMs } from '../../base/units.ts'
 import type { NodeService, ServiceAddress } from '../../model/catalog.ts'
-import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
+import type { CheckRun } from '../../model/check-run.ts'
+import type { HealthCheck } from '../../model/health.ts'
 import { type Checks, shownCheck } from './checks.ts'
 import type {
   LocalCheckRegistration,
@@ -47,18 +48,19 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     const id = service.ID
     const before = [...state.checksOf(id)].filter((checkId) => state.check(checkId) !== undefined)
     state.setService(id, { service, token: rest.token, deleted: false })
+    checks.serviceChanged(id)
     persist('services', id, persistedService(service, rest.token))
     const named = new Map(
-      rest.checks.map(({ check }, i) => [
-        check.CheckID || `service:${id}${rest.checks.length > 1 ? `:${i + 1}` : ''}`,
-        check,
+      rest.checks.map((given, i) => [
+        given.check.CheckID || `service:${id}${rest.checks.length > 1 ? `:${i + 1}` : ''}`,
+        given,
       ]),
     )
-    for (const [CheckID, check] of named) {
+    for (const [CheckID, { check, run }] of named) {
       keepCheck(
         now,
         ofService({ ...check, CheckID, Name: check.Name || `Service '${service.Service}' check` }, service),
-        { run: check.Definition, token: rest.token },
+        { run, token: rest.token },
       )
     }
     if (rest.replaceExistingChecks) for (const checkId of before) if (!named.has(checkId)) removeCheck(checkId)
@@ -77,13 +79,14 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     }
     entry.deleted = true
     state.touchService(id)
+    checks.serviceChanged(id)
     forget('services', id)
     for (const checkId of [...state.checksOf(id)]) if (state.check(checkId) !== undefined) removeCheck(checkId)
     log('debug', 'removed service', { service: id })
     return undefined
   }
 
-  function addCheck(now: Instant, { check, token }: LocalCheckRegistration): Refusal {
+  function addCheck(now: Instant, { check, run, token }: LocalCheckRegistration): Refusal {
     if (check.CheckID === '') return 'CheckID missing'
     let shown = check
     if (check.ServiceID !== '') {
@@ -91,15 +94,15 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       if (service === undefined) return `ServiceID ${quoteGo(check.ServiceID)} does not exist`
       shown = ofService(check, service)
     }
-    keepCheck(now, shown, { run: check.Definition, token })
+    keepCheck(now, shown, { run, token })
     return undefined
   }
 
   /** A check that was here before keeps its status, so that registering it again does not make it flap. */
-  function keepCheck(now: Instant, given: HealthCheck, how: { run: HealthCheckDefinition; token: string }): void {
+  function keepCheck(now: Instant, given: HealthCheck, how: { run: CheckRun; token: string }): void {
     const id = given.CheckID
     const old = state.check(id)
-    const check = shownCheck({ ...given, Definition: how.run }, settings.nodeName, settings.discardCheckOutput)
+    const check = shownCheck(given, how.run, settings.nodeName, settings.discardCheckOutput)
     state.setCheck(id, {
       check: old === undefined ? check : { ...check, Status: old.check.Status, Output: old.check.Output },
       run: how.run,
@@ -163,7 +166,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       return
     }
     // Until it is heard of again, nothing may be sent to what it checks.
-    const shown = { ...shownCheck({ ...check, Definition: run }, settings.nodeName, false), Status: 'critical' }
+    const shown = { ...shownCheck(check, run, settings.nodeName, false), Status: 'critical' }
     state.setCheck(check.CheckID, {
       check: shown,
       run,

@@ -5,7 +5,8 @@
  */
 import type { Instant, Millis } from '../../base/units.ts'
 import type { NodeService } from '../../model/catalog.ts'
-import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
+import type { CheckRun } from '../../model/check-run.ts'
+import type { HealthCheck } from '../../model/health.ts'
 
 export interface ServiceEntry {
   /** null: known only from the catalog, where it has to go. Never changed in place. */
@@ -18,7 +19,7 @@ export interface CheckEntry {
   /** As ServiceEntry.service. The definition in it is empty: the catalog of agents' checks has none. */
   check: HealthCheck | null
   /** How the check is run. */
-  run: HealthCheckDefinition
+  run: CheckRun
   token: string
   deleted: boolean
   /** Since when the check is critical without a break; null when it is not. */

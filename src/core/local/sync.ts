@@ -8,8 +8,9 @@
 import type { Random } from '../../base/random.ts'
 import type { Instant, Millis } from '../../base/units.ts'
 import type { IndexedNodeServiceList, NodeService, NodeSpecificRequest, RegisterRequest } from '../../model/catalog.ts'
+import { NO_RUN } from '../../model/check-run.ts'
 import type { ErrorCode } from '../../model/errors.ts'
-import { type HealthCheck, type IndexedHealthChecks, NO_DEFINITION, SERF_HEALTH } from '../../model/health.ts'
+import { type HealthCheck, type IndexedHealthChecks, SERF_HEALTH } from '../../model/health.ts'
 import type { Args, Reply } from '../../model/rpc.ts'
 import { type Checks, earliest } from './checks.ts'
 import type { LocalContext, SyncMethod } from './messages.ts'
@@ -446,7 +447,7 @@ function isAclError(code: ErrorCode): boolean {
 function remoteOnly(): CheckEntry {
   return {
     check: null,
-    run: NO_DEFINITION,
+    run: NO_RUN,
     token: '',
     deleted: true,
     criticalSince: null,

@@ -11,15 +11,16 @@ import type {
   RegisterRequest,
   ServiceNode,
 } from '../../model/catalog.ts'
+import { checkType } from '../../model/check-run.ts'
 import type { HealthCheck } from '../../model/health.ts'
 import { serviceFault } from '../../model/service-rules.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
+import { makeFilter, NODE_FIELDS, NODE_SERVICE_FIELDS, SERVICE_NODE_FIELDS } from '../filter/filter.ts'
 import { addressNodes, nodeServiceList, nodeServices, nodes, serviceNodes, services } from '../store/catalog-reads.ts'
 import { vetDeregistration, vetRegistration } from './catalog-acl.ts'
-import { checkType } from './check-type.ts'
 import { wantedTags } from './health.ts'
 import { sortByDistance } from './near.ts'
-import { checkOptions, demand, refuseConnect, refused } from './refuse.ts'
+import { demand, refuseConnect, refused } from './refuse.ts'
 import { type MethodTable, sliced } from './table.ts'
 
 /** Servers register themselves under this name; any agent may write it for its own server. */
@@ -52,10 +53,11 @@ export const catalogMethods = {
   'Catalog.ListDatacenters': { kind: 'act' },
 
   'Catalog.ListNodes': sliced<'Catalog.ListNodes'>(function* (txn, args, can) {
-    checkOptions(args)
+    const wanted = makeFilter(args.Filter, NODE_FIELDS)
     const found = yield* nodes(txn, args.NodeMetaFilters)
     if (found.Nodes === null) return found
     if (!can.all) found.Nodes = found.Nodes.filter((node) => can.allowed('node', 'read', node.Node))
+    if (wanted !== undefined) found.Nodes = found.Nodes.filter(wanted)
     sortByDistance(txn, args, found.Nodes, (node) => node.Node)
     return found
   }),
@@ -72,7 +74,7 @@ export const catalogMethods = {
 
   'Catalog.ServiceNodes': sliced<'Catalog.ServiceNodes'>(function* (txn, args, can) {
     if (!args.ServiceName && !args.ServiceAddress) throw refused('Must provide service name')
-    checkOptions(args)
+    const wanted = makeFilter(args.Filter, SERVICE_NODE_FIELDS)
     refuseConnect(args.Connect)
     const meta = args.NodeMetaFilters
     const found = args.ServiceAddress
@@ -80,6 +82,7 @@ export const catalogMethods = {
       : yield* serviceNodes(txn, args.ServiceName, { tags: wantedTags(args), meta })
     if (found.ServiceNodes === null) return found
     if (!can.all) found.ServiceNodes = found.ServiceNodes.filter((instance) => mayRead(can, instance))
+    if (wanted !== undefined) found.ServiceNodes = found.ServiceNodes.filter(wanted)
     sortByDistance(txn, args, found.ServiceNodes, (instance) => instance.Node)
     return found
   }),
@@ -87,13 +90,15 @@ export const catalogMethods = {
   'Catalog.NodeServices': {
     kind: 'read',
     run(txn, args, can) {
-      checkNode(args)
+      const wanted = nodeFilter(args)
       const found = nodeServices(txn, args.Node)
-      if (can.all || found.NodeServices === null) return found
+      if ((can.all && wanted === undefined) || found.NodeServices === null) return found
       const { Node, Services } = found.NodeServices
       if (!can.allowed('node', 'read', Node.Node)) return { Index: found.Index, NodeServices: null }
-      // Consul holds the rules against the ids here, not the names.
-      for (const id of Object.keys(Services)) if (!can.allowed('service', 'read', id)) delete Services[id]
+      for (const [id, service] of Object.entries(Services)) {
+        // Consul holds the rules against the ids here, not the names.
+        if (!can.allowed('service', 'read', id) || wanted?.(service) === false) delete Services[id]
+      }
       return found
     },
   },
@@ -101,22 +106,24 @@ export const catalogMethods = {
   'Catalog.NodeServiceList': {
     kind: 'read',
     run(txn, args, can) {
-      checkNode(args)
+      const wanted = nodeFilter(args)
       const found = nodeServiceList(txn, args.Node)
       const { Node, Services } = found.NodeServices
-      if (can.all || Node === null) return found
+      if ((can.all && wanted === undefined) || Node === null) return found
       if (!can.allowed('node', 'read', Node.Node)) {
         return { Index: found.Index, NodeServices: { Node: null, Services: null } }
       }
-      const seen = Services?.filter((service) => can.allowed('service', 'read', service.Service)) ?? null
+      const maySee = (service: NodeService) =>
+        can.allowed('service', 'read', service.Service) && wanted?.(service) !== false
+      const seen = (Services ?? []).filter(maySee)
       return { Index: found.Index, NodeServices: { Node, Services: seen } }
     },
   },
 } satisfies Partial<MethodTable>
 
-function checkNode(args: NodeSpecificRequest): void {
+function nodeFilter(args: NodeSpecificRequest): ReturnType<typeof makeFilter> {
   if (!args.Node) throw refused('Must provide node')
-  checkOptions(args)
+  return makeFilter(args.Filter, NODE_SERVICE_FIELDS)
 }
 
 function mayRead(can: Authorizer, instance: ServiceNode): boolean {

@@ -4,8 +4,9 @@
  * that come of them. What a service may not say of proxies and gateways is in model/service-rules.ts.
  */
 import type { NodeService, ServiceAddress, ServiceConnect, ServiceKind } from '../../model/catalog.ts'
+import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
 import { ConsulError } from '../../model/errors.ts'
-import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
+import type { HealthCheck } from '../../model/health.ts'
 import { serviceFault } from '../../model/service-rules.ts'
 import {
   bool,
@@ -21,27 +22,15 @@ import {
   textsMap,
 } from '../../wire/json-decode.ts'
 import type { CheckRegistration, ServiceRegistration } from '../backend.ts'
-import {
-  connect,
-  emptyCheck,
-  emptyDefinition,
-  emptyService,
-  proxy,
-  serviceAddresses,
-  type WeightsField,
-  weights,
-} from './bodies.ts'
+import { connect, emptyCheck, emptyService, proxy, serviceAddresses, type WeightsField, weights } from './bodies.ts'
 import { HttpError } from './errors.ts'
 import { quoteGo } from './options.ts'
 
 /** How a check is run, and what it is called: the common part of both forms. */
-interface CheckFields extends Omit<HealthCheckDefinition, 'OutputMaxSize'> {
+interface CheckFields extends CheckRun {
   Name: string
   Notes: string
   Status: string
-  OutputMaxSize: number
-  SuccessBeforePassing: number
-  FailuresBeforeCritical: number
   ServiceID: string
   args: string[] | null
   script_args: string[] | null
@@ -72,7 +61,13 @@ const CHECK_FIELDS: { [K in keyof CheckFields]: Decode<CheckFields[K]> } = {
   Timeout: duration,
   TTL: duration,
   SuccessBeforePassing: int,
+  FailuresBeforeWarning: int,
   FailuresBeforeCritical: int,
+  UDP: text,
+  H2PING: text,
+  H2PingUseTLS: bool,
+  TLSServerName: text,
+  DisableRedirects: bool,
   DeregisterCriticalServiceAfter: duration,
   OutputMaxSize: int,
   ServiceID: text,
@@ -103,15 +98,15 @@ export interface CheckDefinition {
   /** As given; "" when nothing was said. */
   status: string
   serviceId: string
-  run: HealthCheckDefinition
+  run: CheckRun
   /** No field says anything. */
   empty: boolean
 }
 
 function checkDefinition(given: Partial<CheckFields>, id: string): CheckDefinition {
   const firstNotEmpty = (...lists: (string[] | null | undefined)[]) => lists.find((args) => args?.length) ?? null
-  const run: HealthCheckDefinition = {
-    ...emptyDefinition(),
+  const run: CheckRun = {
+    ...NO_RUN,
     HTTP: given.HTTP ?? '',
     TLSSkipVerify: given.TLSSkipVerify || given.tls_skip_verify || false,
     Header: given.Header ?? null,
@@ -131,6 +126,14 @@ function checkDefinition(given: Partial<CheckFields>, id: string): CheckDefiniti
     AliasNode: given.AliasNode ?? '',
     AliasService: given.AliasService ?? '',
     TTL: given.TTL ?? 0,
+    SuccessBeforePassing: given.SuccessBeforePassing ?? 0,
+    FailuresBeforeWarning: given.FailuresBeforeWarning ?? 0,
+    FailuresBeforeCritical: given.FailuresBeforeCritical ?? 0,
+    UDP: given.UDP ?? '',
+    H2PING: given.H2PING ?? '',
+    H2PingUseTLS: given.H2PingUseTLS ?? true,
+    TLSServerName: given.TLSServerName ?? '',
+    DisableRedirects: given.DisableRedirects ?? false,
   }
   return {
     id,
@@ -287,9 +290,8 @@ function checkRegistration(check: CheckDefinition, token: string): CheckRegistra
     Status: check.status || 'critical',
     Notes: check.notes,
     ServiceID: check.serviceId,
-    Definition: check.run,
   }
-  return { check: row, token }
+  return { check: row, run: check.run, token }
 }
 
 function isStatus(status: string): boolean {
@@ -306,7 +308,8 @@ function checksFault(checks: CheckDefinition[]): string | undefined {
 }
 
 function checkFault({ run }: CheckDefinition): string | undefined {
-  const timed = (run.ScriptArgs?.length ?? 0) > 0 || run.HTTP !== '' || run.TCP !== '' || run.GRPC !== ''
+  const targets = [run.HTTP, run.TCP, run.GRPC, run.UDP, run.H2PING]
+  const timed = (run.ScriptArgs?.length ?? 0) > 0 || targets.some((target) => target !== '')
   const alias = run.AliasNode !== '' || run.AliasService !== ''
   if (run.Interval > 0 && run.TTL > 0) return 'Interval and TTL cannot both be specified'
   if (timed && run.Interval <= 0) return 'Interval must be > 0 for Script, HTTP, or TCP checks'
