@@ -1,5 +1,5 @@
 /**
- * One agent: its identity, its data directory, its part in the cluster (server.ts) and its doors. Embedders hold what
+ * One agent: its identity, its data directory, its part in the cluster (server.ts or client.ts) and its doors. Embedders hold what
  * this file returns; everything with a meaning of Consul's own is decided further down.
  */
 
@@ -11,7 +11,7 @@ import type { Caller } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
 import { type Closers, openDns, openHttp } from './doors.ts'
-import { startServer } from './server.ts'
+import type { NodeParts, RunningNode } from './node.ts'
 
 export interface Agent extends Caller {
   readonly nodeName: string
@@ -35,6 +35,8 @@ const NODE_ID_FILE = 'node-id'
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** The cluster is asked by embedders before they call it ready; it answers within an election. */
 const READY_WAIT_MS = 60_000
+/** A client agent knows at once that it knows no server. */
+const READY_PAUSE_MS = 50
 
 /**
  * @param identified called once it is known who this agent is, before it does anything that others can see
@@ -67,33 +69,34 @@ export async function startAgentOn(
       })
       return stopping
     }
-    const server = await startServer({ config, nodeId, host, disk, stopAgent: () => void stop() })
+    const node = await startNode({ config, nodeId, host, disk, stopAgent: () => void stop() })
     closers.push(async () => {
-      await server.stop()
-      host.log.info('consul server down')
+      await node.stop()
+      host.log.info(`consul ${config.server ? 'server' : 'client'} down`)
     })
-    const { backend } = server
+    const { backend } = node
     const dnsDoors = await openDns(config, host, backend, closers)
     const httpDoors = await openHttp(config, host, backend, closers)
     // Before the doors close: they wait for what is under way, and nobody may then still wait for a change.
-    closers.push(async () => server.turnAway())
-    server.opened()
-    await server.joinAtStart()
+    closers.push(async () => node.turnAway())
+    node.opened()
+    await node.joinAtStart()
     const first = httpDoors[0]
-    const ready = whenReady(backend, config.nodeName, host.now() + READY_WAIT_MS, host)
-    // Nobody has to wait for it, and then nobody hears that the agent was stopped before.
-    ready.catch(() => {})
+    let ready: Promise<void> | undefined
     return {
       nodeName: config.nodeName,
       nodeId,
       datacenter: config.datacenter,
       http: first === undefined ? '' : `http://${joinHostPort(first.address.host, first.address.port)}`,
       dns: dnsDoors[0]?.address,
-      ready,
+      get ready() {
+        ready ??= whenReady(backend, config.nodeName, host.now() + READY_WAIT_MS, host)
+        return ready
+      },
       ended,
       call: (method, args, context) => backend.call(method, args, context),
       peek: (method, args) => backend.peek(method, args),
-      leave: () => server.leave(),
+      leave: () => node.leave(),
       stop,
     }
   } catch (error) {
@@ -104,13 +107,13 @@ export async function startAgentOn(
 
 /** What a configuration may ask for and this version does not have yet is refused before anything starts. */
 function refuseUnbuilt(config: RuntimeConfig): void {
-  if (!config.server) {
-    throw new ConsulError(
-      'not-built',
-      'client agents are not built yet: start a server with -dev or -server -bootstrap',
-    )
-  }
   if (config.ports.https > 0) throw new ConsulError('not-built', 'HTTPS is not built yet: leave ports.https at -1')
+}
+
+/** A client agent never loads what only a server needs. */
+async function startNode(parts: NodeParts): Promise<RunningNode> {
+  if (!parts.config.server) return (await import('./client.ts')).startClient(parts)
+  return (await import('./server.ts')).startServer(parts)
 }
 
 async function findNodeId(config: RuntimeConfig, host: Host, disk: Disk): Promise<string> {
@@ -136,14 +139,15 @@ async function whenReady(caller: Caller, nodeName: string, until: Instant, host:
   for (let index: Index = 0; ; ) {
     const leftMs = until - host.now()
     try {
-      const args = { MinQueryIndex: index, MaxQueryTime: Math.max(1, leftMs) * NANOS_PER_MS }
-      const { Nodes, Index } = await caller.call('Catalog.ListNodes', args)
-      if (Nodes?.some(({ Node }) => Node === nodeName)) return
+      const wait = { MinQueryIndex: index, MaxQueryTime: Math.max(1, leftMs) * NANOS_PER_MS }
+      const { NodeServices, Index } = await caller.call('Catalog.NodeServiceList', { ...wait, Node: nodeName })
+      if (NodeServices.Node !== null) return
       if (leftMs < 0) throw new ConsulError('refused', `${nodeName} does not come into the catalog`)
       index = Index
     } catch (error) {
-      const retry = error instanceof ConsulError && error.code === 'no-leader' && leftMs > 0
-      if (!retry) throw error
+      const early = error instanceof ConsulError && (error.code === 'no-leader' || error.code === 'no-servers')
+      if (!early || leftMs < 0) throw error
+      await new Promise<void>((done) => void host.wake(host.now() + READY_PAUSE_MS, done))
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The prologue of every RPC method, written once around the method table: who leads, whose token, may the answer be
- * stale, must the caller block, what goes into the log. What another server leads is asked there (protocol/rpc.md
- * section 5), and asked again across an election where that is safe. What a method means is in core/methods.
+ * The prologue of every RPC method, written once around the method table: which datacenter, who leads, whose token, may
+ * the answer be stale, must the caller block, what goes into the log. What another server leads is asked there
+ * (protocol/rpc.md section 5), and asked again across an election where that is safe. What a method means is in core/methods.
  */
 import type { Log } from '../base/log.ts'
 import { type Instant, NANOS_PER_MS } from '../base/units.ts'
@@ -13,15 +13,14 @@ import { ConsulError } from '../model/errors.ts'
 import type { QueryMeta, QueryOptions, ToDatacenter } from '../model/query.ts'
 import type { Args, CallContext, Caller, Method, Methods, Reply } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
-import { ConnectionLost, type Pool } from './pool.ts'
+import type { Pool } from './pool.ts'
 import { makeReads } from './reads.ts'
+import { callDatacenter, forwarded, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
 import type { Replica } from './replica.ts'
+import type { Router } from './router.ts'
 
 /** A blocking read's wait is stretched by a random part of it up to this, so that crowds spread. */
 const WAIT_JITTER_FRACTION = 1 / 16
-
-/** Between two attempts to reach a leader passes a random part of this part of the hold time, or less on news. */
-const RETRY_FRACTION = 1 / 16
 const HERE = 'here'
 
 /** The methods that the server answers from itself rather than from the state. */
@@ -34,6 +33,7 @@ export type ActMethod =
   | 'Catalog.ListDatacenters'
   | 'Session.Renew'
   | 'Internal.EventFire'
+  | 'Coordinate.ListDatacenters'
   | 'Coordinate.Update'
   | 'Operator.RaftGetConfiguration'
   | 'Operator.RaftRemovePeerByAddress'
@@ -65,6 +65,8 @@ export interface DispatchParts {
   replica: Replica
   /** Calls other servers. */
   pool: Pick<Pool, 'call'>
+  /** Who answers in other datacenters. */
+  router: Pick<Router, 'of' | 'failed'>
   env: Env
   log: Log
 }
@@ -77,7 +79,7 @@ export interface Dispatch extends Caller {
 }
 
 export function makeDispatch(parts: DispatchParts): Dispatch {
-  const { host, config, methods, acts, store, replica, pool, env } = parts
+  const { host, config, methods, acts, store, replica, pool, router, env } = parts
   let ready = false
   let stopped = false
   /** A leader was heard of, once at least: from then on stale answers come from somewhere. */
@@ -130,7 +132,9 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
         continue
       }
       try {
-        return await (place === HERE ? here() : pool.call(place, method, inDatacenter(args), context))
+        return await (place === HERE
+          ? here()
+          : pool.call(place, method, inDatacenter(args, config.datacenter), context))
       } catch (error) {
         const failure = place === HERE ? error : forwarded(error)
         if (stopped || context.signal?.aborted || !mayRetry(method, error)) throw failure
@@ -140,21 +144,10 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     }
   }
 
-  /** Nothing happened yet, or it may happen twice. */
-  function mayRetry(method: Method, error: unknown): boolean {
-    if (error instanceof ConnectionLost) return !error.sent || methods[method].kind === 'read'
-    return error instanceof ConsulError && error.code === 'no-leader'
-  }
-
-  /** Real servers take a call that names no datacenter for one to another. */
-  function inDatacenter<A>(args: A): A {
-    return (args as ToDatacenter).Datacenter ? args : { ...args, Datacenter: config.datacenter }
-  }
-
-  function checkDatacenter(datacenter: string | undefined): void {
-    if (datacenter !== undefined && datacenter !== '' && datacenter !== config.datacenter) {
-      throw new ConsulError('no-path-to-datacenter')
-    }
+  /** The datacenter that the call is for, when it is another's. */
+  function elsewhere(args: unknown): string | undefined {
+    const { Datacenter } = args as ToDatacenter
+    return Datacenter === undefined || Datacenter === '' || Datacenter === config.datacenter ? undefined : Datacenter
   }
 
   /** Until ACLs are built every token may do all; this is the place where tokens will turn into permissions. */
@@ -207,7 +200,8 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
 
   return {
     async call(method, args, context = {}) {
-      checkDatacenter((args as { Datacenter?: string }).Datacenter)
+      const datacenter = elsewhere(args)
+      if (datacenter !== undefined) return callDatacenter({ router, pool }, datacenter, method, args, context)
       const meaning = methods[method]
       switch (meaning.kind) {
         case 'read':
@@ -226,11 +220,9 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     peek(method, args) {
       const meaning = methods[method]
       if (meaning.kind !== 'read') return undefined
-      const options = args as QueryOptions & { Datacenter?: string }
+      const options = args as QueryOptions
       if ((!ready && !maySeeStale(args)) || options.RequireConsistent) return undefined
-      if (options.Datacenter !== undefined && options.Datacenter !== '' && options.Datacenter !== config.datacenter) {
-        return undefined
-      }
+      if (elsewhere(args) !== undefined) return undefined
       const can = authorize(options.Token)
       const found = reads.peek(meaning, args, can)
       return found !== undefined && passed(found, options) ? withMeta<typeof method>(found) : undefined
@@ -256,12 +248,4 @@ function act(
   args: unknown,
 ): Methods[ActMethod]['reply'] | Promise<Methods[ActMethod]['reply']> {
   return (acts[method] as (args: unknown) => Methods[ActMethod]['reply'] | Promise<Methods[ActMethod]['reply']>)(args)
-}
-
-/** Each hop says that it was one. */
-function forwarded(error: unknown): unknown {
-  const prefix = 'rpc error making call: '
-  if (error instanceof ConsulError) return new ConsulError(error.code, prefix + error.message, { cause: error })
-  if (!(error instanceof ConnectionLost)) return error
-  return new ConsulError('refused', error.sent ? prefix + error.message : error.message, { cause: error })
 }

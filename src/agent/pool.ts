@@ -16,9 +16,15 @@ import { type Mux, makeMux } from './mux.ts'
 
 /** First byte of a connection that carries many streams of calls. */
 const MULTIPLEXED = new Uint8Array([4])
-const IDLE_STREAMS_MAX = 64
-/** Consul's servers close a connection that nobody used for so long. */
-const IDLE_MS: Millis = 120_000
+/** How long a connection that nobody uses is kept, and how many streams without a call. */
+export interface PoolLimits {
+  idleMs: Millis
+  idleStreamsMax: number
+}
+
+/** Those of Consul's servers and of its client agents. */
+export const SERVER_POOL: PoolLimits = { idleMs: 120_000, idleStreamsMax: 64 }
+export const CLIENT_POOL: PoolLimits = { idleMs: 127_000, idleStreamsMax: 32 }
 
 /** The call did not end in an answer: the connection could not be had, or was lost. */
 export class ConnectionLost extends Error {
@@ -71,7 +77,10 @@ export function parseHostPort(address: string): Address {
   return { host: address.slice(0, colon).replace(/^\[(.*)\]$/, '$1'), port }
 }
 
-export function makePool(host: Pick<Host, 'now' | 'wake' | 'soon' | 'dial'>): Pool {
+export function makePool(
+  host: Pick<Host, 'now' | 'wake' | 'soon' | 'dial'>,
+  { idleMs, idleStreamsMax }: PoolLimits = SERVER_POOL,
+): Pool {
   const servers = new Map<string, Server>()
   const opening = new Map<string, Promise<Server>>()
   let stopped = false
@@ -106,7 +115,7 @@ export function makePool(host: Pick<Host, 'now' | 'wake' | 'soon' | 'dial'>): Po
     const made: Server = { mux, idle: [], usedAt: host.now() }
     servers.set(address, made)
     conn.open(mux.handler)
-    cancelReap ??= host.wake(host.now() + IDLE_MS, reap)
+    cancelReap ??= host.wake(host.now() + idleMs, reap)
     return made
   }
 
@@ -116,13 +125,13 @@ export function makePool(host: Pick<Host, 'now' | 'wake' | 'soon' | 'dial'>): Po
 
   function reap(): void {
     cancelReap = undefined
-    const before = host.now() - IDLE_MS
+    const before = host.now() - idleMs
     for (const [address, each] of servers) {
       if (each.mux.streams > each.idle.length || each.usedAt > before) continue
       drop(address, each)
       each.mux.destroy()
     }
-    if (servers.size > 0) cancelReap = host.wake(host.now() + IDLE_MS / 2, reap)
+    if (servers.size > 0) cancelReap = host.wake(host.now() + idleMs / 2, reap)
   }
 
   function openStream(at: Server, address: string): Stream {
@@ -168,7 +177,7 @@ export function makePool(host: Pick<Host, 'now' | 'wake' | 'soon' | 'dial'>): Po
       close: lost,
     }
     function release(): void {
-      if (at.idle.length < IDLE_STREAMS_MAX) at.idle.push(stream)
+      if (at.idle.length < idleStreamsMax) at.idle.push(stream)
       else duplex?.end()
     }
     const stream: Stream = {

@@ -2,43 +2,32 @@
  * A server: the replicated state, the methods over it, the leader's duties, and this node's own services and checks. It
  * wires; when something here starts to decide, the decision belongs in core.
  */
-import { formatGoDuration } from '../base/go-duration.ts'
 import { uuid } from '../base/random.ts'
-import { type Instant, NANOS_PER_MS } from '../base/units.ts'
-import { allowAll } from '../core/acl/authorizer.ts'
-import { makeCoordinateBatches } from '../core/leader/coordinates.ts'
 import { makeLockDelays } from '../core/leader/lock-delay.ts'
-import { makeSessionTimers } from '../core/leader/sessions.ts'
-import { makeTombstoneClock } from '../core/leader/tombstones.ts'
-import { coordinateUpdate } from '../core/methods/coordinate.ts'
 import { methods } from '../core/methods/index.ts'
-import { renewal } from '../core/methods/session.ts'
 import type { Env } from '../core/methods/table.ts'
 import type { ConfigurationCodec, RaftTiming, Server } from '../core/raft/messages.ts'
-import { makeRaft, type RaftStatus } from '../core/raft/raft.ts'
-import type { Store } from '../core/store/store.ts'
-import type { Disk, Host } from '../host/host.ts'
-import type { Coordinate, NodeCoordinate } from '../model/coordinate.ts'
-import type { Session } from '../model/session.ts'
+import { makeRaft } from '../core/raft/raft.ts'
 import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
 import { bindServerPort, type ServerPort } from './accept.ts'
+import { serverActs } from './acts.ts'
 import { makeAutopilot, makeFounding } from './autopilot.ts'
 import { bound } from './bound.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
-import { type Acts, makeDispatch } from './dispatch.ts'
-import { drive } from './drive.ts'
+import { makeDispatch } from './dispatch.ts'
 import { keepSnapshots, openState } from './durable.ts'
+import { leaderDuties } from './duties.ts'
 import { makeSink, makeSource } from './install.ts'
-import { type Duty, takeLeadership } from './leadership.ts'
+import { takeLeadership } from './leadership.ts'
 import { type NodeParts, type RunningNode, runCommon } from './node.ts'
-import { type OperatorActs, operatorActs } from './operator.ts'
+import { operatorActs } from './operator.ts'
 import { makePool } from './pool.ts'
 import { openPools } from './pools.ts'
 import { reconcileDuty } from './reconcile.ts'
 import { makeReplica, type Replica } from './replica.ts'
+import { runRouter } from './router.ts'
 import { makeTransport } from './transport.ts'
-import { fireUserEvent } from './user-events.ts'
 
 /** Consul's timeouts before the multiplier, and those of dev mode. */
 const RAFT_TIMING: RaftTiming = {
@@ -148,9 +137,8 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     replica,
     store,
     renew: duties.renew,
-    fire: (name, payload) => fireUserEvent(pools, name, payload),
     gather: duties.gather,
-    coordinate: pools.coordinate,
+    pools,
     operator: operatorActs({
       datacenter: config.datacenter,
       store,
@@ -161,7 +149,8 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     }),
   })
   const pool = makePool(host)
-  const dispatch = makeDispatch({ host, config, methods, acts, store, replica, pool, env, log })
+  const router = runRouter({ host, pools, area: 'wan', pool, log: log.named('manager') })
+  const dispatch = makeDispatch({ host, config, methods, acts, store, replica, pool, router, env, log })
   port.open({ caller: dispatch, raft: transport.accept })
   const offCommit = store.onCommit((commit) => lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes }))
 
@@ -170,7 +159,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     config,
     pools,
     caller: dispatch,
-    facts: () => ({ kind: 'server', raft: replica.status(), datacenters: 1 }),
+    facts: () => ({ kind: 'server', raft: replica.status(), datacenters: router.datacenters().length || 1 }),
     leave,
   })
   const { local, backend } = common
@@ -283,95 +272,7 @@ function raftTiming({ dev, raftMultiplier }: RuntimeConfig): RaftTiming {
   }
 }
 
-/** The leader's timers: sessions that run out, tombstones that have served. */
-function leaderDuties(config: RuntimeConfig, host: Host, store: Store, replica: Replica): Duty & Renewal & Gathering {
-  const sessions = drive(makeSessionTimers(config.datacenter), host, ({ id, command }) => {
-    replica.propose(command).catch(() => sessions.tell({ kind: 'failed', id }))
-  })
-  const tombstones = drive(makeTombstoneClock(config.datacenter), host, ({ command }) => {
-    // A reap that fails is made up for by the next leader, which starts from its last index.
-    replica.propose(command).catch(() => {})
-  })
-  const coordinates = drive(makeCoordinateBatches(), host, ({ command }) => {
-    // Whoever sent them will send others.
-    replica.propose(command).catch(() => {})
-  })
-  store.onCommit(({ index, changes }) => {
-    if (changes.length === 0) return
-    sessions.tell({ kind: 'commit', changes })
-    tombstones.tell({ kind: 'commit', index, changes })
-  })
-  return {
-    start() {
-      sessions.tell({ kind: 'lead', sessions: store.read((txn) => [...txn.prefix('sessions', '')]) })
-      tombstones.tell({ kind: 'lead', lastIndex: store.applied })
-    },
-    stop() {
-      sessions.tell({ kind: 'follow' })
-      tombstones.tell({ kind: 'follow' })
-      coordinates.tell({ kind: 'follow' })
-    },
-    renew: (session) => sessions.tell({ kind: 'renew', session }),
-    gather: (coordinate) => coordinates.tell({ kind: 'update', coordinate }),
-  }
-}
-
-interface Gathering {
-  /** Writes the coordinate by and by, while this server leads. */
-  gather(coordinate: NodeCoordinate): void
-}
-
-interface Renewal {
-  renew(session: Session): void
-}
-
 /** Whether this server may make a cluster of itself alone. */
 function mayBegin({ dev, bootstrap, bootstrapExpect }: RuntimeConfig): boolean {
   return dev || bootstrap || bootstrapExpect === 1
-}
-
-function contactText({ role, lastContact }: RaftStatus, now: Instant): string {
-  if (role === 'leader') return '0'
-  return lastContact === null ? 'never' : formatGoDuration(Math.round((now - lastContact) * NANOS_PER_MS))
-}
-
-interface ActsParts extends Renewal, Gathering {
-  operator: OperatorActs
-  config: RuntimeConfig
-  host: Host
-  replica: Replica
-  store: Store
-  /** Where this server stands. */
-  coordinate(): Coordinate
-  /** Tells all agents of an event. */
-  fire(name: string, payload: Uint8Array): Promise<void>
-}
-
-function serverActs({ config, host, replica, store, renew, fire, gather, coordinate, operator }: ActsParts): Acts {
-  return {
-    ...operator,
-    'Status.Ping': () => ({}),
-    'Status.Leader': () => replica.role().leader?.address ?? '',
-    'Status.Peers': () => replica.status().configuration.servers.map(({ address }: Server) => address),
-    'Status.RaftStats'() {
-      const status = replica.status()
-      const { lastIndex, lastTerm } = status
-      return { LastContact: contactText(status, host.now()), LastIndex: lastIndex, LastTerm: lastTerm }
-    },
-    async 'Internal.EventFire'({ Name, Payload }) {
-      await fire(Name, Payload ?? new Uint8Array(0))
-      return { Index: 0, LastContact: 0, KnownLeader: replica.role().leader !== null }
-    },
-    'Coordinate.Update'(args) {
-      gather(coordinateUpdate(args, coordinate(), allowAll))
-      return {}
-    },
-    'Catalog.ListDatacenters': () => [config.datacenter],
-    'Session.Renew'(args) {
-      const found = store.read((txn) => renewal(txn, args, allowAll))
-      for (const session of found.Sessions ?? []) renew(session)
-      // Consul's does not fill in who leads.
-      return { ...found, LastContact: 0, KnownLeader: false }
-    },
-  }
 }

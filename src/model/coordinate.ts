@@ -22,7 +22,16 @@ export interface CoordinateUpdateRequest extends WriteRequest, ToDatacenter {
   Coord: Coordinate | null
 }
 
+/** The servers of one datacenter in one pool of servers (`AreaID`: "lan" or "wan"). */
+export interface DatacenterMap {
+  Datacenter: string
+  AreaID: string
+  Coordinates: (NodeCoordinate | null)[] | null
+}
+
 export interface CoordinateMethods {
+  /** Of all datacenters that the asked server knows of. */
+  'Coordinate.ListDatacenters': { args: Empty; reply: DatacenterMap[] | null }
   /** Acknowledged at once; written by and by, together with others. */
   'Coordinate.Update': { args: CoordinateUpdateRequest; reply: Empty }
 }

@@ -35,7 +35,7 @@ import {
   serviceConnect,
   weights,
 } from './structs/catalog.ts'
-import { coordinateUpdateRequest } from './structs/coordinate.ts'
+import { coordinateUpdateRequest, datacenterMap } from './structs/coordinate.ts'
 import { healthCheck } from './structs/health.ts'
 import { checkServiceNode } from './structs/instances.ts'
 import { dirEntry, kvsRequest } from './structs/kv.ts'
@@ -163,6 +163,7 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Session.List': { args: sessionSpecific, reply: indexedSessions },
   'Session.NodeSessions': { args: nodeSpecific, reply: indexedSessions },
   'Session.Renew': { args: sessionSpecific, reply: indexedSessions },
+  'Coordinate.ListDatacenters': { args: empty, reply: list(datacenterMap) },
   'Coordinate.Update': { args: coordinateUpdateRequest, reply: empty },
   'Status.Ping': { args: empty, reply: empty },
   'Status.Leader': { args: dcSpecific, reply: text },

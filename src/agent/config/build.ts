@@ -184,6 +184,7 @@ function buildConfig(
     bootstrapExpect,
     nodeName: (read.text('node_name') || sources.hostname).trim(),
     nodeId: (read.text('node_id') ?? '').toLowerCase(),
+    disableHostNodeId: read.flag('disable_host_node_id') ?? true,
     nodeMeta: read.map('node_meta'),
     datacenter: (read.text('datacenter') ?? '').toLowerCase(),
     dataDir: dev ? '' : (read.text('data_dir') ?? ''),
@@ -211,6 +212,10 @@ function buildConfig(
     kvMaxValueSize: read.whole('limits.kv_max_value_size'),
     txnMaxReqLen: read.whole('limits.txn_max_req_len'),
     httpMaxConnsPerClient: read.whole('limits.http_max_conns_per_client'),
+    rpcRate: readRate(read.whole('limits.rpc_rate')),
+    rpcMaxBurst: read.whole('limits.rpc_max_burst'),
+    rpcMaxConnsPerClient: read.whole('limits.rpc_max_conns_per_client'),
+    rpcHandshakeTimeout: ms('limits.rpc_handshake_timeout'),
     leaveOnTerminate: read.flag('leave_on_terminate') ?? !server,
     skipLeaveOnInterrupt: read.flag('skip_leave_on_interrupt') ?? server,
     defaultQueryTime: read.duration('default_query_time'),
@@ -225,6 +230,11 @@ function buildConfig(
     rpcHoldTimeout: ms('performance.rpc_hold_timeout'),
     leaveDrainTime: ms('performance.leave_drain_time'),
   }
+}
+
+/** Below 0 means without limit. */
+function readRate(perSecond: number): number {
+  return perSecond < 0 ? Number.POSITIVE_INFINITY : perSecond
 }
 
 function buildPorts(read: Reader, problems: string[]): Ports {

@@ -20,7 +20,15 @@ export const DEFAULTS: Settings = {
   retry_interval_wan: '30s',
   server: false,
   dns_config: { a_record_limit: 0, udp_answer_limit: 3, enable_additional_node_meta_txt: true },
-  limits: { http_max_conns_per_client: 200, kv_max_value_size: 512 * 1024, txn_max_req_len: 512 * 1024 },
+  limits: {
+    http_max_conns_per_client: 200,
+    kv_max_value_size: 512 * 1024,
+    rpc_handshake_timeout: '5s',
+    rpc_max_burst: 1000,
+    rpc_max_conns_per_client: 100,
+    rpc_rate: -1,
+    txn_max_req_len: 512 * 1024,
+  },
   performance: { leave_drain_time: '5s', raft_multiplier: 5, rpc_hold_timeout: '7s' },
   ports: { dns: 8600, http: 8500, https: -1, grpc: -1, serf_lan: 8301, serf_wan: 8302, server: 8300 },
 }

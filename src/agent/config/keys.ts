@@ -286,11 +286,13 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   gossip_lan.retransmit_mult gossip_lan.suspicion_mult gossip_wan.gossip_interval gossip_wan.gossip_nodes
   gossip_wan.probe_interval gossip_wan.probe_timeout gossip_wan.retransmit_mult gossip_wan.suspicion_mult
   http_config.response_headers leave_on_terminate
-  limits.http_max_conns_per_client limits.kv_max_value_size limits.txn_max_req_len log_json log_level max_query_time
+  limits.http_max_conns_per_client limits.kv_max_value_size limits.rpc_handshake_timeout limits.rpc_max_burst
+  limits.rpc_max_conns_per_client limits.rpc_rate limits.txn_max_req_len log_json log_level max_query_time
   node_id node_meta node_name performance.leave_drain_time performance.raft_multiplier performance.rpc_hold_timeout
   pid_file ports.dns ports.grpc ports.http ports.https ports.serf_lan ports.serf_wan ports.server
   proconsul.state_engine protocol raft_protocol raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs
-  retry_interval retry_interval_wan retry_join retry_join_wan retry_max retry_max_wan serf_lan serf_wan server
+  reconnect_timeout reconnect_timeout_wan rejoin_after_leave retry_interval retry_interval_wan retry_join retry_join_wan retry_max retry_max_wan serf_lan serf_lan_allowed_cidrs
+  serf_wan serf_wan_allowed_cidrs server
   skip_leave_on_interrupt start_join start_join_wan tagged_addresses
 `)
 

@@ -47,6 +47,10 @@ export interface PoolConfig {
   bindAddr: string
   memberlist: MemberlistConfig
   join: JoinConfig
+  /** Failed members are forgotten after so long. */
+  reconnectTimeoutMs: Millis
+  /** Networks as CIDRs; with any, only members whose addresses lie in one of them are let in. */
+  allowedCidrs: string[]
 }
 
 export interface GossipConfig {
@@ -56,6 +60,10 @@ export interface GossipConfig {
   key: Uint8Array | undefined
   verifyIncoming: boolean
   verifyOutgoing: boolean
+  /** Keys are kept in the data directory, where they outlive `key`. */
+  keyringFile: boolean
+  /** An agent that has left joins again by itself when it is started. */
+  rejoinAfterLeave: boolean
 }
 
 export interface RuntimeConfig {
@@ -67,6 +75,8 @@ export interface RuntimeConfig {
   nodeName: string
   /** Empty: read from the data directory, or made. */
   nodeId: string
+  /** A new node id is made at random rather than from the machine's own. */
+  disableHostNodeId: boolean
   nodeMeta: Record<string, string>
   datacenter: string
   /** Empty in dev mode. */
@@ -94,6 +104,13 @@ export interface RuntimeConfig {
   kvMaxValueSize: number
   txnMaxReqLen: number
   httpMaxConnsPerClient: number
+  /** Calls to servers a second that a client agent may make in the long run (infinite: no limit), and at once. */
+  rpcRate: number
+  rpcMaxBurst: number
+  /** Connections to a server's RPC port from one address; 0: no limit. */
+  rpcMaxConnsPerClient: number
+  /** By then a connection to a server's RPC port must have said what it is for. */
+  rpcHandshakeTimeout: Millis
   leaveOnTerminate: boolean
   skipLeaveOnInterrupt: boolean
   defaultQueryTime: Nanos

@@ -5,6 +5,7 @@ import { demand, refused } from './refuse.ts'
 import type { MethodTable } from './table.ts'
 
 export const coordinateMethods = {
+  'Coordinate.ListDatacenters': { kind: 'act' },
   'Coordinate.Update': { kind: 'act' },
 } satisfies Partial<MethodTable>
 

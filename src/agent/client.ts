@@ -1,0 +1,94 @@
+/**
+ * A client agent: a member of the LAN without state of its own, which puts every call to a server and asks the next one
+ * when that fails. All else it has in common with a server (node.ts). Source: Consul's agent/consul/client.go.
+ */
+import { TokenBucket } from '../base/token-bucket.ts'
+import { ConsulError } from '../model/errors.ts'
+import type { Args, CallContext, Caller, Method, Reply } from '../model/rpc.ts'
+import { type NodeParts, type RunningNode, runCommon } from './node.ts'
+import { CLIENT_POOL, ConnectionLost, makePool } from './pool.ts'
+import { openPools } from './pools.ts'
+import { forwarded, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
+import { runRouter } from './router.ts'
+
+export async function startClient(parts: NodeParts): Promise<RunningNode> {
+  const { nodeId, host, stopAgent } = parts
+  const log = host.log.named('client')
+  const pools = await openPools({ config: parts.config, nodeId, host, stopAgent })
+  const config = { ...parts.config, ports: { ...parts.config.ports, ...pools.ports } }
+  const pool = makePool(host, CLIENT_POOL)
+  const router = runRouter({ host, pools, area: 'lan', pool, log: log.named('manager') })
+  const limit = new TokenBucket(config.rpcRate, config.rpcMaxBurst, host.now())
+  let stopped = false
+
+  async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {
+    const until = host.now() + config.rpcHoldTimeout
+    const asked = inDatacenter(args, config.datacenter)
+    for (let tries = 1; ; tries++) {
+      if (stopped) throw new ConsulError('shutting-down')
+      const servers = router.of(config.datacenter)
+      const server = servers[0]
+      if (server === undefined) throw new ConsulError('no-servers')
+      if (!limit.take(host.now())) throw new ConsulError('rate-limited')
+      try {
+        return await pool.call(server.address, method, asked, context)
+      } catch (error) {
+        if (context.signal?.aborted) throw forwarded(error)
+        const failure = forwarded(error) as Error
+        log.error('RPC failed to server', { method, server: server.address, error: failure.message })
+        if (error instanceof ConnectionLost || mayRetry(method, error)) router.failed(server)
+        if (!mayRetry(method, error) || host.now() >= until) throw failure
+      }
+      // Another server is asked at once; when all were, they are given a moment.
+      if (tries >= servers.length) await pause(host.random.float() * config.rpcHoldTimeout * RETRY_FRACTION)
+    }
+  }
+
+  function pause(ms: number): Promise<void> {
+    return new Promise((done) => void host.wake(host.now() + ms, done))
+  }
+
+  async function leave(): Promise<void> {
+    log.info('client starting leave')
+    await pools.leave()
+    await common.local.flush()
+  }
+
+  const caller: Caller = { call, peek: () => undefined }
+  const servers = () => router.of(config.datacenter).length
+  const common = await runCommon({
+    ...parts,
+    config,
+    pools,
+    caller,
+    facts: () => ({ kind: 'client', servers: servers() }),
+    leave,
+  })
+  const { local, backend } = common
+  // Whatever did not come through before may come through now.
+  pools.onMember('lan', (event, { tags }) => {
+    if (event === 'join' && tags.role === 'consul') local.leaderChanged()
+  })
+  pools.onNewLeader(() => local.leaderChanged())
+
+  function turnAway(): void {
+    if (stopped) return
+    stopped = true
+    log.info('shutting down client')
+    pool.stop()
+  }
+
+  return {
+    backend,
+    opened: local.start,
+    joinAtStart: pools.joinAtStart,
+    leave,
+    turnAway,
+    async stop() {
+      turnAway()
+      common.stop()
+      router.stop()
+      await pools.stop()
+    },
+  }
+}
