@@ -6,6 +6,13 @@ export function memoryDisk(): Disk {
   return {
     readFile: async (name) => files.get(name),
     writeFile: async (name, bytes) => void files.set(name, bytes),
+    appendFile: async (name, bytes) => {
+      const before = files.get(name) ?? new Uint8Array(0)
+      const all = new Uint8Array(before.length + bytes.length)
+      all.set(before)
+      all.set(bytes, before.length)
+      files.set(name, all)
+    },
     removeFile: async (name) => void files.delete(name),
     listFiles: async (folder) =>
       [...files.keys()]
@@ -21,6 +28,10 @@ export function memoryDisk(): Disk {
     openSnapshots: async () => ({
       open: async () => null,
       save: async () => {},
+      async receive(state) {
+        for await (const _chunk of state);
+        return { keep: async () => {}, discard: async () => {} }
+      },
     }),
     close: async () => {},
   }

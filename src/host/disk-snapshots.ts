@@ -12,7 +12,7 @@ import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import { DiskError, diskError, hasCode } from './disk-error.ts'
 import { syncFolder, UNFINISHED, withFile } from './disk-files.ts'
-import type { SnapshotDisk } from './host.ts'
+import type { ReceivedState, SnapshotDisk } from './host.ts'
 
 const META = 'meta'
 const STATE = 'state.bin'
@@ -25,6 +25,7 @@ const FOLDER_MODE = 0o755
 /** @param folder exists, and holds nothing but snapshots */
 export async function openSnapshotDisk(folder: string, log: Log): Promise<SnapshotDisk> {
   await removeUnfinished(folder)
+  let receptions = 0
 
   return {
     async open() {
@@ -42,25 +43,47 @@ export async function openSnapshotDisk(folder: string, log: Log): Promise<Snapsh
     },
 
     async save(name, meta, state) {
-      const path = join(folder, name)
-      const unfinished = path + UNFINISHED
+      const received = await receive(name, state)
+      await received.keep(name, meta)
+    },
+
+    receive: (state) => receive(`received-${++receptions}`, state),
+  }
+
+  async function receive(as: string, state: AsyncIterable<Uint8Array>): Promise<ReceivedState> {
+    const unfinished = join(folder, as) + UNFINISHED
+    const discard = () => rm(unfinished, { recursive: true, force: true }).catch(() => {})
+    /** Whatever fails, nothing is left lying about. */
+    const guarded = async <T>(path: string, run: () => Promise<T>): Promise<T> => {
       try {
-        await rm(unfinished, { recursive: true, force: true })
-        await mkdir(unfinished, { mode: FOLDER_MODE })
-        const sums = [
-          `${await writeSummed(join(unfinished, META), [meta])}  ${META}\n`,
-          `${await writeSummed(join(unfinished, STATE), state)}  ${STATE}\n`,
-        ]
-        await writeSummed(join(unfinished, SUMS), [Buffer.from(sums.join(''))])
-        await syncFolder(unfinished)
-        await replace(unfinished, path)
-        await syncFolder(folder)
+        return await run()
       } catch (error) {
-        await rm(unfinished, { recursive: true, force: true }).catch(() => {})
+        await discard()
         throw diskError(`snapshot "${path}"`, error)
       }
-      await removeOld(folder, log)
-    },
+    }
+    const stateSum = await guarded(join(folder, as), async () => {
+      await rm(unfinished, { recursive: true, force: true })
+      await mkdir(unfinished, { mode: FOLDER_MODE })
+      return writeSummed(join(unfinished, STATE), state)
+    })
+    return {
+      async keep(name, meta) {
+        const path = join(folder, name)
+        await guarded(path, async () => {
+          const metaSum = await writeSummed(join(unfinished, META), [meta])
+          const sums = `${metaSum}  ${META}\n${stateSum}  ${STATE}\n`
+          await writeSummed(join(unfinished, SUMS), [Buffer.from(sums)])
+          await syncFolder(unfinished)
+          await replace(unfinished, path)
+          await syncFolder(folder)
+        })
+        await removeOld(folder, log)
+      },
+      async discard() {
+        await discard()
+      },
+    }
   }
 }
 

@@ -138,6 +138,18 @@ export interface SnapshotDisk {
   open(): Promise<{ meta: Uint8Array; state: AsyncIterable<Uint8Array> } | null>
   /** Atomic: a crash leaves the old ones. Keeps the newest two. */
   save(name: string, meta: Uint8Array, state: AsyncIterable<Uint8Array>): Promise<void>
+  /**
+   * The same in two steps, for a state that comes in before it is known whether it will do, and under which name.
+   * Resolves when all of it is durable. Absent where nobody restores from outside.
+   */
+  receive?(state: AsyncIterable<Uint8Array>): Promise<ReceivedState>
+}
+
+export interface ReceivedState {
+  /** As `save` does. */
+  keep(name: string, meta: Uint8Array): Promise<void>
+  /** Throws it away; after `keep` it does nothing. */
+  discard(): Promise<void>
 }
 
 /** The data directory. */
@@ -145,6 +157,8 @@ export interface Disk {
   /** Small files (node-id, services, checks): whole-file reads and atomic writes. undefined when absent. */
   readFile(name: string): Promise<Uint8Array | undefined>
   writeFile(name: string, bytes: Uint8Array): Promise<void>
+  /** Behind what is there, making the file if need be. Handed to the system, not made durable. */
+  appendFile(name: string, bytes: Uint8Array): Promise<void>
   removeFile(name: string): Promise<void>
   listFiles(folder: string): Promise<string[]>
   openLog(): Promise<LogDisk>

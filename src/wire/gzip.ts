@@ -45,3 +45,53 @@ export function acceptsGzip(header: string | undefined): boolean {
   }
   return false
 }
+
+/**
+ * The plain bytes of what was pressed, chunk by chunk. Nothing is gathered: pressed bytes are asked for as plain ones are
+ * taken, so that a little that stands for very much costs only those who take it.
+ * @param fault makes the error for bytes that are not, or not wholly, gzip: in the words of Go's package compress/gzip
+ */
+export async function* gunzipChunks(
+  chunks: AsyncIterable<Uint8Array>,
+  fault: (why: string) => Error,
+): AsyncGenerator<Uint8Array> {
+  const plain = zlib().createGunzip()
+  let goOn = (): void => {}
+  plain.on('drain', () => goOn()).on('close', () => goOn())
+  let fed = 0
+  let broken: Error | undefined
+  const feed = async (): Promise<void> => {
+    for await (const chunk of chunks) {
+      if (plain.destroyed) return
+      fed += chunk.length
+      if (plain.write(chunk)) continue
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+    }
+    plain.end()
+  }
+  const feeding = feed().catch((error: Error) => {
+    broken = error
+    plain.destroy(error)
+  })
+  try {
+    for await (const bytes of plain) yield bytes as Uint8Array
+    await feeding
+  } catch (error) {
+    if (broken !== undefined) throw broken
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'Z_BUF_ERROR') throw fault(`failed to decompress snapshot: ${fed === 0 ? 'EOF' : 'unexpected EOF'}`)
+    if (code === 'Z_DATA_ERROR' || code === 'Z_NEED_DICT') {
+      const what = (error as Error).message
+      const named = what.includes('header') || what.includes('method') ? 'gzip: invalid header' : `gzip: ${what}`
+      throw fault(`failed to decompress snapshot: ${named}`)
+    }
+    throw error
+  } finally {
+    plain.destroy()
+  }
+  if (fed === 0) throw fault('failed to decompress snapshot: EOF')
+  // Node passes over what follows; it would not be what was saved.
+  if (plain.bytesWritten < fed) throw fault('failed to decompress snapshot: gzip: invalid header')
+}
