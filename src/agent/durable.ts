@@ -41,7 +41,7 @@ export interface KeptSnapshots {
   before: Index
 }
 
-export async function openState(config: RuntimeConfig, disk: Disk, log: Log): Promise<OpenedState> {
+export async function openState(config: Pick<RuntimeConfig, 'stateEngine'>, disk: Disk, log: Log): Promise<OpenedState> {
   const rows = config.stateEngine === 'lmdb' ? await disk.openRows?.() : memoryRows()
   if (rows === undefined) throw new ConsulError('refused', 'the LMDB state engine needs a data directory')
   const store = makeStore(rows)
@@ -169,8 +169,11 @@ async function takeSnapshot({ host, store, replica, snapshots, kept, chunks, log
   } finally {
     rows.release()
   }
-  kept.before = kept.newest
-  kept.newest = meta.index
+  // Meanwhile one from beyond it may have come from elsewhere.
+  if (meta.index > kept.newest) {
+    kept.before = kept.newest
+    kept.newest = meta.index
+  }
   replica.snapshotTaken(meta)
   log.info('snapshot complete up to', { index: meta.index, ms: Math.round(host.now() - began) })
 }

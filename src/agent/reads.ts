@@ -32,7 +32,8 @@ export interface Reads {
   stop(): void
 }
 
-type Ending = 'woken' | 'time-up' | 'gone'
+/** `replaced`: another state took the place of this one, and its indexes may be lower: waiting for them has no end. */
+type Ending = 'woken' | 'replaced' | 'time-up' | 'gone'
 
 export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Store): Reads {
   let stopped = false
@@ -94,7 +95,7 @@ export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Stor
       }
       const gone = () => finish('gone')
       const cancel = host.wake(until, () => finish('time-up'))
-      unwatch = store.watch(footprint, () => finish('woken'))
+      unwatch = store.watch(footprint, (replaced) => finish(replaced ? 'replaced' : 'woken'))
       blocked.add(gone)
       signal?.addEventListener('abort', gone)
     })
@@ -126,7 +127,7 @@ export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Stor
           }
         }
         const how = await change.ended
-        if (how === 'time-up') return find(meaning, args, can, signal)
+        if (how === 'time-up' || how === 'replaced') return find(meaning, args, can, signal)
         if (how === 'gone') throw new ConsulError('shutting-down')
       }
     },

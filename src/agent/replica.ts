@@ -62,9 +62,28 @@ export interface Replica {
   sinceSnapshot(): { entries: number; bytes: number }
   /** What a snapshot of the state as it stands now must say of itself. */
   snapshotMeta(): SnapshotMeta
+  /** The same, for those who only send it elsewhere. */
+  stateMeta(): SnapshotMeta
+  /**
+   * Puts a user's snapshot in place of the state, on all servers. Resolves once a quorum has it.
+   * @param index of its last entry, where it was taken
+   */
+  restore(index: Index, snapshot: UserSnapshot): Promise<void>
+  /** Called whenever another state took the place of this one: a leader's snapshot, or a user's. */
+  onReplaced(listener: () => void): void
   /** After a snapshot was stored: lets the core shorten the log. */
   snapshotTaken(meta: SnapshotMeta): void
   stop(): Promise<void>
+}
+
+/** A state that came from outside, read and checked. */
+export interface UserSnapshot {
+  /** Stores it durably as a snapshot of that place in the log. */
+  keep(meta: SnapshotMeta): Promise<void>
+  /** Puts it in place of the state, at once. */
+  commit(index: Index): void
+  /** It is not wanted after all. */
+  discard(): Promise<void>
 }
 
 interface Waiter {
@@ -77,6 +96,8 @@ const REFUSALS: Record<RefusedWhy, (trouble: string) => ConsulError> = {
   'not-leader': () => new ConsulError('no-leader'),
   'lost-leadership': () => new ConsulError('leadership-lost'),
   'transfer-in-progress': () => new ConsulError('no-leader'),
+  'restore-in-progress': () => new ConsulError('no-leader'),
+  restored: () => new ConsulError('refused', 'snapshot restored while committing log'),
   shutdown: () => new ConsulError('shutting-down'),
   disk: (trouble) => new ConsulError('disk-full', `${ERRORS['disk-full'].text}: ${trouble}`),
   invalid: () => new ConsulError('refused', 'the change of servers is not possible now'),
@@ -100,6 +121,9 @@ export function makeReplica(parts: ReplicaParts): Replica {
   const waitingTickets = new Map<number, Waiter>()
   const waitingIndexes = new Map<Index, { term: Term; waiter: Waiter }>()
   const listeners: ((change: RoleChange) => void)[] = []
+  const replacedListeners: (() => void)[] = []
+  /** Those that the core has not decided on yet, by ticket. */
+  const restores = new Map<number, UserSnapshot>()
   let current: RoleChange = { leading: false, term: 0, leader: null }
   let nextTicket = 1
   let trouble = ''
@@ -159,6 +183,9 @@ export function makeReplica(parts: ReplicaParts): Replica {
       case 'restore':
         transport.restore(effect.id, effect.meta)
         return
+      case 'replace':
+        void replaceState(effect.ticket, effect.meta)
+        return
       default:
         unreachable(effect)
     }
@@ -167,6 +194,29 @@ export function makeReplica(parts: ReplicaParts): Replica {
   /** A snapshot of a leader's takes the place of the state, and of all that was still to be applied to it. */
   function installed(id: number, meta: SnapshotMeta, commit: () => void): void {
     if (stopped) return
+    replaceAll(meta, commit)
+    driven.tellNow({ kind: 'restored', id, ok: true })
+  }
+
+  /** A user's snapshot does the same, once it is durable, if this server still leads then. */
+  async function replaceState(ticket: number, meta: SnapshotMeta): Promise<void> {
+    const snapshot = restores.get(ticket)!
+    let ok = true
+    try {
+      await snapshot.keep(meta)
+    } catch (error) {
+      trouble = messageOf(error)
+      log.error('failed to store a snapshot to restore', { error: trouble })
+      ok = false
+    }
+    driven.flush()
+    if (stopped || !restores.has(ticket)) ok = false
+    if (ok) replaceAll(meta, () => snapshot.commit(meta.index))
+    else await snapshot.discard().catch((error: unknown) => log.error('failed to discard', { error: messageOf(error) }))
+    if (!stopped) driven.tellNow({ kind: 'replaced', ticket, ok })
+  }
+
+  function replaceAll(meta: SnapshotMeta, commit: () => void): void {
     commit()
     for (const [at, batch] of queue.entries()) queue[at] = batch.filter(({ index }) => index > meta.index)
     applied = { index: meta.index, term: meta.term }
@@ -177,7 +227,12 @@ export function makeReplica(parts: ReplicaParts): Replica {
       waitingIndexes.delete(index)
       waiter.reject(new ConsulError('leadership-lost'))
     }
-    driven.tellNow({ kind: 'restored', id, ok: true })
+    for (const listener of replacedListeners) listener()
+  }
+
+  function stateMeta(): SnapshotMeta {
+    const { committedConfiguration, committedConfigurationIndex } = raft.status(host.now())
+    return { ...applied, configuration: committedConfiguration, configurationIndex: committedConfigurationIndex }
   }
 
   function take(ticket: number): Waiter | undefined {
@@ -331,10 +386,29 @@ export function makeReplica(parts: ReplicaParts): Replica {
     },
     sinceSnapshot: () => ({ entries: applied.index - snapshotIndex, bytes: bytesApplied - bytesAtSnapshot }),
     snapshotMeta() {
-      const { committedConfiguration, committedConfigurationIndex } = raft.status(host.now())
       bytesAtSnapshot = bytesApplied
-      return { ...applied, configuration: committedConfiguration, configurationIndex: committedConfigurationIndex }
+      return stateMeta()
     },
+    stateMeta,
+    restore(index, snapshot) {
+      if (stopped) return Promise.reject(new ConsulError('shutting-down'))
+      return new Promise((resolve, reject) => {
+        const ticket = nextTicket++
+        restores.set(ticket, snapshot)
+        waitingTickets.set(ticket, {
+          resolve() {
+            restores.delete(ticket)
+            resolve()
+          },
+          reject(error) {
+            restores.delete(ticket)
+            reject(error)
+          },
+        })
+        driven.tell({ kind: 'restore-snapshot', ticket, index })
+      })
+    },
+    onReplaced: (listener) => void replacedListeners.push(listener),
     snapshotTaken(meta) {
       snapshotIndex = meta.index
       driven.tell({ kind: 'snapshot-taken', meta })

@@ -67,9 +67,11 @@ export async function openSnapshotDisk(folder: string, log: Log): Promise<Snapsh
       await mkdir(unfinished, { mode: FOLDER_MODE })
       return writeSummed(join(unfinished, STATE), state)
     })
+    let kept: string | undefined
     return {
       async keep(name, meta) {
         const path = join(folder, name)
+        kept = path
         await guarded(path, async () => {
           const metaSum = await writeSummed(join(unfinished, META), [meta])
           const sums = `${metaSum}  ${META}\n${stateSum}  ${STATE}\n`
@@ -82,6 +84,7 @@ export async function openSnapshotDisk(folder: string, log: Log): Promise<Snapsh
       },
       async discard() {
         await discard()
+        if (kept !== undefined) await rm(kept, { recursive: true, force: true })
       },
     }
   }

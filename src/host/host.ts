@@ -148,7 +148,7 @@ export interface SnapshotDisk {
 export interface ReceivedState {
   /** As `save` does. */
   keep(name: string, meta: Uint8Array): Promise<void>
-  /** Throws it away; after `keep` it does nothing. */
+  /** Throws it away, even if it was kept. */
   discard(): Promise<void>
 }
 

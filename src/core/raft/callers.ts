@@ -3,10 +3,11 @@
  * not the leader refuses, and says so at once.
  * Read: Raft paper, section 8; thesis, sections 4.1 (server changes), 3.10 (transfer) and 6.4 (reads).
  */
-import type { ServerId } from '../../base/units.ts'
+import { assert } from '../../base/assert.ts'
+import type { Index, ServerId } from '../../base/units.ts'
 import { changed, describeServers, faultOf } from './configuration.ts'
 import { type Awaiting, CHANGES_WAITING_MAX, type Leading } from './leading.ts'
-import type { ServerChange } from './messages.ts'
+import type { ServerChange, SnapshotMeta } from './messages.ts'
 import { sendHeartbeat, syncPeers } from './replication.ts'
 import { NO_DATA, type RaftState } from './state.ts'
 
@@ -40,6 +41,7 @@ function leadingFor(raft: RaftState, ticket: number): Leading | null {
   const { leading } = raft
   if (leading === null) raft.refuse(ticket, raft.role === 'shutdown' ? 'shutdown' : 'not-leader')
   else if (leading.transfer !== null) raft.refuse(ticket, 'transfer-in-progress')
+  else if (leading.restore !== null) raft.refuse(ticket, 'restore-in-progress')
   else if (raft.writes.failing) raft.refuse(ticket, 'disk')
   else return leading
   return null
@@ -94,6 +96,7 @@ export function startChange(raft: RaftState, leading: Leading): void {
   while (
     leading.changes.length > 0 &&
     leading.transfer === null &&
+    leading.restore === null &&
     raft.commitIndex >= leading.startIndex &&
     raft.commitIndex >= configurations.latestIndex
   ) {
@@ -117,6 +120,58 @@ export function startChange(raft: RaftState, leading: Leading): void {
       syncPeers(raft, leading)
     }
   }
+}
+
+/**
+ * A user's snapshot shall be the state from now on: as if it had been taken by us just now, beyond the end of our log,
+ * so that every follower finds its own log to end before it and is sent it whole (hashicorp/raft, `Restore`). The log
+ * has a gap there, and nothing in it can be committed any more. Should we fail before a majority has the snapshot, the
+ * others go on with the old state, and we must not count as one of them: `adopt` in follower.ts sees to that.
+ */
+export function restoreSnapshot(raft: RaftState, ticket: number, index: Index): void {
+  const leading = leadingFor(raft, ticket)
+  if (leading === null) return
+  const { configurations } = raft
+  if (raft.commitIndex < Math.max(configurations.latestIndex, leading.startIndex)) {
+    const waited = `wait until the configuration entry at ${configurations.latestIndex} has been applied`
+    raft.refuse(ticket, 'invalid', `cannot restore snapshot now, ${waited} (have applied ${raft.appliedIndex})`)
+    return
+  }
+  for (const proposed of leading.proposals.drain()) raft.refuse(proposed, 'restored')
+  const meta: SnapshotMeta = {
+    index: Math.max(raft.log.lastIndex, index) + 1,
+    term: raft.term,
+    configuration: configurations.latest,
+    configurationIndex: configurations.latestIndex,
+  }
+  leading.restore = { ticket, meta }
+  raft.effects.push({ kind: 'replace', ticket, meta })
+}
+
+/** The user's snapshot is stored, and stands in place of the state. */
+export function replaced(raft: RaftState, ticket: number, ok: boolean): void {
+  const { leading } = raft
+  // Whoever no longer leads has said so, and gave the snapshot up with that.
+  if (leading === null || leading.restore === null || leading.restore.ticket !== ticket) return
+  const { meta } = leading.restore
+  leading.restore = null
+  if (!ok) {
+    raft.refuse(ticket, 'disk')
+    startChange(raft, leading)
+    return
+  }
+  const { log, writes, configurations } = raft
+  assert(log.lastIndex < meta.index, 'the log went on while a snapshot was put in its place')
+  writes.replaced(log.firstIndex, meta.index)
+  log.reset(meta.index, meta.term)
+  configurations.reset(meta.configuration, meta.configurationIndex, Number.POSITIVE_INFINITY)
+  raft.snapshot = meta
+  raft.commitIndex = meta.index
+  raft.commitKnown = meta.index
+  raft.appliedIndex = meta.index
+  raft.say('info', 'restored user snapshot', { index: meta.index })
+  leading.applying.push({ ticket, index: raft.append('noop', NO_DATA, null) })
+  settleApplied(raft, leading)
 }
 
 export function transferLeadership(raft: RaftState, ticket: number, to: ServerId | null): void {

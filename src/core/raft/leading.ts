@@ -4,7 +4,7 @@
  * Read: Raft paper, sections 5.3, 5.4.2 and 8; thesis, section 6.4 (reads), 3.10 (transfer).
  */
 import type { Index, Instant, ServerId, Term } from '../../base/units.ts'
-import type { AppendRequest, Server, ServerChange } from './messages.ts'
+import type { AppendRequest, Server, ServerChange, SnapshotMeta } from './messages.ts'
 import type { Progress } from './progress.ts'
 import { reachedByMajority } from './quorum.ts'
 import { Tickets } from './tickets.ts'
@@ -36,6 +36,8 @@ export class Leading {
   change: Awaiting | null = null
   changes: { ticket: number; change: ServerChange }[] = []
   transfer: { ticket: number; to: ServerId; deadline: Instant; sent: boolean } | null = null
+  /** A user's snapshot that is to replace the state. */
+  restore: { ticket: number; meta: SnapshotMeta } | null = null
   /** Without other voters there is no lease to lose. */
   leaseCheckAt: Instant = Number.POSITIVE_INFINITY
   private readonly self: ServerId

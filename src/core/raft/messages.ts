@@ -159,6 +159,13 @@ export type RaftInput =
   | { kind: 'change-servers'; ticket: number; change: ServerChange }
   /** null: to whoever is most caught up. */
   | { kind: 'transfer-leadership'; ticket: number; to: ServerId | null }
+  /**
+   * A user's snapshot, whose last entry was `index` where it was taken, shall take the place of the state. The leader
+   * answers with `replace`, or refuses.
+   */
+  | { kind: 'restore-snapshot'; ticket: number; index: Index }
+  /** The driver stored what `replace` asked for (or could not), and the state now is that. */
+  | { kind: 'replaced'; ticket: number; ok: boolean }
   /** The driver has stored a snapshot of the state at `meta.index`; the log may be shortened. */
   | { kind: 'snapshot-taken'; meta: SnapshotMeta }
   /** The driver finished (or failed) storing an `install`ed snapshot, see effect `restore`. */
@@ -175,7 +182,17 @@ export type ServerChange =
   | { kind: 'demote'; id: ServerId }
   | { kind: 'remove'; id: ServerId }
 
-export type RefusedWhy = 'not-leader' | 'lost-leadership' | 'transfer-in-progress' | 'shutdown' | 'disk' | 'invalid'
+export type RefusedWhy =
+  | 'not-leader'
+  | 'lost-leadership'
+  | 'transfer-in-progress'
+  /** A user's snapshot is being put in place of the state: ask again later. */
+  | 'restore-in-progress'
+  /** It was: whatever had been proposed before is gone with the state. */
+  | 'restored'
+  | 'shutdown'
+  | 'disk'
+  | 'invalid'
 
 export type RaftEffect =
   /** Send and bring back `reply` or `lost`. Heartbeats go on a connection of their own. */
@@ -203,6 +220,11 @@ export type RaftEffect =
   | { kind: 'role'; role: Role; term: Term; leader: Server | null }
   /** Replace the state by the snapshot that came with request `id`; then say `restored`. */
   | { kind: 'restore'; id: number; meta: SnapshotMeta }
+  /**
+   * Store the user's snapshot of that ticket as one of `meta`, put it in place of the state, and say `replaced`. Until
+   * then nothing is added to the log. Its ticket is `resolved` once the other servers follow, or `refused`.
+   */
+  | { kind: 'replace'; ticket: number; meta: SnapshotMeta }
   /** For the log, in Consul's words; the driver only prints it. */
   | {
       kind: 'log'

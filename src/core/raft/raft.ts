@@ -22,6 +22,8 @@ import {
   changeServers,
   giveUpTransfer,
   propose,
+  replaced,
+  restoreSnapshot,
   settleApplied,
   transferLeadership,
   verify,
@@ -150,6 +152,12 @@ function step(raft: RaftState, now: Instant, input: RaftInput): void {
       break
     case 'transfer-leadership':
       transferLeadership(raft, input.ticket, input.to)
+      break
+    case 'restore-snapshot':
+      restoreSnapshot(raft, input.ticket, input.index)
+      break
+    case 'replaced':
+      replaced(raft, input.ticket, input.ok)
       break
     case 'snapshot-taken':
       snapshotTaken(raft, input.meta)

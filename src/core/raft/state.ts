@@ -241,10 +241,11 @@ export class RaftState {
     if (leading === null) return
     this.leading = null
     for (const ticket of leading.proposals.drain()) this.refuse(ticket, why)
-    const { applying, verifyNow, verifyNext, change, changes, transfer } = leading
+    const { applying, verifyNow, verifyNext, change, changes, transfer, restore } = leading
     for (const { ticket } of [...applying, ...verifyNow, ...verifyNext]) this.refuse(ticket, why)
     if (change !== null) this.refuse(change.ticket, why)
     for (const { ticket } of changes) this.refuse(ticket, why)
+    if (restore !== null) this.refuse(restore.ticket, why)
     if (transfer === null) return
     // Somebody stood for a newer term, as was asked.
     if (newTerm) this.resolve(transfer.ticket)

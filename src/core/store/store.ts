@@ -52,7 +52,7 @@ export interface Store {
   /** A read that notes its footprint, for a blocking query. */
   trace<T>(query: (txn: ReadTxn) => T): { value: T; footprint: Footprint }
   /** Calls `wake` once, at the first commit that touches the footprint, or when the state is replaced. */
-  watch(footprint: Footprint, wake: () => void): () => void
+  watch(footprint: Footprint, wake: (replaced: boolean) => void): () => void
   /** Every commit, in order, after its rows are readable. */
   onCommit(listener: (commit: Commit) => void): () => void
   snapshot(): { applied: Index; rows: RowsSnapshot }
@@ -69,6 +69,11 @@ class Refusal {
   constructor(result: Result) {
     this.result = result
   }
+}
+
+/** Whether nothing of the command may stay. */
+function undoes(result: Result): boolean {
+  return result.kind === 'failed' || (result.kind === 'txn' && result.response.Errors !== null)
 }
 
 class RowsStore implements Store {
@@ -106,7 +111,7 @@ class RowsStore implements Store {
       return this.rows.write(
         (txn) => {
           const result = applyCommand(txn, index, command)
-          if (result.kind === 'failed' && changes.length > 0) throw new Refusal(result)
+          if (undoes(result) && changes.length > 0) throw new Refusal(result)
           return result
         },
         index,
@@ -145,7 +150,7 @@ class RowsStore implements Store {
     })
   }
 
-  watch(footprint: Footprint, wake: () => void): () => void {
+  watch(footprint: Footprint, wake: (replaced: boolean) => void): () => void {
     return this.watches.add(footprint, wake)
   }
 
@@ -177,7 +182,7 @@ class RowsStore implements Store {
         replacement.commit(applied)
         this.position = applied
         this.watches.touchAll()
-        this.watches.wake()
+        this.watches.wake(true)
       },
       abandon: () => replacement.abandon(),
     }

@@ -42,10 +42,10 @@ export class TracingTxn implements ReadTxn {
 
 class Watcher {
   readonly footprint: Footprint
-  readonly wake: () => void
+  readonly wake: (replaced: boolean) => void
   stopped = false
 
-  constructor(footprint: Footprint, wake: () => void) {
+  constructor(footprint: Footprint, wake: (replaced: boolean) => void) {
     this.footprint = footprint
     this.wake = wake
   }
@@ -107,7 +107,7 @@ export class Watches {
   }
 
   /** @returns how to stop watching, which may be called at any time */
-  add(footprint: Footprint, wake: () => void): () => void {
+  add(footprint: Footprint, wake: (replaced: boolean) => void): () => void {
     const watcher = new Watcher(footprint, wake)
     this.watchers.add(watcher)
     this.eachPart(watcher, (table, text, isPrefix) => {
@@ -133,12 +133,15 @@ export class Watches {
     addAll(this.watchers, this.touched)
   }
 
-  /** Wakes the marked, each once; all are forgotten before the first of them runs. */
-  wake(): void {
+  /**
+   * Wakes the marked, each once; all are forgotten before the first of them runs.
+   * @param replaced the whole state gave way to another: what they know of it counts no more
+   */
+  wake(replaced = false): void {
     if (this.touched.size === 0) return
     const due = [...this.touched]
     for (const watcher of due) this.remove(watcher)
-    for (const watcher of due) if (!watcher.stopped) watcher.wake()
+    for (const watcher of due) if (!watcher.stopped) watcher.wake(replaced)
   }
 
   private remove(watcher: Watcher): void {
