@@ -6,7 +6,7 @@
  */
 
 import type { Core, Tick } from '../../base/core.ts'
-import type { Random } from '../../base/random.ts'
+import { type Random, shuffle } from '../../base/random.ts'
 import type { Instant, Millis } from '../../base/units.ts'
 import type { Coordinate, DatacenterMap } from '../../model/coordinate.ts'
 import { distanceSeconds } from './coordinate.ts'
@@ -91,7 +91,10 @@ export function makeServers({ random }: { random: Random }): Servers {
   function rebalance(now: Instant, list: List): void {
     list.rebalanceAt = nextRebalance(now, list.servers.length)
     if (list.servers.length < 2) return
-    list.pinging = shuffled(list.servers.filter(({ failed }) => !failed))
+    list.pinging = shuffle(
+      list.servers.filter(({ failed }) => !failed),
+      random,
+    )
     ping(list)
   }
 
@@ -114,14 +117,6 @@ export function makeServers({ random }: { random: Random }): Servers {
     const placeOf = ({ name }: ServerInfo) => place.get(name) ?? list.servers.length
     list.servers = inOrder(list.servers.toSorted((a, b) => placeOf(a) - placeOf(b)))
     list.pinging = null
-  }
-
-  function shuffled(servers: ServerInfo[]): ServerInfo[] {
-    for (let i = servers.length - 1; i > 0; i--) {
-      const j = Math.floor(random.float() * (i + 1))
-      ;[servers[i], servers[j]] = [servers[j]!, servers[i]!]
-    }
-    return servers
   }
 
   return {
