@@ -49,6 +49,16 @@ export function parseJson(bytes: Uint8Array): Json {
   return parser.first()
 }
 
+/** @returns the only value in the bytes, as Go's `json.Unmarshal` wants it. Throws `JsonError`. */
+export function parseWholeJson(bytes: Uint8Array): Json {
+  try {
+    return new Parser(printable(textFromBytes(bytes))).only()
+  } catch (error) {
+    if (error instanceof JsonError && /EOF$/.test(error.message)) throw new JsonError('unexpected end of JSON input')
+    throw error
+  }
+}
+
 class Parser {
   readonly #text: string
   #at = 0
@@ -61,6 +71,13 @@ class Parser {
     this.#space()
     if (this.#at >= this.#text.length) throw new JsonError('EOF')
     return this.#value(0)
+  }
+
+  only(): Json {
+    const value = this.first()
+    this.#space()
+    if (this.#at < this.#text.length) throw this.#fault('after top-level value')
+    return value
   }
 
   #space(): void {

@@ -2,8 +2,8 @@
  * The table of command lines that both commands run, each against both agents, in this order. A row is the arguments,
  * and what of the outcome is compared: exit code and which streams say something always, their text unless said otherwise.
  *
- * Left out: `kv put -base64` of what is no base 64, which the real command complains of and then stores as nothing; and
- * `validate`, which is not built.
+ * Left out: `kv put -base64` of what is no base 64, which the real command complains of and then stores as nothing;
+ * `validate` has a table of its own (config-side-by-side.test.ts).
  */
 export interface CliCommand {
   args: string[]

@@ -28,6 +28,7 @@ function diskOf(files: Record<string, string>): ConfigDisk {
       if (files[path] !== undefined) return 'file'
       return paths.some((one) => one.startsWith(`${path}/`)) ? 'folder' : 'missing'
     },
+    resolve: (path) => path,
     read: (path) => files[path]!,
     list: (path) => [
       ...new Set(
@@ -383,14 +384,29 @@ suite('config: refusals', () => {
       'config: Open failed on /nope. open /nope: no such file or directory',
     ],
     [
-      'a file in HCL',
-      { args: ['-dev', '-config-file=a.hcl'], files: { 'a.hcl': 'server = true' } },
-      'failed to parse a.hcl: this version reads configuration in JSON only, not yet in HCL',
+      'a file in HCL that cannot be read',
+      { args: ['-dev', '-config-file=a.hcl'], files: { 'a.hcl': 'server = true\nports { http = }' } },
+      'failed to parse a.hcl: At 2:17: object expected closing RBRACE got: EOF',
     ],
     [
       'HCL as a flag',
-      { args: ['-dev', '-hcl=x=1'] },
-      'failed to parse flags-0.hcl: this version does not read HCL yet; use a JSON file',
+      { args: ['-dev', '-hcl=ports = 1', '-hcl=x = 1'] },
+      "failed to parse flags-0.hcl: 1 error(s) decoding:\n\n* 'ports' expected a map, got 'int'",
+    ],
+    [
+      'JSON with more behind it',
+      { args: ['-dev', '-config-file=a.json'], files: { 'a.json': '{} x' } },
+      "failed to parse a.json: invalid character 'x' after top-level value",
+    ],
+    [
+      'JSON that ends too soon',
+      { args: ['-dev', '-config-file=a.json'], files: { 'a.json': '{"server": tru' } },
+      'failed to parse a.json: unexpected end of JSON input',
+    ],
+    [
+      'two blocks of what may come once',
+      { args: ['-dev', '-config-file=a.hcl'], files: { 'a.hcl': 'service { name = "a" } service { name = "b" }' } },
+      "failed to parse a.hcl: 1 error(s) decoding:\n\n* 'service' expected a map, got 'slice'",
     ],
     [
       'a list for a file',

@@ -19,7 +19,14 @@ import { decodeSettings, mergeSettings, type Setting, type Settings, settingAt, 
 import { DEFAULTS, DEV_DEFAULTS, STATE_ENGINE, SYNC_INTERVAL_MS } from './defaults.ts'
 import { readDuration } from './duration.ts'
 import { ConfigError, listProblems } from './error.ts'
-import { type ConfigDisk, type ConfigFormat, nodeConfigDisk, parseSource, readSources } from './files.ts'
+import {
+  type ConfigDisk,
+  type ConfigFormat,
+  nodeConfigDisk,
+  parseSource,
+  readSources,
+  type SourceText,
+} from './files.ts'
 import { AGENT_FLAGS } from './flags.ts'
 import { buildGossip } from './gossip.ts'
 import { ENTERPRISE_KEYS, FIXED_KEYS, HONOURED_KEYS } from './keys.ts'
@@ -62,9 +69,6 @@ function gatherSettings(sources: ConfigSources, disk: ConfigDisk): Gathered {
   if (rest.length > 0) throw new ConfigError(`Unexpected extra arguments: [${rest.join(' ')}]`)
   const format = values['config-format'] ?? ''
   if (!isFormat(format)) throw new ConfigError("config: -config-format must be either 'hcl' or 'json'")
-  if (values.hcl !== undefined) {
-    throw new ConfigError('failed to parse flags-0.hcl: this version does not read HCL yet; use a JSON file')
-  }
 
   let lists: Settings = {}
   let plain: Settings = {}
@@ -82,13 +86,16 @@ function gatherSettings(sources: ConfigSources, disk: ConfigDisk): Gathered {
   const read = readSources(values['config-file'] ?? [], format, disk)
   const warnings = read.warnings
   let settings = mergeSettings(dev ? mergeSettings(DEFAULTS, DEV_DEFAULTS) : DEFAULTS, lists)
-  for (const source of read.sources) {
+  const overlay = (source: SourceText) => {
     const decoded = decodeSettings(source.name, parseSource(source))
     given.push(...decoded.given)
     warnings.push(...decoded.warnings)
     settings = mergeSettings(settings, decoded.settings)
   }
-  settings = closePorts(mergeSettings(settings, plain))
+  for (const source of read.sources) overlay(source)
+  settings = mergeSettings(settings, plain)
+  for (const [i, text] of (values.hcl ?? []).entries()) overlay({ name: `flags-${i}.hcl`, format: 'hcl', text })
+  settings = closePorts(settings)
   if (sources.settings !== undefined) {
     const decoded = decodeSettings('settings', sources.settings)
     given.push(...decoded.given)

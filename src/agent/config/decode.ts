@@ -1,9 +1,10 @@
 /**
- * From what a source says (a file's JSON, an embedder's object) to settings of the right shape, and several settings to
+ * From what a source says (a file's HCL or JSON, an embedder's object) to settings of the right shape, and several settings to
  * one. Keys are found whatever their case, a list of one stands for its element, null for nothing said: so Consul's
  * decoder does it (mapstructure, lib/decode/decode.go), and files in use rely on it.
  */
 import { quoteGo } from '../../base/go-flags.ts'
+import { HclBlocks } from '../../wire/hcl.ts'
 import { ConfigError, listProblems } from './error.ts'
 import { CONFIG_SHAPE, DEPRECATED_KEYS, type Leaf, type Shape, type StructShape } from './keys.ts'
 
@@ -22,7 +23,7 @@ export interface Decoded {
 
 /**
  * @param source names it in errors: a path
- * @param raw parsed JSON
+ * @param raw parsed JSON, or HCL with whole numbers as bigints
  * @throws ConfigError on unknown keys and wrong types, all of them named
  */
 export function decodeSettings(source: string, raw: unknown): Decoded {
@@ -91,7 +92,7 @@ function decode(job: Job, raw: unknown, shape: Shape, path: string, inside: bool
   if (!inside && (typeof shape === 'string' || shape.kind !== 'struct')) job.given.push(path)
   if (typeof shape === 'string') {
     if (shape !== 'object') return decodeLeaf(job, raw, shape, path)
-    if (isObject(raw)) return raw as Settings
+    if (isObject(raw)) return plainObject(raw)
     job.wrong.push(`'${path}' expected a map, got '${goKind(raw)}'`)
     return undefined
   }
@@ -100,7 +101,10 @@ function decode(job: Job, raw: unknown, shape: Shape, path: string, inside: bool
       job.wrong.push(`'${path}': source data must be an array or slice, got ${goKind(raw)}`)
       return undefined
     }
-    const items = raw.map((item: unknown, i) => decode(job, item, shape.of, `${path}[${i}]`, true) ?? zeroOf(shape.of))
+    const items = Array.from(
+      raw,
+      (item: unknown, i) => decode(job, item, shape.of, `${path}[${i}]`, true) ?? zeroOf(shape.of),
+    )
     return items
   }
   if (!isObject(raw)) {
@@ -108,12 +112,13 @@ function decode(job: Job, raw: unknown, shape: Shape, path: string, inside: bool
     return undefined
   }
   if (shape.kind === 'struct') return decodeStruct(job, raw, shape, path, inside)
-  const out: Settings = {}
-  for (const [key, item] of Object.entries(raw)) {
-    const value = decode(job, item, shape.of, `${path}[${key}]`, true)
-    out[key] = value ?? zeroOf(shape.of)
-  }
-  return out
+  // fromEntries makes each key an own one, `__proto__` too.
+  return Object.fromEntries(
+    Object.entries(raw).map(([key, item]) => [
+      key,
+      decode(job, item, shape.of, `${path}[${key}]`, true) ?? zeroOf(shape.of),
+    ]),
+  )
 }
 
 function decodeStruct(
@@ -145,12 +150,14 @@ function decodeStruct(
 function decodeLeaf(job: Job, raw: unknown, leaf: Leaf, path: string): Setting | undefined {
   if (leaf === 'string' && typeof raw === 'string') return raw
   if (leaf === 'bool' && typeof raw === 'boolean') return raw
-  if (typeof raw === 'number' && leaf === 'float') return raw
-  if (typeof raw === 'number' && leaf === 'int') return Math.trunc(raw)
-  if (typeof raw === 'number' && leaf === 'uint') {
-    if (raw >= 0) return Math.trunc(raw)
-    job.wrong.push(`cannot parse '${path}', ${raw.toFixed(6)} overflows uint`)
-    return undefined
+  if (typeof raw === 'number' || typeof raw === 'bigint') {
+    const value = Number(raw)
+    if (leaf === 'float') return value
+    if (leaf === 'int' || (leaf === 'uint' && value >= 0)) return Math.trunc(value)
+    if (leaf === 'uint') {
+      job.wrong.push(`cannot parse '${path}', ${typeof raw === 'bigint' ? raw : raw.toFixed(6)} overflows uint`)
+      return undefined
+    }
   }
   const type = { string: 'string', bool: 'bool', int: 'int', uint: 'uint', float: 'float64' }[leaf]
   job.wrong.push(`'${path}' expected type '${type}', got unconvertible type '${goType(raw)}'`)
@@ -175,7 +182,24 @@ function isObject(raw: unknown): raw is Record<string, unknown> {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw)
 }
 
+/** What keeps its own form loses the lists of one that HCL's blocks make, at every depth. */
+function plainObject(raw: Record<string, unknown>): Settings {
+  return Object.fromEntries(
+    Object.entries(raw).map(([key, item]) => [
+      key,
+      plainValue(Array.isArray(item) && item.length === 1 ? (item[0] as unknown) : item),
+    ]),
+  )
+}
+
+function plainValue(raw: unknown): Setting {
+  if (typeof raw === 'bigint') return Number(raw)
+  if (Array.isArray(raw)) return [...raw].map(plainValue)
+  return isObject(raw) ? plainObject(raw) : (raw as Setting)
+}
+
 function goType(raw: unknown): string {
+  if (raw instanceof HclBlocks) return '[]map[string]interface {}'
   if (Array.isArray(raw)) return '[]interface {}'
   if (typeof raw === 'object') return 'map[string]interface {}'
   return goKind(raw)
@@ -184,7 +208,8 @@ function goType(raw: unknown): string {
 function goKind(raw: unknown): string {
   if (Array.isArray(raw)) return 'slice'
   if (typeof raw === 'object') return 'map'
-  return { string: 'string', number: 'float64', boolean: 'bool' }[typeof raw as 'string' | 'number' | 'boolean']
+  const kinds = { string: 'string', number: 'float64', bigint: 'int', boolean: 'bool' }
+  return kinds[typeof raw as keyof typeof kinds]
 }
 
 function jsonName(raw: unknown): string {

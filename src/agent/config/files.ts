@@ -1,14 +1,20 @@
 /**
- * Reads configuration files and folders in the order that they count. JSON only so far: a file in HCL, and a piece of
- * HCL on the command line, is answered with an error that says so. Source: agent/config/builder.go (sourcesFromPath).
+ * Reads configuration files and folders in the order that they count, and parses them by their format. What they may say
+ * is not decided here. Source: agent/config/builder.go (sourcesFromPath), config.go (FileSource).
  */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { getSystemErrorMap } from 'node:util'
+import { bytesFromText, textFromBytes } from '../../base/text.ts'
+import { HclError, parseHcl } from '../../wire/hcl.ts'
+import { JsonError, parseWholeJson } from '../../wire/json-decode.ts'
 import { ConfigError } from './error.ts'
 
 /** The file system as far as configuration needs it. Every function throws an Error whose message is the reason. */
 export interface ConfigDisk {
   kind(path: string): 'file' | 'folder' | 'missing'
+  /** The path behind symbolic links. */
+  resolve(path: string): string
+  /** Bytes that are not UTF-8 come as lone surrogates. */
   read(path: string): string
   /** Names in a folder, without the path. */
   list(path: string): string[]
@@ -16,6 +22,7 @@ export interface ConfigDisk {
 
 export interface SourceText {
   name: string
+  format: 'json' | 'hcl'
   text: string
 }
 
@@ -38,10 +45,7 @@ export function readSources(
       warnings.push(`skipping file ${path}, extension must be .hcl or .json, or config format must be set`)
       return
     }
-    if (kind === 'hcl') {
-      throw new ConfigError(`failed to parse ${path}: this version reads configuration in JSON only, not yet in HCL`)
-    }
-    sources.push({ name: path, text: attempt(`config: failed to read ${path}: `, () => disk.read(path)) })
+    sources.push({ name: path, format: kind, text: attempt(`config: failed to read ${path}: `, () => disk.read(path)) })
   }
   for (const path of paths) {
     const kind = attempt(`config: Open failed on ${path}. open ${path}: `, () => disk.kind(path))
@@ -54,20 +58,32 @@ export function readSources(
     }
     const names = attempt(`config: Readdir failed on ${path}. `, () => disk.list(path))
     for (const name of names.sort(byBytes)) {
-      const inner = `${path.replace(/\/+$/, '')}/${name}`
+      const given = `${path.replace(/\/+$/, '')}/${name}`
+      const inner = attempt(`lstat ${given}: `, () => disk.resolve(given))
       if (attempt(`config: Stat failed on ${inner}. `, () => disk.kind(inner)) !== 'folder') add(inner)
     }
   }
   return { sources, warnings }
 }
 
-/** @throws ConfigError naming the source */
-export function parseSource(source: SourceText): unknown {
-  if (source.text === '') return null
+/** @throws ConfigError naming the source, and the place in it as far as the format's parser tells it */
+export function parseSource({ name, format, text }: SourceText): unknown {
+  if (text === '') return null
   try {
-    return JSON.parse(source.text)
+    return format === 'hcl' ? parseHcl(text) : parseConfigJson(text)
   } catch (problem) {
-    throw new ConfigError(`failed to parse ${source.name}: ${reasonOf(problem)}`)
+    if (!(problem instanceof HclError || problem instanceof JsonError)) throw problem
+    throw new ConfigError(`failed to parse ${name}: ${problem.message}`)
+  }
+}
+
+function parseConfigJson(text: string): unknown {
+  try {
+    return JSON.parse(text.toWellFormed())
+  } catch (problem) {
+    // Only Go's words are known to those who search for them.
+    parseWholeJson(bytesFromText(text))
+    throw new JsonError(reasonOf(problem))
   }
 }
 
@@ -77,7 +93,8 @@ export const nodeConfigDisk: ConfigDisk = {
     if (stat === undefined) return 'missing'
     return stat.isDirectory() ? 'folder' : 'file'
   },
-  read: (path) => readFileSync(path, 'utf8'),
+  resolve: (path) => realpathSync(path),
+  read: (path) => textFromBytes(readFileSync(path)),
   list: (path) => readdirSync(path),
 }
 
