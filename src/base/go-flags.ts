@@ -3,6 +3,10 @@
  * booleans only with `=`, `--` ends the flags, and so does the first argument that is none. What a table of flags means,
  * and how help looks, is not decided here. Sources: Go's flag/flag.go, Consul's command/flags and agent/config/flagset.go.
  */
+import { quoteGo } from './go-quote.ts'
+
+export { quoteGo }
+
 import { parseGoDuration } from './go-duration.ts'
 import type { Nanos } from './units.ts'
 
@@ -112,13 +116,6 @@ export function flagValueName(spec: FlagSpec): string {
     strings: 'value',
     pairs: 'value',
   }[spec.kind]
-}
-
-/** Text as Go's `%q` prints it. */
-export function quoteGo(text: string): string {
-  return JSON.stringify(text).replace(/\\(?:u00([01][0-9a-f])|.)/g, (whole: string, hex: string | undefined) =>
-    hex === undefined ? whole : `\\x${hex}`,
-  )
 }
 
 const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True'])

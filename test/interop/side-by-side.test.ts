@@ -12,6 +12,7 @@ import { EXPLAINED } from './explained.ts'
 import { randomRequests } from './random-requests.ts'
 import { AGENT_REQUESTS } from './requests/agent.ts'
 import { CATALOG_REQUESTS } from './requests/catalog.ts'
+import { FILTER_REQUESTS, randomFilters } from './requests/filter.ts'
 import { HEALTH_REQUESTS } from './requests/health.ts'
 import { KV_REQUESTS } from './requests/kv.ts'
 import { PROTOCOL_REQUESTS } from './requests/protocol.ts'
@@ -26,6 +27,7 @@ const skip =
 /** INTEROP_SEED asks other random requests. */
 const SEED = Number(process.env.INTEROP_SEED ?? 1)
 const RANDOM_REQUESTS = 600
+const RANDOM_FILTERS = 600
 
 const TABLES: Record<string, readonly Request[]> = {
   'the table that the golden answers were recorded from': HTTP_QUESTIONS.map(({ save, ...rest }) => ({
@@ -35,6 +37,8 @@ const TABLES: Record<string, readonly Request[]> = {
   'the key/value store': KV_REQUESTS,
   'the catalog': CATALOG_REQUESTS,
   health: HEALTH_REQUESTS,
+  filters: FILTER_REQUESTS,
+  [`filters by chance, seed ${SEED}`]: randomFilters(SEED, RANDOM_FILTERS),
   sessions: SESSION_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,

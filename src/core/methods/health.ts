@@ -1,43 +1,45 @@
 /** The methods of health. Source: Consul's agent/consul/health_endpoint.go. */
 import type { ServiceSpecificRequest } from '../../model/catalog.ts'
 import type { CheckServiceNode, HealthCheck, IndexedHealthChecks } from '../../model/health.ts'
-import type { Found, QuerySource, ToDatacenter } from '../../model/query.ts'
+import type { Found, QueryOptions, QuerySource, ToDatacenter } from '../../model/query.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
+import { CHECK_SERVICE_NODE_FIELDS, HEALTH_CHECK_FIELDS, makeFilter } from '../filter/filter.ts'
 import { checkServiceNodes, checksInState, nodeChecks, serviceChecks } from '../store/health-reads.ts'
 import type { ReadTxn } from '../store/rows.ts'
 import { sortByDistance } from './near.ts'
-import { checkOptions, refuseConnect, refused } from './refuse.ts'
+import { refuseConnect, refused } from './refuse.ts'
 import { type MethodTable, sliced } from './table.ts'
 
 export const healthMethods = {
   'Health.ChecksInState': sliced<'Health.ChecksInState'>(function* (txn, args, can) {
-    checkOptions(args)
-    return arranged(txn, args, visible(yield* checksInState(txn, args.State, args.NodeMetaFilters), can))
+    const wanted = checkFilter(args)
+    return arranged(txn, args, visible(yield* checksInState(txn, args.State, args.NodeMetaFilters), can, wanted))
   }),
 
   'Health.NodeChecks': {
     kind: 'read',
     run(txn, args, can) {
-      checkOptions(args)
-      return visible(nodeChecks(txn, args.Node), can)
+      const wanted = checkFilter(args)
+      return visible(nodeChecks(txn, args.Node), can, wanted)
     },
   },
 
   'Health.ServiceChecks': sliced<'Health.ServiceChecks'>(function* (txn, args, can) {
     if (args.TagFilter) throw refused('Tag filtering is not supported')
-    checkOptions(args)
-    return arranged(txn, args, visible(yield* serviceChecks(txn, args.ServiceName, args.NodeMetaFilters), can))
+    const wanted = checkFilter(args)
+    return arranged(txn, args, visible(yield* serviceChecks(txn, args.ServiceName, args.NodeMetaFilters), can, wanted))
   }),
 
   'Health.ServiceNodes': {
     kind: 'read',
     run(txn, args, can) {
       if (args.ServiceName === '') throw refused('Must provide service name')
-      checkOptions(args)
+      const wanted = makeFilter(args.Filter, CHECK_SERVICE_NODE_FIELDS)
       refuseConnect(args.Connect || args.Ingress)
       const found = checkServiceNodes(txn, args.ServiceName, { tags: wantedTags(args), meta: args.NodeMetaFilters })
       if (found.Nodes === null) return found
       if (!can.all) found.Nodes = found.Nodes.filter((instance) => mayRead(can, instance))
+      if (wanted !== undefined) found.Nodes = found.Nodes.filter(wanted)
       sortByDistance(txn, args, found.Nodes, (instance) => instance.Node.Node)
       return found
     },
@@ -54,11 +56,20 @@ function mayRead(can: Authorizer, instance: CheckServiceNode): boolean {
   return can.allowed('node', 'read', instance.Node.Node) && can.allowed('service', 'read', instance.Service.Service)
 }
 
-function visible(found: Found<IndexedHealthChecks>, can: Authorizer): Found<IndexedHealthChecks> {
-  if (can.all || found.HealthChecks === null) return found
+function checkFilter({ Filter }: QueryOptions): ReturnType<typeof makeFilter> {
+  return makeFilter(Filter, HEALTH_CHECK_FIELDS)
+}
+
+function visible(
+  found: Found<IndexedHealthChecks>,
+  can: Authorizer,
+  wanted: ReturnType<typeof makeFilter>,
+): Found<IndexedHealthChecks> {
+  if ((can.all && wanted === undefined) || found.HealthChecks === null) return found
   const mayReadCheck = (check: HealthCheck): boolean =>
     can.allowed('node', 'read', check.Node) &&
-    (check.ServiceName === '' || can.allowed('service', 'read', check.ServiceName))
+    (check.ServiceName === '' || can.allowed('service', 'read', check.ServiceName)) &&
+    wanted?.(check) !== false
   return { Index: found.Index, HealthChecks: found.HealthChecks.filter(mayReadCheck) }
 }
 

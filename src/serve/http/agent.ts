@@ -1,5 +1,7 @@
 /** `/v1/agent/…`: this agent, its members, its own services and checks (agent/agent_endpoint.go). */
+import { AGENT_SERVICE_FIELDS, filterLate, HEALTH_CHECK_FIELDS, makeFilter } from '../../core/filter/filter.ts'
 import type { HttpResponse } from '../../host/host.ts'
+import type { NodeService } from '../../model/catalog.ts'
 import { ConsulError } from '../../model/errors.ts'
 import { jsonMap, jsonText, jsonTextMap, jsonValue } from '../../wire/json.ts'
 import { type Decode, struct, text } from '../../wire/json-decode.ts'
@@ -14,7 +16,7 @@ import {
 } from './definitions.ts'
 import { HttpError } from './errors.ts'
 import { done, type Exchange, jsonCompact, refuseNamespace } from './exchange.ts'
-import { readWait, refuseFilter, token } from './options.ts'
+import { readWait, token } from './options.ts'
 
 /** Parts of the answer that are structures in Go keep their order; the others are maps, whose keys are sorted. */
 const STRUCTURES = new Set(['Config', 'Coord', 'Member'])
@@ -54,12 +56,25 @@ function memberJson(member: Member): string {
 
 export function localServices(exchange: Exchange): HttpResponse {
   refuseNamespace(exchange)
-  refuseFilter(exchange)
-  const byId = Object.fromEntries(exchange.backend.self.services().map(({ service }) => [service.ID, service]))
+  const wanted = makeFilter(exchange.params.get('filter'), AGENT_SERVICE_FIELDS)
+  const services = exchange.backend.self.services().map(({ service }) => service)
+  const shown = wanted === undefined ? services : services.filter((service) => wanted(agentView(service)))
+  const byId = Object.fromEntries(shown.map((service) => [service.ID, service]))
   return jsonCompact(
     exchange,
     jsonMap(byId, (service) => agentServiceJson(service)),
   )
+}
+
+/** A service as filters see it: with the weights that are shown, and only proxies have what belongs to proxies. */
+function agentView(service: NodeService): object {
+  const { Weights: weights } = service
+  return {
+    ...service,
+    Weights: { Passing: Math.max(weights?.Passing ?? 1, 1), Warning: weights?.Warning ?? 1 },
+    Proxy: service.Kind === '' ? null : service.Proxy,
+    Connect: service.Connect.Native ? service.Connect : null,
+  }
 }
 
 /** One service with a hash of its content. Waiting for another hash is not built. */
@@ -89,8 +104,9 @@ function contentHash(content: string): string {
 
 export function checks(exchange: Exchange): HttpResponse {
   refuseNamespace(exchange)
-  refuseFilter(exchange)
-  const byId = Object.fromEntries(exchange.backend.self.checks().map(({ check }) => [check.CheckID, check]))
+  const all = exchange.backend.self.checks().map(({ check }) => check)
+  const shown = filterLate(exchange.params.get('filter'), HEALTH_CHECK_FIELDS, all)
+  const byId = Object.fromEntries(shown.map((check) => [check.CheckID, check]))
   return jsonCompact(
     exchange,
     jsonMap(byId, (check) => healthCheckJson(check, -1)),

@@ -12,10 +12,10 @@ import {
   type ReadOptions,
   readCacheControl,
   readConsistency,
+  readFilter,
   readMetaFilter,
   readOptions,
   readSource,
-  refuseFilter,
   token,
 } from './options.ts'
 import { ask, askCatalog } from './read.ts'
@@ -47,8 +47,12 @@ export function datacenters(exchange: Exchange): HttpResponse | Promise<HttpResp
 }
 
 export function nodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
-  const args = { ...readOptions(exchange), NodeMetaFilters: readMetaFilter(exchange), Source: readSource(exchange) }
-  refuseFilter(exchange)
+  const args = {
+    ...readOptions(exchange),
+    NodeMetaFilters: readMetaFilter(exchange),
+    Source: readSource(exchange),
+    ...readFilter(exchange),
+  }
   return askCatalog(exchange, 'Catalog.ListNodes', args, (_, reply, options) => {
     return listWithMeta(exchange, reply, reply.Nodes ?? [], nodeJson, consistencyOf(options))
   })
@@ -57,7 +61,6 @@ export function nodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> 
 export function services(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
   refuseNamespace(exchange)
   const args = { ...readOptions(exchange), NodeMetaFilters: readMetaFilter(exchange) }
-  refuseFilter(exchange)
   return askCatalog(exchange, 'Catalog.ListServices', args, (_, reply, options) => {
     const body = atDepth(jsonMap(reply.Services, jsonTexts), exchange.depth)
     return jsonWithMeta(exchange, reply, body, consistencyOf(options))
@@ -74,8 +77,8 @@ export function serviceNodes(exchange: Exchange): HttpResponse | Promise<HttpRes
     ServiceName: rest,
     ServiceTags: params.has('tag') ? params.all('tag') : null,
     TagFilter: params.has('tag'),
+    ...readFilter(exchange),
   }
-  refuseFilter(exchange)
   if (rest === '') throw new HttpError(400, 'Missing service name')
   return askCatalog(exchange, 'Catalog.ServiceNodes', args, (_, reply, options) => {
     return listWithMeta(exchange, reply, reply.ServiceNodes ?? [], serviceNodeJson, consistencyOf(options))
@@ -96,8 +99,7 @@ export function nodeServiceList(exchange: Exchange): HttpResponse | Promise<Http
 
 function nodeArgs(exchange: Exchange): ReadOptions & { Node: string } {
   refuseNamespace(exchange)
-  const args = { ...readOptions(exchange), Node: exchange.rest }
-  refuseFilter(exchange)
+  const args = { ...readOptions(exchange), Node: exchange.rest, ...readFilter(exchange) }
   if (exchange.rest === '') throw new HttpError(400, 'Missing node name')
   return args
 }

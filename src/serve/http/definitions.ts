@@ -3,6 +3,7 @@
  * (agent/structs/{service,check}_definition.go, check_type.go), validation with its complaints, and the registrations
  * that come of them. What a service may not say of proxies and gateways is in model/service-rules.ts.
  */
+import { quoteGo } from '../../base/go-quote.ts'
 import type { NodeService, ServiceAddress, ServiceConnect, ServiceKind } from '../../model/catalog.ts'
 import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
 import { ConsulError } from '../../model/errors.ts'
@@ -24,7 +25,6 @@ import {
 import type { CheckRegistration, ServiceRegistration } from '../backend.ts'
 import { connect, emptyCheck, emptyService, proxy, serviceAddresses, type WeightsField, weights } from './bodies.ts'
 import { HttpError } from './errors.ts'
-import { quoteGo } from './options.ts'
 
 /** How a check is run, and what it is called: the common part of both forms. */
 interface CheckFields extends CheckRun {

@@ -7,14 +7,13 @@ import { checkServiceNodesChunks, checkServiceNodesJson, healthCheckJson } from 
 import { HttpError } from './errors.ts'
 import { bodyWithMeta, type Exchange, refuseNamespace } from './exchange.ts'
 import { listWithMeta } from './lists.ts'
-import { consistencyOf, readMetaFilter, readOptions, readSource, refuseFilter } from './options.ts'
+import { consistencyOf, readFilter, readMetaFilter, readOptions, readSource } from './options.ts'
 import { NO_PARAMS, type Params } from './params.ts'
 import { askCatalog } from './read.ts'
 
 export function nodeChecks(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
   refuseNamespace(exchange)
-  const args = { ...readOptions(exchange), Node: exchange.rest }
-  refuseFilter(exchange)
+  const args = { ...readOptions(exchange), Node: exchange.rest, ...readFilter(exchange) }
   requireRest(exchange, 'Missing node name')
   return askCatalog(exchange, 'Health.NodeChecks', args, checkList)
 }
@@ -87,13 +86,12 @@ function sameItems<T>(a: readonly T[], b: readonly T[]): boolean {
 
 function filteredOptions(exchange: Exchange) {
   refuseNamespace(exchange)
-  const options = {
+  return {
     ...readOptions(exchange),
     NodeMetaFilters: readMetaFilter(exchange),
     Source: readSource(exchange),
+    ...readFilter(exchange),
   }
-  refuseFilter(exchange)
-  return options
 }
 
 function requireRest({ rest }: Exchange, complaint: string): void {

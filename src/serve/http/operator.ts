@@ -1,5 +1,7 @@
 /** `/v1/operator/…`: Raft's members, autopilot's settings and what it makes of the servers (agent/operator_endpoint.go). */
+
 import { formatGoDuration, goDurationFault, parseGoDuration } from '../../base/go-duration.ts'
+import { quoteGo } from '../../base/go-quote.ts'
 import type { HttpResponse } from '../../host/host.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
 import type { OperatorHealthReply, RaftServer, ServerHealth } from '../../model/operator.ts'
@@ -17,7 +19,7 @@ import {
 } from '../../wire/json-decode.ts'
 import { badRequest, HttpError } from './errors.ts'
 import { done, type Exchange, json, jsonCompact } from './exchange.ts'
-import { datacenter, parseUint64, quoteGo, readOptions, token } from './options.ts'
+import { datacenter, parseUint64, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
 
 export function raftConfiguration(exchange: Exchange): HttpResponse | Promise<HttpResponse> {

@@ -3,10 +3,9 @@
  * whose distance sorts. Read in Consul's order, so that of several mistakes the same one is named (agent/http.go).
  */
 import { parseGoDuration } from '../../base/go-duration.ts'
+import { quoteGo } from '../../base/go-quote.ts'
 import { NANOS_PER_SECOND, type Nanos } from '../../base/units.ts'
-import { ConsulError } from '../../model/errors.ts'
 import type { QueryOptions, QuerySource, ToDatacenter } from '../../model/query.ts'
-import { jsonText } from '../../wire/json.ts'
 import { HttpError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { NO_PARAMS } from './params.ts'
@@ -118,10 +117,10 @@ export function readMetaFilter({ params }: Exchange): Record<string, string> | n
   )
 }
 
-export function refuseFilter({ params }: Exchange): void {
-  if (params !== NO_PARAMS && params.get('filter') !== '') {
-    throw new ConsulError('not-built', 'The parameter "filter" is not built yet: this answer would not be filtered')
-  }
+/** `?filter=` for arguments that carry one. */
+export function readFilter({ params }: Exchange): { Filter?: string } {
+  const filter = params === NO_PARAMS ? '' : params.get('filter')
+  return filter === '' ? {} : { Filter: filter }
 }
 
 export function consistencyOf(options: QueryOptions): string {
@@ -143,9 +142,4 @@ export function requireUint64(text: string): bigint {
   if (value !== undefined) return value
   const why = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax'
   throw new HttpError(500, `strconv.ParseUint: parsing ${quoteGo(text)}: ${why}`)
-}
-
-/** Go's `%q` for ordinary text. */
-export function quoteGo(text: string): string {
-  return jsonText(text).replaceAll('\\u003c', '<').replaceAll('\\u003e', '>').replaceAll('\\u0026', '&')
 }
