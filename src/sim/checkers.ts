@@ -1,0 +1,338 @@
+/**
+ * The judges of a simulated cluster. They see all that the cores are told and say, what is on the disks, and what the
+ * stores apply, and hold it against what Raft promises (paper, figure 3): one leader a term, one vote a term, logs that
+ * agree, committed entries that are on a majority's disks and stay, states that are equal. They know nothing of the
+ * scenario. Everything they see is also mixed into one number, so that two runs can be compared.
+ */
+import type { Index, Term } from '../base/units.ts'
+import type { Entry, RaftEffect, RaftInput, SnapshotMeta } from '../core/raft/messages.ts'
+import type { Raft, Saved } from '../core/raft/raft.ts'
+import type { Commit } from '../core/store/store.ts'
+import type { DirEntry } from '../model/kv.ts'
+import type { Value } from './history.ts'
+import type { SimServer } from './server.ts'
+
+/** What was committed at an index, and by whom it was first said so. */
+interface Committed {
+  entry: Entry
+  /** The lowest term in which a server was when it took the entry for committed. */
+  term: Term
+}
+
+/** Of one server, across its lives. */
+interface Known {
+  term: Term
+  /** Whom it voted for, by term. */
+  votes: Map<Term, string>
+  /** Who asks for a vote with which request. */
+  asking: Map<number, string>
+  /** Highest index that this life handed out as committed. */
+  committed: Index
+  /** Digest of all that its state went through. */
+  chain: number
+}
+
+export class Checkers {
+  violation: string | undefined
+  readonly counts = { steps: 0, elections: 0, commits: 0, applied: 0, installs: 0, snapshots: 0, configurations: 0 }
+  /** Mixed from everything that was seen. */
+  digest = 0
+  /** What each key held, from which index on. */
+  readonly versions = new Map<string, { index: Index; value: Value }[]>()
+  /** By index; the first stands for the empty log. */
+  private readonly canon: (Committed | undefined)[] = [undefined]
+  /** Digest of the state, by index of the command that led to it. */
+  private readonly chains: (number | undefined)[] = [0]
+  private readonly leaders = new Map<Term, string>()
+  /** By term and index: the entry, and the term of the one before it. */
+  private readonly entries = new Map<string, { entry: Entry; before: Term | undefined }>()
+  private readonly known = new Map<string, Known>()
+  private readonly halt: () => void
+  private readonly servers: () => SimServer[]
+
+  constructor(servers: () => SimServer[], halt: () => void) {
+    this.servers = servers
+    this.halt = halt
+  }
+
+  get lastCommitted(): Index {
+    return this.canon.length - 1
+  }
+
+  fail(what: string): void {
+    this.violation ??= what
+    this.halt()
+  }
+
+  /** The same core, seen by the judges. */
+  watch(server: SimServer, raft: Raft): Raft {
+    return {
+      ...raft,
+      step: (now, input) => {
+        this.counts.steps++
+        this.mix(server.server.address, input.kind, now)
+        if (input.kind !== 'tick') this.told(server, input)
+        raft.step(now, input)
+      },
+      take: () => {
+        const effects = raft.take()
+        for (const effect of effects) this.said(server, raft, effect)
+        return effects
+      },
+    }
+  }
+
+  started(server: SimServer, saved: Saved): void {
+    const known = this.of(server)
+    known.term = saved.hardState.term
+    known.asking.clear()
+    known.committed = saved.snapshot?.index ?? 0
+    known.chain = this.chainAt(saved.snapshot?.index ?? 0)
+  }
+
+  stopped(server: SimServer): void {
+    this.mix(server.id, 'stopped', 0)
+  }
+
+  /** The state stands at a leader's snapshot. */
+  restored(server: SimServer, index: Index): void {
+    this.counts.installs++
+    const known = this.of(server)
+    known.chain = this.chainAt(index)
+    known.committed = index
+  }
+
+  applied(server: SimServer, { index, changes, result }: Commit): void {
+    const known = this.of(server)
+    let chain = known.chain
+    for (const { table, key, after } of changes) chain = hash(hash(hash(chain, table), key), after)
+    known.chain = hash(hash(chain, index), result)
+    this.counts.applied++
+    const canon = this.chains[index]
+    if (canon === undefined) {
+      this.chains[index] = known.chain
+      for (const { table, before, after } of changes) {
+        if (table === 'kvs') this.version(index, (after ?? before) as DirEntry, after === undefined)
+      }
+    } else if (canon !== known.chain) this.fail(`${server.id} has another state at index ${index}`)
+  }
+
+  /** At the end, when everybody agrees. */
+  compareStates(): void {
+    const states = this.servers().flatMap((server) => {
+      const state = server.stateBytes()
+      return state === undefined ? [] : [{ id: server.id, applied: state.applied, digest: hash(0, state.bytes) }]
+    })
+    for (const a of states) {
+      for (const b of states) {
+        if (a.applied === b.applied && a.digest !== b.digest) {
+          this.fail(`the states of ${a.id} and ${b.id} differ at index ${a.applied}`)
+        }
+      }
+    }
+  }
+
+  // What the cores are told and say.
+
+  private told(server: SimServer, input: Exclude<RaftInput, { kind: 'tick' }>): void {
+    if (input.kind === 'request' && input.body.type === 'vote') {
+      this.of(server).asking.set(input.id, input.body.candidate)
+    }
+    if (input.kind === 'snapshot-taken') this.snapshot(server, input.meta)
+  }
+
+  private said(server: SimServer, raft: Raft, effect: RaftEffect): void {
+    switch (effect.kind) {
+      case 'role':
+        this.mix(server.id, effect.role, effect.term)
+        this.role(server, raft, effect.role, effect.term)
+        return
+      case 'persist':
+        this.mix(server.id, 'persist', effect.entries.length)
+        this.logsAgree(effect.entries)
+        if (effect.hardState !== null) this.termOf(server, effect.hardState.term)
+        return
+      case 'send':
+        this.mix(effect.peer, effect.body.type, effect.id)
+        if (effect.body.type === 'append') this.logsAgree(effect.body.entries ?? [])
+        else if (effect.body.type === 'vote') this.vote(server, effect.body.term, effect.body.candidate)
+        return
+      case 'answer':
+        this.mix(server.id, effect.body.type, effect.id)
+        this.answered(server, effect)
+        return
+      case 'commit':
+        this.mix(server.id, 'commit', effect.entries.at(-1)!.index)
+        this.committed(server, raft, effect.entries)
+        return
+      default:
+        return
+    }
+  }
+
+  /** One leader a term, and none without the entries that were committed before. */
+  private role(server: SimServer, raft: Raft, role: string, term: Term): void {
+    this.termOf(server, term)
+    if (role !== 'leader') return
+    const who = `${server.id}/${server.life}`
+    const other = this.leaders.get(term)
+    if (other === who) return
+    if (other !== undefined) return this.fail(`term ${term} has two leaders: ${other} and ${who}`)
+    this.leaders.set(term, who)
+    this.counts.elections++
+    const { lastIndex, snapshotIndex } = raft.status(server.now())
+    for (let index = this.lastCommitted; index > Math.max(snapshotIndex, this.lastCommitted - 200); index--) {
+      const committed = this.canon[index]!
+      if (committed.term >= term) continue
+      const own = index > lastIndex ? undefined : server.disk.termAt(index)
+      // What is still on its way to the disk is not to be seen there.
+      if (index > lastIndex || (own !== undefined && index <= server.disk.last && own !== committed.entry.term)) {
+        return this.fail(`${server.id} leads term ${term} without the committed entry ${index}`)
+      }
+    }
+  }
+
+  private termOf(server: SimServer, term: Term): void {
+    const known = this.of(server)
+    if (term < known.term) this.fail(`the term of ${server.id} fell from ${known.term} to ${term}`)
+    known.term = Math.max(known.term, term)
+  }
+
+  private answered(server: SimServer, { id, body }: Extract<RaftEffect, { kind: 'answer' }>): void {
+    const { asking } = this.of(server)
+    const candidate = asking.get(id)
+    asking.delete(id)
+    if (body.type === 'vote' && body.granted && candidate !== undefined) this.vote(server, body.term, candidate)
+  }
+
+  /** One vote a term, whatever happens in between. */
+  private vote(server: SimServer, term: Term, candidate: string): void {
+    const { votes } = this.of(server)
+    const before = votes.get(term)
+    if (before !== undefined && before !== candidate) {
+      this.fail(`${server.id} voted in term ${term} for ${before} and for ${candidate}`)
+    }
+    votes.set(term, candidate)
+  }
+
+  /** An index and a term name one entry, and by that all before it. */
+  private logsAgree(entries: readonly Entry[]): void {
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!
+      const before = entries[i - 1]?.term
+      const name = `${entry.term}:${entry.index}`
+      const known = this.entries.get(name)
+      if (known === undefined) {
+        this.entries.set(name, { entry, before })
+        if (entry.type === 'configuration') this.counts.configurations++
+        continue
+      }
+      known.before ??= before
+      if (before !== undefined && before !== known.before) this.fail(`different entries stand before ${name}`)
+      if (!sameEntry(entry, known.entry)) this.fail(`two entries are called ${name}`)
+    }
+  }
+
+  private committed(server: SimServer, raft: Raft, entries: readonly Entry[]): void {
+    const { term, configuration } = raft.status(server.now())
+    const known = this.of(server)
+    if (entries[0]!.index !== known.committed + 1) {
+      this.fail(`${server.id} committed ${entries[0]!.index} after ${known.committed}`)
+    }
+    const last = entries.at(-1)!.index
+    known.committed = last
+    if (last > server.disk.last) this.fail(`${server.id} committed ${last} with ${server.disk.last} on its disk`)
+    for (const entry of entries) {
+      const { index } = entry
+      const other = this.canon[index]
+      if (other === undefined) {
+        if (index !== this.canon.length) this.fail(`${server.id} committed ${index} before what comes before it`)
+        this.canon[index] = { entry, term }
+        this.counts.commits++
+        this.onMajority(entry, configuration.servers)
+      } else {
+        if (!sameEntry(entry, other.entry)) this.fail(`${server.id} committed another entry at ${index}`)
+        other.term = Math.min(other.term, term)
+      }
+    }
+  }
+
+  /** What counts as committed for the first time is on the disks of most voters. */
+  private onMajority(entry: Entry, servers: readonly { id: string; suffrage: string }[]): void {
+    const voters = servers.filter(({ suffrage }) => suffrage === 'voter')
+    const having = voters.filter(({ id }) => {
+      const disk = this.servers().find((server) => server.id === id)?.disk
+      return disk !== undefined && (disk.termAt(entry.index) === entry.term || disk.first > entry.index)
+    })
+    if (having.length * 2 <= voters.length) {
+      this.fail(`entry ${entry.index} was committed with ${having.length} of ${voters.length} voters having it on disk`)
+    }
+  }
+
+  private snapshot(server: SimServer, meta: SnapshotMeta): void {
+    this.counts.snapshots++
+    const term = this.canon[meta.index]?.entry.term
+    if (term !== meta.term)
+      this.fail(`${server.id} says of its snapshot at ${meta.index} that its term is ${meta.term}`)
+  }
+
+  private version(index: Index, row: DirEntry, deleted: boolean): void {
+    const value = deleted ? null : row.Value === null ? '' : String.fromCharCode(...row.Value)
+    const versions = this.versions.get(row.Key)
+    if (versions === undefined) this.versions.set(row.Key, [{ index, value }])
+    else versions.push({ index, value })
+  }
+
+  /** Of the last command at or before `index`. */
+  private chainAt(index: Index): number {
+    for (let at = index; at > 0; at--) {
+      const chain = this.chains[at]
+      if (chain !== undefined) return chain
+    }
+    return 0
+  }
+
+  private of({ id }: SimServer): Known {
+    let known = this.known.get(id)
+    if (known === undefined) {
+      known = { term: 0, votes: new Map(), asking: new Map(), committed: 0, chain: 0 }
+      this.known.set(id, known)
+    }
+    return known
+  }
+
+  private mix(who: string, what: string, number: number): void {
+    this.digest = hash(hash(hash(this.digest, who), what), number)
+  }
+}
+
+function sameEntry(a: Entry, b: Entry): boolean {
+  if (a === b) return true
+  if (a.index !== b.index || a.term !== b.term || a.type !== b.type || a.data.length !== b.data.length) return false
+  for (let i = 0; i < a.data.length; i++) if (a.data[i] !== b.data[i]) return false
+  return true
+}
+
+const PRIME = 0x01000193
+
+/** FNV-1a over whatever is given: text, numbers, bytes, and objects of these. */
+function hash(seed: number, value: unknown): number {
+  switch (typeof value) {
+    case 'string': {
+      let digest = seed
+      for (let i = 0; i < value.length; i++) digest = Math.imul(digest ^ value.charCodeAt(i), PRIME)
+      return Math.imul(digest ^ 0xff, PRIME) >>> 0
+    }
+    case 'number':
+      // Fractions of a millisecond count too.
+      return Math.imul(Math.imul(seed ^ (value | 0), PRIME) ^ ((value % 1) * 0x7fffffff), PRIME) >>> 0
+    case 'object': {
+      let digest = seed
+      if (value instanceof Uint8Array) for (const byte of value) digest = Math.imul(digest ^ byte, PRIME)
+      else if (value !== null) for (const [key, each] of Object.entries(value)) digest = hash(hash(digest, key), each)
+      return Math.imul(digest ^ 0xfe, PRIME) >>> 0
+    }
+    default:
+      return hash(seed, String(value))
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Simulated servers that form a cluster, and the false world around them: who there is, who leads, and what may be done
+ * to them (faults.ts). Every source of chance is drawn from one seed.
+ */
+import { type Random, seededRandom } from '../base/random.ts'
+import type { Server } from '../core/raft/messages.ts'
+import type { makeRaft } from '../core/raft/raft.ts'
+import { Checkers } from './checkers.ts'
+import { Network } from './network.ts'
+import { type Settings, SimServer } from './server.ts'
+import { World } from './world.ts'
+
+export interface ClusterOptions {
+  seed: number
+  /** Servers that begin the cluster, and others that may join it. */
+  size: number
+  spares: number
+  settings: Settings
+  makeRaft: typeof makeRaft
+}
+
+export class Cluster {
+  readonly world = new World()
+  readonly network: Network
+  readonly servers: SimServer[]
+  readonly founders: Server[]
+  readonly checkers: Checkers
+  private readonly seed: number
+  private sources = 0
+
+  constructor({ seed, size, spares, settings, makeRaft }: ClusterOptions) {
+    this.seed = seed
+    this.checkers = new Checkers(
+      () => this.servers,
+      () => {
+        this.world.halted = true
+      },
+    )
+    this.world.onError = (error) => this.checkers.fail(String(error))
+    this.network = new Network(this.world, this.random())
+    const all: Server[] = Array.from({ length: size + spares }, (_, n) => ({
+      id: `s${n + 1}`,
+      address: `10.0.0.${n + 1}:8300`,
+      suffrage: 'voter',
+    }))
+    this.founders = all.slice(0, size)
+    this.servers = all.map(
+      (server) =>
+        new SimServer({
+          server,
+          world: this.world,
+          network: this.network,
+          random: this.random(),
+          checkers: this.checkers,
+          settings,
+          makeRaft,
+          find: (name) => this.servers.find(({ server: { id, address } }) => id === name || address === name),
+        }),
+    )
+  }
+
+  /** A source of chance of its own, so that what one part draws changes nothing for the others. */
+  random(): Random {
+    return seededRandom(Math.imul(this.seed, 0x9e3779b1) + Math.imul(++this.sources, 0x85ebca6b))
+  }
+
+  start(server: SimServer): void {
+    if (server.running !== undefined) return
+    server.start(this.founders).catch((error: unknown) => this.checkers.fail(`${server.id} did not start: ${error}`))
+  }
+
+  /** The one that leads the newest term. */
+  leader(): SimServer | undefined {
+    let best: SimServer | undefined
+    let newest = -1
+    for (const server of this.servers) {
+      const role = server.running?.replica.role()
+      if (role === undefined || !role.leading || role.term <= newest) continue
+      best = server
+      newest = role.term
+    }
+    return best
+  }
+
+  heal(): void {
+    this.network.cuts.clear()
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * A server's disk, with what a power cut does to it. The log is as host/disk-log.ts keeps it: entries as bytes under
+ * checksums, and one record that says which of them count, changed together in a transaction. Of a transaction that was
+ * under way when the power went, all is there, or nothing, or some entries (whole or torn) without the record.
+ * Snapshots get their name when all of them is durable. The disk outlives the server; what a server holds of it is one
+ * mount, which is dead after a crash.
+ */
+import type { Random } from '../base/random.ts'
+import type { Index } from '../base/units.ts'
+import type { Entry, HardState } from '../core/raft/messages.ts'
+import { memoryDisk } from '../host/disk-memory.ts'
+import type { Disk, LogDisk, SnapshotDisk } from '../host/host.ts'
+import { decodeEntry, encodeEntry } from '../wire/raft-log.ts'
+import { decodeMeta } from '../wire/snapshot-meta.ts'
+import type { World } from './world.ts'
+
+type Change = Parameters<LogDisk['write']>[0]
+
+interface Snapshot {
+  meta: Uint8Array
+  state: Uint8Array[]
+}
+
+/** As the real one: the newest, and one to fall back to. */
+const SNAPSHOTS_KEPT = 2
+
+export class SimDisk {
+  /** Every write is refused. */
+  full = false
+  /** A write takes up to this long. */
+  delayMs = 3
+  hardState: HardState = { term: 0, votedTerm: 0, votedFor: '' }
+  first: Index = 1
+  last: Index = 0
+  /** Snapshots, newest first. */
+  snapshots: Snapshot[] = []
+  /** The newest snapshot cannot be read: the one before it must do. */
+  rotten = false
+  private readonly bytes = new Map<Index, Uint8Array>()
+  /** The terms of what is in `bytes`, for the judges. */
+  private readonly terms = new Map<Index, number>()
+  private readonly world: World
+  private readonly random: Random
+  private mounts = 0
+  private writing: Change | undefined
+
+  constructor(world: World, random: Random) {
+    this.world = world
+    this.random = random
+  }
+
+  /** The term of the durable entry there; undefined when the log has none. */
+  termAt(index: Index): number | undefined {
+    return index < this.first || index > this.last ? undefined : this.terms.get(index)
+  }
+
+  /** The power goes. */
+  crash(): void {
+    this.mounts++
+    const { writing } = this
+    this.writing = undefined
+    if (writing === undefined || this.full) return
+    const draw = this.random.float()
+    if (draw < 0.4) this.commit(writing)
+    else if (draw < 0.7) this.tear(writing)
+  }
+
+  /** The newest snapshot decays, where the log still reaches back to the one before: the case that must be survived. */
+  rot(): void {
+    const before = this.snapshots[1]
+    if (before !== undefined && this.first <= decodeMeta(before.meta).index + 1) this.rotten = true
+  }
+
+  mount(): Disk {
+    const mount = ++this.mounts
+    const live = () => mount === this.mounts
+    return {
+      ...memoryDisk(),
+      openLog: async () => this.log(live),
+      openSnapshots: async () => this.snapshotDisk(live),
+    }
+  }
+
+  private log(live: () => boolean): LogDisk {
+    return {
+      load: (from = 1) => {
+        const entries: Entry[] = []
+        for (let index = Math.max(from, this.first); index <= this.last; index++) {
+          entries.push(decodeEntry(index, this.bytes.get(index)!))
+        }
+        return { hardState: this.hardState, entries, last: this.last }
+      },
+      write: (change) =>
+        new Promise<void>((resolve, reject) => {
+          if (!live()) return
+          this.writing = change
+          this.world.after(this.random.float() * this.delayMs, () => {
+            if (!live()) return
+            this.writing = undefined
+            if (this.full) {
+              reject(new Error('no space left on device'))
+              return
+            }
+            this.commit(change)
+            resolve()
+          })
+        }),
+      close: async () => {},
+    }
+  }
+
+  private commit({ truncateFrom, entries, hardState, compactTo }: Change): void {
+    if (truncateFrom !== null) this.last = Math.min(this.last, truncateFrom - 1)
+    const [first] = entries
+    if (first !== undefined && this.last < this.first) this.first = first.index
+    for (const entry of entries) {
+      if (entry.index !== this.last + 1 && entry !== first) throw new Error(`a gap in the log before ${entry.index}`)
+      this.put(entry, encodeEntry(entry))
+      this.last = entry.index
+    }
+    if (hardState !== null) this.hardState = hardState
+    if (compactTo !== null && compactTo >= this.first) {
+      this.first = compactTo + 1
+      this.last = Math.max(this.last, compactTo)
+    }
+  }
+
+  /** Some of the entries reached the disk, the last of them perhaps not whole; the record that counts them did not. */
+  private tear({ entries }: Change): void {
+    const arrived = this.random.int(entries.length + 1)
+    for (let n = 0; n < arrived; n++) {
+      const entry = entries[n]!
+      // What the record counts is never written over in place.
+      if (entry.index >= this.first && entry.index <= this.last) continue
+      const bytes = encodeEntry(entry)
+      this.put(entry, n === arrived - 1 ? bytes.subarray(0, this.random.int(bytes.length)) : bytes)
+    }
+  }
+
+  private put(entry: Entry, bytes: Uint8Array): void {
+    this.bytes.set(entry.index, bytes)
+    this.terms.set(entry.index, entry.term)
+  }
+
+  private snapshotDisk(live: () => boolean): SnapshotDisk {
+    return {
+      open: async () => {
+        const found = this.snapshots[this.rotten ? 1 : 0]
+        return found === undefined ? null : { meta: found.meta, state: each(found.state) }
+      },
+      save: async (_name, meta, state) => {
+        const chunks: Uint8Array[] = []
+        for await (const chunk of state) chunks.push(chunk.slice())
+        await new Promise<void>((done) => this.world.after(this.random.float() * 4 * this.delayMs, done))
+        if (!live()) return new Promise<void>(() => {})
+        if (this.full) throw new Error('no space left on device')
+        if (this.rotten) this.snapshots.shift()
+        this.rotten = false
+        this.snapshots.unshift({ meta, state: chunks })
+        this.snapshots.length = Math.min(this.snapshots.length, SNAPSHOTS_KEPT)
+      },
+    }
+  }
+}
+
+async function* each(chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks
+}

@@ -1,0 +1,183 @@
+/**
+ * What goes wrong in a simulated world, as a list that is written before anything happens: so that it can be printed,
+ * shortened, and played again. Servers are named by number; -1 is whoever leads at that moment.
+ */
+import type { Random } from '../base/random.ts'
+import type { Millis } from '../base/units.ts'
+import type { ServerChange } from '../core/raft/messages.ts'
+import type { Cluster } from './cluster.ts'
+import { FAIR } from './network.ts'
+import type { SimServer } from './server.ts'
+
+export type Fault = { at: Millis } & (
+  | { kind: 'crash'; server: number }
+  /** Down and up again at once: what was only in memory is gone. */
+  | { kind: 'bounce'; server: number }
+  | { kind: 'restart'; server: number }
+  | { kind: 'pause'; server: number; ms: Millis }
+  /** The servers whose bits are set, away from the others. */
+  | { kind: 'partition'; side: number }
+  | { kind: 'isolate'; server: number }
+  | { kind: 'cut'; from: number; to: number }
+  | { kind: 'heal' }
+  | { kind: 'weather'; loss: number; duplicates: number; delayMs: Millis }
+  | { kind: 'disk-full'; server: number }
+  | { kind: 'disk-slow'; server: number; ms: Millis }
+  | { kind: 'disks-well' }
+  | { kind: 'rot'; server: number }
+  | { kind: 'clock'; server: number; rate: number }
+  | { kind: 'change'; change: 'add-voter' | 'add-nonvoter' | 'demote' | 'remove'; server: number }
+  | { kind: 'transfer' }
+)
+type What = Fault extends infer F ? (F extends Fault ? Omit<F, 'at'> : never) : never
+
+const LEADER = -1
+/** Of the pauses between faults: they come in bursts, with quiet times in between. */
+const GAP_MS = 150
+const QUIET_MS = 4000
+
+/** @param servers founders and spares together */
+export function drawFaults(random: Random, servers: number, untilMs: Millis): Fault[] {
+  const someone = () => random.int(servers)
+  const oneOrLeader = () => (random.float() < 0.5 ? LEADER : someone())
+  const kinds: [weight: number, draw: () => What | What[]][] = [
+    [6, () => ({ kind: 'crash', server: oneOrLeader() })],
+    [5, () => ({ kind: 'bounce', server: oneOrLeader() })],
+    [16, () => ({ kind: 'restart', server: someone() })],
+    [4, () => ({ kind: 'pause', server: oneOrLeader(), ms: 50 + random.float() ** 2 * 2500 })],
+    [3, () => ({ kind: 'partition', side: 1 + random.int(2 ** servers - 1) })],
+    [3, () => ({ kind: 'isolate', server: oneOrLeader() })],
+    [3, () => ({ kind: 'cut', from: oneOrLeader(), to: someone() })],
+    [10, () => ({ kind: 'heal' })],
+    [
+      3,
+      () => ({
+        kind: 'weather',
+        loss: random.float() * 0.25,
+        duplicates: random.float() * 0.3,
+        delayMs: 3 + random.float() ** 2 * 300,
+      }),
+    ],
+    [3, () => ({ kind: 'weather', loss: 0, duplicates: 0, delayMs: 3 })],
+    [2, () => ({ kind: 'disk-full', server: oneOrLeader() })],
+    [3, () => ({ kind: 'disk-slow', server: oneOrLeader(), ms: random.float() < 0.5 ? 20 : 200 })],
+    [3, () => ({ kind: 'disks-well' })],
+    [2, () => ({ kind: 'rot', server: someone() })],
+    [2, () => ({ kind: 'clock', server: someone(), rate: 0.9 + random.float() * 0.2 })],
+    [6, () => drawChange(random, someone())],
+    [2, () => Array.from({ length: 3 }, () => drawChange(random, someone()))],
+    [4, () => ({ kind: 'transfer' })],
+  ]
+  const total = kinds.reduce((sum, [weight]) => sum + weight, 0)
+  const faults: Fault[] = []
+  let at = 800
+  while (at < untilMs) {
+    let draw = random.float() * total
+    const [, make] = kinds.find(([weight]) => {
+      draw -= weight
+      return draw < 0
+    })!
+    for (const what of [make()].flat()) faults.push({ at, ...what } as Fault)
+    at += random.float() < 0.25 ? random.float() * QUIET_MS : random.float() * GAP_MS * 2
+  }
+  return faults
+}
+
+function drawChange(random: Random, server: number): What {
+  const changes = ['add-voter', 'add-voter', 'add-nonvoter', 'demote', 'remove'] as const
+  return { kind: 'change', change: changes[random.int(changes.length)]!, server }
+}
+
+export function inflict(cluster: Cluster, fault: Fault): void {
+  const { world, network, servers } = cluster
+  const pick = (n: number): SimServer | undefined => (n === LEADER ? cluster.leader() : servers[n % servers.length])
+  switch (fault.kind) {
+    case 'crash':
+      pick(fault.server)?.crash()
+      return
+    case 'bounce': {
+      const server = pick(fault.server)
+      server?.crash()
+      if (server !== undefined) world.after(5, () => cluster.start(server))
+      return
+    }
+    case 'restart':
+      cluster.start(pick(fault.server)!)
+      return
+    case 'pause': {
+      const server = pick(fault.server)
+      if (server?.running === undefined) return
+      const { life } = server
+      server.pause()
+      world.after(fault.ms, () => {
+        if (server.life === life) server.resume()
+      })
+      return
+    }
+    case 'partition':
+      separate(cluster, (n) => (fault.side & (1 << n)) !== 0)
+      return
+    case 'isolate': {
+      const server = pick(fault.server)
+      separate(cluster, (n) => servers[n] === server)
+      return
+    }
+    case 'cut': {
+      const from = pick(fault.from)
+      const to = pick(fault.to)
+      if (from !== undefined && to !== undefined) network.cuts.add(`${from.id}>${to.id}`)
+      return
+    }
+    case 'heal':
+      cluster.heal()
+      return
+    case 'weather':
+      network.weather = { ...FAIR, loss: fault.loss, duplicates: fault.duplicates, delayMsMax: fault.delayMs }
+      return
+    case 'disk-full': {
+      const server = pick(fault.server)
+      if (server !== undefined) server.disk.full = true
+      return
+    }
+    case 'disk-slow': {
+      const server = pick(fault.server)
+      if (server !== undefined) server.disk.delayMs = fault.ms
+      return
+    }
+    case 'disks-well':
+      for (const { disk } of servers) {
+        disk.full = false
+        disk.delayMs = 3
+      }
+      return
+    case 'rot':
+      pick(fault.server)!.disk.rot()
+      return
+    case 'clock':
+      pick(fault.server)!.setRate(fault.rate)
+      return
+    case 'change':
+      change(cluster, { kind: fault.change, ...pick(fault.server)!.server })
+      return
+    case 'transfer':
+      // Nobody waits for how it ends.
+      cluster
+        .leader()
+        ?.running?.replica.transfer()
+        .catch(() => {})
+      return
+  }
+}
+
+function change(cluster: Cluster, wanted: ServerChange): void {
+  cluster
+    .leader()
+    ?.running?.replica.change(wanted)
+    .catch(() => {})
+}
+
+function separate({ servers, network }: Cluster, there: (n: number) => boolean): void {
+  for (const [a, { id: from }] of servers.entries()) {
+    for (const [b, { id: to }] of servers.entries()) if (there(a) !== there(b)) network.cuts.add(`${from}>${to}`)
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * Clients of a simulated cluster. Each asks one thing at a time of a server of its choice, as an HTTP client would:
+ * writes, compare-and-set on what it read, locks, reads of all three kinds; and when a request fails it tries again,
+ * mostly elsewhere. What they see goes into a history; nothing is judged here.
+ */
+import { ConnectionLost } from '../agent/pool.ts'
+import type { Random } from '../base/random.ts'
+import type { Millis } from '../base/units.ts'
+import { ConsulError } from '../model/errors.ts'
+import type { DirEntry, KVOp } from '../model/kv.ts'
+import type { Args, Method, Reply } from '../model/rpc.ts'
+import type { Cluster } from './cluster.ts'
+import type { Action, History, Seen } from './history.ts'
+import type { SimServer } from './server.ts'
+
+/** A client waits no longer for an answer. */
+const PATIENCE_MS: Millis = 4000
+const THINK_MS: Millis = 25
+/** Keys of one time; they change, so that no key's history grows without end. */
+const KEYS = 3
+const KEY_LIFE_MS: Millis = 1500
+const TRIES = 3
+
+/** What became of a call. */
+type Outcome<T> = { kind: 'answer'; value: T } | { kind: 'refused' } | { kind: 'unknown' }
+
+interface Read extends Seen {
+  index: number
+}
+
+export class Client {
+  private readonly name: string
+  private readonly cluster: Cluster
+  private readonly history: History
+  private readonly random: Random
+  private session = ''
+  private values = 0
+  /** What it last saw of a key: for compare-and-set. */
+  private readonly seen = new Map<string, Read>()
+  stopped = false
+
+  constructor(name: string, cluster: Cluster, history: History) {
+    this.name = name
+    this.cluster = cluster
+    this.history = history
+    this.random = cluster.random()
+  }
+
+  async run(): Promise<void> {
+    while (!this.stopped) {
+      await this.pause(this.random.float() * THINK_MS)
+      if (this.session === '') await this.openSession()
+      else await this.step()
+    }
+  }
+
+  /** A consistent read of each key, to be asked when all is well. */
+  async readAll(keys: Iterable<string>): Promise<void> {
+    for (const key of keys) await this.read(key, { RequireConsistent: true })
+  }
+
+  private async step(): Promise<void> {
+    const { world } = this.cluster
+    const key = `k${Math.floor(world.now / KEY_LIFE_MS)}.${this.random.int(KEYS)}`
+    const draw = this.random.float()
+    if (draw < 0.28) await this.write('set', key)
+    else if (draw < 0.45) await this.read(key, {})
+    else if (draw < 0.55) await this.read(key, { RequireConsistent: true })
+    else if (draw < 0.7) await this.staleRead(key)
+    else if (draw < 0.85) await this.write('cas', key)
+    else if (draw < 0.88) await this.write('delete', key)
+    else if (draw < 0.91) await this.write('delete-cas', key)
+    else if (draw < 0.96) await this.write('lock', key)
+    else await this.write('unlock', key)
+  }
+
+  private async openSession(): Promise<void> {
+    const Node = `client-${this.name}`
+    const registered = await this.call(this.anyServer(), 'Catalog.Register', {
+      Node,
+      Address: '10.1.0.1',
+    })
+    if (registered.kind !== 'answer') return
+    const session = await this.call(this.anyServer(), 'Session.Apply', {
+      Op: 'create',
+      Session: {
+        ID: '',
+        Name: '',
+        Node,
+        LockDelay: 0,
+        Behavior: 'release',
+        TTL: '',
+        NodeChecks: null,
+        ServiceChecks: null,
+        Checks: null,
+        CreateIndex: 0,
+        ModifyIndex: 0,
+      },
+    })
+    if (session.kind === 'answer') this.session = session.value
+  }
+
+  private async write(Op: KVOp, key: string): Promise<void> {
+    const known = this.seen.get(key)
+    if ((Op === 'cas' || Op === 'delete-cas') && known === undefined) {
+      await this.read(key, {})
+      return
+    }
+    for (let attempt = 0; attempt < TRIES && !this.stopped; attempt++) {
+      const value = `${this.name}:${++this.values}`
+      const action = this.action(Op, value, known)
+      const pending = this.history.begin(this.name, key, action, this.cluster.world.now)
+      const DirEnt: DirEntry = {
+        LockIndex: 0,
+        Key: key,
+        Flags: 0n,
+        Value: bytesOf(value),
+        Session: Op === 'lock' || Op === 'unlock' ? this.session : '',
+        CreateIndex: 0,
+        ModifyIndex: known?.index ?? 0,
+      }
+      const outcome = await this.call(this.anyServer(), 'KVS.Apply', { Op, DirEnt })
+      // A plain set or delete answers false also when it was done.
+      if (outcome.kind === 'answer') {
+        pending.answered(Op === 'set' || Op === 'delete' ? true : outcome.value, this.cluster.world.now)
+        return
+      }
+      if (outcome.kind === 'refused') pending.refused()
+    }
+  }
+
+  private action(op: KVOp, value: string, known: Read | undefined): Action {
+    const expected = known?.value ?? null
+    switch (op) {
+      case 'cas':
+        return { kind: 'cas', expected, value }
+      case 'delete-cas':
+        return { kind: 'delete-cas', expected }
+      case 'delete':
+        return { kind: 'delete' }
+      case 'lock':
+      case 'unlock':
+        return { kind: op, session: this.session, value }
+      default:
+        return { kind: 'put', value }
+    }
+  }
+
+  private async read(Key: string, how: { RequireConsistent?: boolean }): Promise<void> {
+    const pending = this.history.begin(this.name, Key, { kind: 'get' }, this.cluster.world.now)
+    for (let attempt = 0; attempt < TRIES && !this.stopped; attempt++) {
+      const outcome = await this.call(this.anyServer(), 'KVS.Get', { Key, ...how })
+      if (outcome.kind !== 'answer') continue
+      const read = readOf(outcome.value)
+      this.seen.set(Key, read)
+      pending.answered({ value: read.value, session: read.session }, this.cluster.world.now)
+      return
+    }
+  }
+
+  private async staleRead(Key: string): Promise<void> {
+    const server = this.anyServer()
+    const name = `${server.id}/${server.life}`
+    let at = 0
+    const outcome = await this.call(server, 'KVS.Get', { Key, AllowStale: true }, () => {
+      at = this.cluster.world.events
+    })
+    if (outcome.kind === 'answer' && name === `${server.id}/${server.life}` && at > 0) {
+      this.history.staleReads.push({ server: name, key: Key, value: readOf(outcome.value).value, at })
+    }
+  }
+
+  /** As through an agent's door: what can be answered at once is, the rest is called. */
+  private call<M extends Method>(
+    server: SimServer,
+    method: M,
+    args: Args<M>,
+    answering: () => void = () => {},
+  ): Promise<Outcome<Reply<M>>> {
+    const { world, network } = this.cluster
+    return new Promise((resolve) => {
+      const { name } = this
+      const cancel = world.after(PATIENCE_MS, () => resolve({ kind: 'unknown' }))
+      const settle = (outcome: Outcome<Reply<M>>) => {
+        cancel()
+        resolve(outcome)
+      }
+      network.once(
+        name,
+        server.id,
+        () => {
+          if (server.running === undefined) return settle({ kind: 'refused' })
+          server.live(() =>
+            server.serve<Reply<M>>(
+              async (dispatch) => dispatch.peek(method, args) ?? dispatch.call(method, args),
+              (error, value) => {
+                answering()
+                network.once(
+                  server.id,
+                  name,
+                  () => settle(error === undefined ? { kind: 'answer', value: value! } : outcomeOf(error)),
+                  () => settle({ kind: 'unknown' }),
+                )
+              },
+            ),
+          )()
+        },
+        () => settle({ kind: 'unknown' }),
+      )
+    })
+  }
+
+  private anyServer(): SimServer {
+    const { servers } = this.cluster
+    return servers[this.random.int(servers.length)]!
+  }
+
+  private pause(ms: Millis): Promise<void> {
+    return new Promise((done) => void this.cluster.world.after(ms, done))
+  }
+}
+
+/** Which errors say that nothing happened: as the dispatcher itself counts them when it tries again. */
+function outcomeOf(error: unknown): { kind: 'refused' } | { kind: 'unknown' } {
+  const nothing =
+    error instanceof ConnectionLost ? !error.sent : error instanceof ConsulError && error.code === 'no-leader'
+  return { kind: nothing ? 'refused' : 'unknown' }
+}
+
+function readOf({ Entries }: Reply<'KVS.Get'>): Read {
+  const entry = Entries?.[0]
+  if (entry === undefined) return { value: null, session: '', index: 0 }
+  return { value: textOf(entry.Value), session: entry.Session, index: entry.ModifyIndex }
+}
+
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0))
+}
+
+function textOf(bytes: Uint8Array | null): string {
+  return bytes === null ? '' : String.fromCharCode(...bytes)
+}
