@@ -41,6 +41,7 @@ const TABLE_TAGS: Record<TableName, string> = {
   index: '\x0a',
   opaque: '\x0b',
   'federation-states': '\x0c',
+  'prepared-queries': '\x20',
 }
 const INDEX_TAGS: Record<IndexName, string> = {
   'nodes-by-id': '\x81',
@@ -51,6 +52,9 @@ const INDEX_TAGS: Record<IndexName, string> = {
   'sessions-by-node': '\x86',
   'kvs-by-session': '\x87',
   'session-checks-by-session': '\x88',
+  'queries-by-name': '\xa0',
+  'queries-by-template': '\xa1',
+  'queries-by-session': '\xa2',
 }
 /** The log index that the rows stand for, beside them. */
 const APPLIED_KEY = '\x7fapplied'

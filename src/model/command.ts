@@ -7,7 +7,9 @@ import type { DeregisterRequest, RegisterRequest } from './catalog.ts'
 import type { NodeCoordinate } from './coordinate.ts'
 import type { FederationStateRequest } from './federation-state.ts'
 import type { KVSRequest, TombstoneRequest } from './kv.ts'
+import type { PreparedQueryRequest } from './prepared-query.ts'
 import type { SessionRequest } from './session.ts'
+import type { TxnRequest, TxnResponse } from './txn.ts'
 
 export const COMMAND_NUMBERS = {
   Register: 0,
@@ -16,6 +18,8 @@ export const COMMAND_NUMBERS = {
   Session: 3,
   Tombstone: 5,
   CoordinateBatchUpdate: 6,
+  PreparedQuery: 7,
+  Txn: 8,
   Autopilot: 9,
   FederationState: 30,
 } as const
@@ -30,6 +34,8 @@ export type Command =
   | { type: 'Session'; body: SessionRequest }
   | { type: 'Tombstone'; body: TombstoneRequest }
   | { type: 'CoordinateBatchUpdate'; body: NodeCoordinate[] }
+  | { type: 'PreparedQuery'; body: PreparedQueryRequest }
+  | { type: 'Txn'; body: TxnRequest }
   | { type: 'Autopilot'; body: AutopilotSetConfigRequest }
   | { type: 'FederationState'; body: FederationStateRequest }
 
@@ -40,4 +46,6 @@ export type Result =
   | { kind: 'done' }
   | { kind: 'bool'; value: boolean }
   | { kind: 'text'; value: string }
+  /** With errors, nothing was done. */
+  | { kind: 'txn'; response: TxnResponse }
   | { kind: 'failed'; message: string }

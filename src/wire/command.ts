@@ -11,7 +11,9 @@ import { deregisterRequest, registerRequest } from './structs/catalog.ts'
 import { nodeCoordinate } from './structs/coordinate.ts'
 import { federationStateRequest } from './structs/federation-state.ts'
 import { kvsRequest, tombstoneRequest } from './structs/kv.ts'
+import { preparedQueryRequest } from './structs/prepared-query.ts'
 import { sessionRequest } from './structs/session.ts'
+import { txnRequest } from './structs/txn.ts'
 
 /** A command of a type that we only hand on. `data` is its body, without the type byte. */
 export interface OpaqueCommand {
@@ -31,6 +33,8 @@ const BODIES: Bodies = {
   Session: sessionRequest,
   Tombstone: tombstoneRequest,
   CoordinateBatchUpdate: filled(list<NodeCoordinate>(nodeCoordinate), () => []),
+  PreparedQuery: preparedQueryRequest,
+  Txn: txnRequest,
   Autopilot: autopilotSetConfigRequest,
   FederationState: federationStateRequest,
 }

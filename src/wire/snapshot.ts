@@ -24,6 +24,7 @@ import { pendingChunks } from './structs/chunking.ts'
 import { nodeCoordinate } from './structs/coordinate.ts'
 import { federationStateRequest } from './structs/federation-state.ts'
 import { dirEntry } from './structs/kv.ts'
+import { preparedQuery } from './structs/prepared-query.ts'
 import { session } from './structs/session.ts'
 
 const RECORDS = {
@@ -32,6 +33,7 @@ const RECORDS = {
   Session: 3,
   Tombstone: 5,
   Coordinates: 6,
+  PreparedQuery: 7,
   Autopilot: 9,
   Index: 16,
   ChunkingState: 29,
@@ -40,10 +42,9 @@ const RECORDS = {
 
 /** Record types without a table here, by where they stand: tokens, policies, roles, rules, methods, and older forms. */
 const ACL_RECORDS = [17, 19, 23, 25, 27, 4, 11]
-const QUERY_RECORDS = [7]
 /** Intentions, the CA's roots, state and configuration, configuration entries. */
 const CONNECT_RECORDS = [12, 13, 14, 15, 22]
-const OPAQUE_RECORDS = new Set([...ACL_RECORDS, ...QUERY_RECORDS, ...CONNECT_RECORDS])
+const OPAQUE_RECORDS = new Set([...ACL_RECORDS, ...CONNECT_RECORDS])
 
 const CHUNK_BYTES = 64 * 1024
 /** The largest real records are the pieces of unfinished commands, each at most 512 KiB. */
@@ -81,7 +82,7 @@ function* writeRecords(w: Writer, rows: ReadTxn, pending: PendingChunk[]): Gener
   for (const row of rows.prefix('kvs', '')) yield record(w, RECORDS.KVS, dirEntry, row)
   for (const { Key, Index } of rows.prefix('tombstones', ''))
     yield record(w, RECORDS.Tombstone, dirEntry, { ...dirEntry.zero(), Key, ModifyIndex: Index })
-  yield* writeOpaque(w, rows, QUERY_RECORDS)
+  for (const row of rows.prefix('prepared-queries', '')) yield record(w, RECORDS.PreparedQuery, preparedQuery, row)
   const autopilot = rows.get('autopilot', AUTOPILOT_KEY)
   if (autopilot !== undefined) yield record(w, RECORDS.Autopilot, autopilotConfig, autopilot)
   yield* writeOpaque(w, rows, CONNECT_RECORDS)
@@ -227,6 +228,9 @@ export class StateReader {
       }
       case RECORDS.Coordinates:
         for (const row of coordinates.read(from)) txn.put('coordinates', row)
+        return
+      case RECORDS.PreparedQuery:
+        txn.put('prepared-queries', preparedQuery.read(from))
         return
       case RECORDS.Autopilot:
         txn.put('autopilot', autopilotConfig.read(from))

@@ -8,7 +8,9 @@ import { applyCoordinates } from './coordinate.ts'
 import { applyFederationState } from './federation-state.ts'
 import { applyKVS, reapTombstones } from './kv.ts'
 import type { WriteTxn } from './rows.ts'
+import { applyPreparedQuery } from './prepared-query.ts'
 import { applySession } from './session.ts'
+import { applyTxn } from './txn.ts'
 
 /** A failed result means that whatever was written on the way must be undone; the store does that. */
 export function applyCommand(txn: WriteTxn, index: Index, command: Command): Result {
@@ -29,6 +31,10 @@ export function applyCommand(txn: WriteTxn, index: Index, command: Command): Res
       return { kind: 'done' }
     case 'CoordinateBatchUpdate':
       return applyCoordinates(txn, index, command.body)
+    case 'PreparedQuery':
+      return applyPreparedQuery(txn, index, command.body)
+    case 'Txn':
+      return applyTxn(txn, index, command.body)
     case 'Autopilot':
       return applyAutopilot(txn, index, command.body)
     case 'FederationState':

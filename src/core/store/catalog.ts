@@ -13,7 +13,7 @@ import type { Result } from '../../model/command.ts'
 import { SERF_HEALTH } from '../../model/health.ts'
 import { deleteCheck, ensureCheck, raiseServicesOfNode } from './health.ts'
 import { metadataFault } from './metadata.ts'
-import type { WriteTxn } from './rows.ts'
+import type { ReadTxn, WriteTxn } from './rows.ts'
 import { changesNode, nodeOf, sameNode, sameService, storedWeights } from './same.ts'
 import { kindCounter, LAST_EXTINCTION, raiseServiceCounters, serviceCounter } from './service-counters.ts'
 import { destroySession, sessionsOfNode } from './session.ts'
@@ -63,7 +63,7 @@ function register(txn: WriteTxn, index: Index, body: RegisterRequest): string | 
 }
 
 /** Inserts or changes a node; a known id under a new name renames the node, which loses all that was on it. */
-function ensureNode(txn: WriteTxn, index: Index, wanted: Node): string | undefined {
+export function ensureNode(txn: WriteTxn, index: Index, wanted: Node): string | undefined {
   if (wanted.Node === '') return 'object missing primary index'
   let before: Node | undefined
   if (wanted.ID !== '') {
@@ -88,7 +88,7 @@ function ensureNode(txn: WriteTxn, index: Index, wanted: Node): string | undefin
   return undefined
 }
 
-function nodeById(txn: WriteTxn, id: string): Node | undefined {
+export function nodeById(txn: ReadTxn, id: string): Node | undefined {
   for (const node of txn.by('nodes-by-id', nodeIdPrefix(id))) return node
   return undefined
 }
@@ -107,7 +107,7 @@ function nameConflict(txn: WriteTxn, wanted: Node, fromNamesake: boolean): strin
   return `Node name ${wanted.Node} is reserved by node ${holder.ID} with name ${holder.Node} (${holder.Address})`
 }
 
-function ensureService(txn: WriteTxn, index: Index, nodeName: string, wanted: NodeService): string | undefined {
+export function ensureService(txn: WriteTxn, index: Index, nodeName: string, wanted: NodeService): string | undefined {
   const row = txn.get('services', serviceKey(nodeName, wanted.ID))
   if (row !== undefined && sameService(row, nodeName, wanted)) return undefined
   const fault = metadataFault(wanted.Kind, wanted.Meta)
@@ -127,7 +127,7 @@ function ensureService(txn: WriteTxn, index: Index, nodeName: string, wanted: No
   return undefined
 }
 
-function deleteService(txn: WriteTxn, index: Index, nodeName: string, id: string): void {
+export function deleteService(txn: WriteTxn, index: Index, nodeName: string, id: string): void {
   const key = serviceKey(nodeName, id)
   const row = txn.get('services', key)
   if (row === undefined) return
@@ -153,7 +153,7 @@ function hasInstances(txn: WriteTxn, name: string): boolean {
 }
 
 /** With its services, checks and coordinates; its sessions end last, as none may outlive the node. */
-function deleteNode(txn: WriteTxn, index: Index, name: string): void {
+export function deleteNode(txn: WriteTxn, index: Index, name: string): void {
   const key = nodeKey(name)
   if (txn.get('nodes', key) === undefined) return
   const services = [...txn.prefix('services', nodePrefix(name))]

@@ -6,7 +6,7 @@ import { seededRandom } from '../../base/random.ts'
 import { byteKey } from '../../base/text.ts'
 import type { DirEntry } from '../../model/kv.ts'
 import type { ReadTxn, Rows, Tables, WriteTxn } from './rows.ts'
-import { sampleCheck, sampleEntry, sampleNode, sampleService, sampleSession } from './samples.ts'
+import { sampleCheck, sampleEntry, sampleNode, sampleQuery, sampleService, sampleSession } from './samples.ts'
 import type { Change } from './store.ts'
 import {
   nodeIdPrefix,
@@ -101,6 +101,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
             ModifyIndex: 5,
           },
         ],
+        'prepared-queries': [sampleQuery(SESSION, 'geo', { Token: 't', Session: SESSION })],
         index: [{ Key: 'service.Web', Value: 77 }],
         opaque: [{ Type: 17, Sequence: 0, Data: Uint8Array.of(0x80, 0, 255) }],
       }

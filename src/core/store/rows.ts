@@ -13,6 +13,7 @@ import type { NodeCoordinate } from '../../model/coordinate.ts'
 import type { FederationState } from '../../model/federation-state.ts'
 import type { HealthCheck } from '../../model/health.ts'
 import type { DirEntry, Tombstone } from '../../model/kv.ts'
+import type { PreparedQuery } from '../../model/prepared-query.ts'
 import type { Session } from '../../model/session.ts'
 import type { Change } from './store.ts'
 
@@ -36,6 +37,7 @@ export interface Tables {
   /** Which checks hold up which sessions. */
   'session-checks': { Node: string; CheckID: string; Session: string }
   coordinates: NodeCoordinate
+  'prepared-queries': PreparedQuery
   autopilot: AutopilotConfig
   'federation-states': FederationState
   /** The named counters of the index table (protocol/fsm-and-snapshot.md section 2). */
@@ -62,6 +64,12 @@ export interface Indexes {
   'kvs-by-session': 'kvs'
   /** session id \0 node \0 check id */
   'session-checks-by-session': 'session-checks'
+  /** Lower-cased name \0 id, of queries that have one. */
+  'queries-by-name': 'prepared-queries'
+  /** Lower-cased name \0 id, of templates; one of them may have no name. */
+  'queries-by-template': 'prepared-queries'
+  /** session id \0 id */
+  'queries-by-session': 'prepared-queries'
 }
 export type IndexName = keyof Indexes
 

@@ -2,6 +2,7 @@
 import { NO_CONNECT, NO_PROXY, type Node, type ServiceRow } from '../../model/catalog.ts'
 import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
 import type { DirEntry } from '../../model/kv.ts'
+import type { PreparedQuery } from '../../model/prepared-query.ts'
 import type { Session } from '../../model/session.ts'
 
 export function sampleEntry(key: string, more: Partial<DirEntry> = {}): DirEntry {
@@ -75,6 +76,31 @@ export function sampleSession(id: string, node: string, more: Partial<Session> =
     NodeChecks: null,
     ServiceChecks: null,
     Checks: null,
+    CreateIndex: 1,
+    ModifyIndex: 1,
+    ...more,
+  }
+}
+
+export function sampleQuery(id: string, name: string, more: Partial<PreparedQuery> = {}): PreparedQuery {
+  return {
+    ID: id,
+    Name: name,
+    Session: '',
+    Token: '',
+    Template: { Type: '', Regexp: '', RemoveEmptyTags: false },
+    Service: {
+      Service: 'web',
+      Failover: { NearestN: 0, Datacenters: null },
+      OnlyPassing: false,
+      IgnoreCheckIDs: null,
+      Near: '',
+      Tags: null,
+      NodeMeta: null,
+      ServiceMeta: null,
+      Connect: false,
+    },
+    DNS: { TTL: '' },
     CreateIndex: 1,
     ModifyIndex: 1,
     ...more,

@@ -12,6 +12,7 @@ import type { DirEntry } from '../../model/kv.ts'
 import type { Found } from '../../model/query.ts'
 import type { IndexedSessions, Session, SessionRequest } from '../../model/session.ts'
 import { kvDelete, kvRelease, sessionIdError } from './kv.ts'
+import { deleteQueriesOf } from './prepared-query.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import type { Change } from './store.ts'
 import { checkKey, checkPrefix, nodeKey, nodePrefix, sessionCheckKey, sessionKey, sessionPrefix } from './tables.ts'
@@ -71,7 +72,7 @@ function checkIds(session: Session): string[] {
   return ids
 }
 
-/** Ends a session: its row, then its locks, then what tied it to checks. Nothing happens when there is none. */
+/** Ends a session: its row, its locks, what tied it to checks, the queries bound to it. Nothing happens when there is none. */
 export function destroySession(txn: WriteTxn, index: Index, id: string): void {
   const session = txn.get('sessions', sessionKey(id))
   if (session === undefined) return
@@ -85,6 +86,7 @@ export function destroySession(txn: WriteTxn, index: Index, id: string): void {
   for (const tie of [...txn.by('session-checks-by-session', sessionPrefix(id))]) {
     txn.delete('session-checks', sessionCheckKey(tie.Node, tie.CheckID, tie.Session))
   }
+  deleteQueriesOf(txn, index, id)
 }
 
 /** Ids of the sessions that stand on a check, in order; safe to destroy while going through them. */

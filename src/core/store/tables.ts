@@ -91,7 +91,14 @@ export function statusPrefix(status: string): string {
   return `${byteKey(status)}\0`
 }
 
-/** Prefix of a session's rows in `kvs-by-session` and `session-checks-by-session`. */
+export const queryKey = fold
+
+/** Prefix of the rows with this name in `queries-by-name` and `queries-by-template`. */
+export function queryNamePrefix(name: string): string {
+  return `${fold(name)}\0`
+}
+
+/** Prefix of a session's rows in `kvs-by-session`, `session-checks-by-session` and `queries-by-session`. */
 export function sessionPrefix(session: string): string {
   return `${fold(session)}\0`
 }
@@ -159,6 +166,23 @@ export const TABLES: { [T in TableName]: TableSpec<T> } = {
     ],
   },
   coordinates: { key: (row) => coordinateKey(row.Node, row.Segment), indexes: [] },
+  'prepared-queries': {
+    key: (row) => fold(row.ID),
+    indexes: [
+      {
+        name: 'queries-by-name',
+        key: (row) => (row.Name === '' ? undefined : `${fold(row.Name)}\0${fold(row.ID)}`),
+      },
+      {
+        name: 'queries-by-template',
+        key: (row) => (row.Template.Type === '' ? undefined : `${fold(row.Name)}\0${fold(row.ID)}`),
+      },
+      {
+        name: 'queries-by-session',
+        key: (row) => (row.Session === '' ? undefined : `${fold(row.Session)}\0${fold(row.ID)}`),
+      },
+    ],
+  },
   autopilot: { key: () => AUTOPILOT_KEY, indexes: [] },
   'federation-states': { key: (row) => fold(row.Datacenter), indexes: [] },
   index: { key: (row) => fold(row.Key), indexes: [] },
@@ -177,5 +201,8 @@ export const INDEX_TABLES: { [I in IndexName]: Indexes[I] } = {
   'sessions-by-node': 'sessions',
   'kvs-by-session': 'kvs',
   'session-checks-by-session': 'session-checks',
+  'queries-by-name': 'prepared-queries',
+  'queries-by-template': 'prepared-queries',
+  'queries-by-session': 'prepared-queries',
 }
 export const INDEX_NAMES = Object.keys(INDEX_TABLES) as IndexName[]
