@@ -39,9 +39,20 @@ const TABLE_TAGS: Record<TableName, string> = {
   coordinates: '\x08',
   autopilot: '\x09',
   index: '\x0a',
-  opaque: '\x0b',
+  // \x0b held records that were only carried.
   'federation-states': '\x0c',
   'prepared-queries': '\x20',
+  'config-entries': '\x30',
+  'gateway-services': '\x31',
+  intentions: '\x32',
+  'ca-roots': '\x33',
+  'ca-provider-state': '\x34',
+  'ca-config': '\x35',
+  'acl-tokens': '\x36',
+  'acl-policies': '\x37',
+  'acl-roles': '\x38',
+  'acl-binding-rules': '\x39',
+  'acl-auth-methods': '\x3a',
 }
 const INDEX_TAGS: Record<IndexName, string> = {
   'nodes-by-id': '\x81',
@@ -55,6 +66,12 @@ const INDEX_TAGS: Record<IndexName, string> = {
   'queries-by-name': '\xa0',
   'queries-by-template': '\xa1',
   'queries-by-session': '\xa2',
+  'gateway-services-by-service': '\xb0',
+  'intentions-by-ends': '\xb1',
+  'acl-tokens-by-accessor': '\xb2',
+  'acl-tokens-by-auth-method': '\xb3',
+  'acl-policies-by-name': '\xb4',
+  'acl-roles-by-name': '\xb5',
 }
 /** The log index that the rows stand for, beside them. */
 const APPLIED_KEY = '\x7fapplied'

@@ -5,12 +5,13 @@
 import type { Index } from '../base/units.ts'
 import type { CheckServiceNode } from './health.ts'
 import type { RaftIndex, ToDatacenter, WriteRequest } from './query.ts'
+import type { GoTime } from './time.ts'
 
 export interface FederationState extends RaftIndex {
   Datacenter: string
   MeshGateways: CheckServiceNode[] | null
-  /** When its own datacenter last changed it; the parts of Go's time value, as they came (wire/go-time.ts). */
-  UpdatedAt: { seconds: number; nanos: number; offsetMin: number | null; offsetSec: number }
+  /** When its own datacenter last changed it. */
+  UpdatedAt: GoTime
   /** The ModifyIndex that it has in the primary datacenter. */
   PrimaryModifyIndex: Index
 }

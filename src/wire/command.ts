@@ -6,10 +6,27 @@ import { COMMAND_NUMBERS, type Command, type CommandType, IGNORABLE } from '../m
 import type { NodeCoordinate } from '../model/coordinate.ts'
 import { MsgpackError, Reader, Writer } from './msgpack.ts'
 import { type Codec, filled, list } from './schema.ts'
+import {
+  authMethodBatchDelete,
+  authMethodBatchSet,
+  bindingRuleBatchDelete,
+  bindingRuleBatchSet,
+  legacyAclRequest,
+  policyBatchDelete,
+  policyBatchSet,
+  roleBatchDelete,
+  roleBatchSet,
+  tokenBatchDelete,
+  tokenBatchSet,
+  tokenBootstrap,
+} from './structs/acl.ts'
 import { autopilotSetConfigRequest } from './structs/autopilot.ts'
 import { deregisterRequest, registerRequest } from './structs/catalog.ts'
+import { configEntryRequest } from './structs/config-entry.ts'
+import { caLeafRequest, caRequest } from './structs/connect-ca.ts'
 import { nodeCoordinate } from './structs/coordinate.ts'
 import { federationStateRequest } from './structs/federation-state.ts'
+import { intentionRequest } from './structs/intention.ts'
 import { kvsRequest, tombstoneRequest } from './structs/kv.ts'
 import { preparedQueryRequest } from './structs/prepared-query.ts'
 import { sessionRequest } from './structs/session.ts'
@@ -31,18 +48,35 @@ const BODIES: Bodies = {
   Deregister: deregisterRequest,
   KVS: kvsRequest,
   Session: sessionRequest,
+  ACL: legacyAclRequest,
   Tombstone: tombstoneRequest,
   CoordinateBatchUpdate: filled(list<NodeCoordinate>(nodeCoordinate), () => []),
   PreparedQuery: preparedQueryRequest,
   Txn: txnRequest,
   Autopilot: autopilotSetConfigRequest,
+  ACLBootstrap: tokenBootstrap,
+  Intention: intentionRequest,
+  ConnectCA: caRequest,
+  ACLTokenSet: tokenBatchSet,
+  ACLTokenDelete: tokenBatchDelete,
+  ACLPolicySet: policyBatchSet,
+  ACLPolicyDelete: policyBatchDelete,
+  ConnectCALeaf: caLeafRequest,
+  ConfigEntry: configEntryRequest,
+  ACLRoleSet: roleBatchSet,
+  ACLRoleDelete: roleBatchDelete,
+  ACLBindingRuleSet: bindingRuleBatchSet,
+  ACLBindingRuleDelete: bindingRuleBatchDelete,
+  ACLAuthMethodSet: authMethodBatchSet,
+  ACLAuthMethodDelete: authMethodBatchDelete,
   FederationState: federationStateRequest,
 }
 
-/** The byte in front, ignorable bit included: Consul sets it on coordinates, which an older server may do without. */
+/** The byte in front, ignorable bit included: Consul sets it on what an older server may do without. */
 const TYPE_BYTES: Record<CommandType, number> = {
   ...COMMAND_NUMBERS,
   CoordinateBatchUpdate: COMMAND_NUMBERS.CoordinateBatchUpdate | IGNORABLE,
+  ConnectCALeaf: COMMAND_NUMBERS.ConnectCALeaf | IGNORABLE,
 }
 
 const TYPES = new Map<number, CommandType>(

@@ -4,26 +4,16 @@
  */
 import { Buffer } from 'node:buffer'
 import type { WallMs } from '../base/units.ts'
+import { type GoTime, ZERO_TIME } from '../model/time.ts'
 import { MsgpackError } from './msgpack.ts'
 import type { Codec } from './schema.ts'
 
-export interface GoTime {
-  /** Since 1970, UTC. */
-  seconds: number
-  nanos: number
-  /** Minutes east of UTC; null is UTC itself, which the wire tells from a zone at offset 0. */
-  offsetMin: number | null
-  /** Seconds of the zone's offset beyond the minutes: version 2, which later versions of Go send when it is not 0. */
-  offsetSec: number
-}
+export { type GoTime, ZERO_TIME } from '../model/time.ts'
 
 /** From the year 1 to 1970. */
 const EPOCH_SECONDS = 62_135_596_800
 const UTC = -1
 const BYTES = 15
-
-/** Go's zero time: midnight of 1 January of the year 1, UTC. */
-export const ZERO_TIME: GoTime = { seconds: -EPOCH_SECONDS, nanos: 0, offsetMin: null, offsetSec: 0 }
 
 export function goTimeOf(ms: WallMs): GoTime {
   const seconds = Math.floor(ms / 1000)

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import { suite, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { putConfigEntry } from '../core/store/config-entry.ts'
 import { memoryRows } from '../core/store/memory.ts'
-import { opaqueKeeper } from '../core/store/opaque.ts'
-import type { ReadTxn, Rows } from '../core/store/rows.ts'
+import { sampleConfigEntries, sampleMeshRows } from '../core/store/mesh-samples.ts'
+import type { ReadTxn, Rows, TableName } from '../core/store/rows.ts'
 import { sampleCheck, sampleEntry, sampleNode, sampleService, sampleSession } from '../core/store/samples.ts'
 import { putSession } from '../core/store/session.ts'
 import { TABLE_NAMES } from '../core/store/tables.ts'
@@ -211,7 +212,6 @@ function sampleRows(): Rows {
       CreateIndex: 5,
       ModifyIndex: 5,
     })
-    const keep = opaqueKeeper(txn)
     txn.put('federation-states', {
       Datacenter: 'dc1',
       MeshGateways: null,
@@ -220,7 +220,12 @@ function sampleRows(): Rows {
       CreateIndex: 7,
       ModifyIndex: 8,
     })
-    for (const type of [22, 17, 7, 17, 4]) keep(type, Uint8Array.of(0x81, 0xa1, 0x41, type))
+    for (const [table, list] of Object.entries(sampleMeshRows())) {
+      // Derived anew from the entries when a snapshot is read.
+      if (table !== 'gateway-services' && table !== 'config-entries')
+        for (const row of list) txn.put(table as TableName, row)
+    }
+    for (const entry of sampleConfigEntries()) putConfigEntry(txn, entry.ModifyIndex, entry)
     txn.setCounter('kvs', 44)
     txn.setCounter('service.web', 9)
   })

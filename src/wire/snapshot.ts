@@ -1,28 +1,41 @@
 /**
  * The state as bytes: the content of Consul's `state.bin` (protocol/fsm-and-snapshot.md section 6), which is also what
  * our own snapshots hold. A header, then records, each a type byte and a msgpack value, in the order in which 1.8.7
- * writes them. Records of kinds that have no table here are carried whole, and stand where they stood.
+ * writes them.
  *
  * Both directions work in pieces of some 64 KiB, so that nobody waits long for the event loop: the writer is a
  * generator, the reader is pushed chunks of any size.
  */
 import { Buffer } from 'node:buffer'
 import type { Index } from '../base/units.ts'
-import { opaqueKeeper, opaqueRecords } from '../core/store/opaque.ts'
+import { BOOTSTRAP_COUNTER, tokenOfLegacy, withHash } from '../core/store/acl.ts'
+import { putConfigEntry } from '../core/store/config-entry.ts'
 import type { ReadTxn, WriteTxn } from '../core/store/rows.ts'
 import { putSession } from '../core/store/session.ts'
-import { AUTOPILOT_KEY, nodeKey, nodePrefix } from '../core/store/tables.ts'
+import { AUTOPILOT_KEY, CA_CONFIG_KEY, nodeKey, nodePrefix } from '../core/store/tables.ts'
 import type { Node, RegisterRequest } from '../model/catalog.ts'
 import type { NodeCoordinate } from '../model/coordinate.ts'
 import type { PendingChunk } from './chunking.ts'
 import { MsgpackError, Reader, Writer } from './msgpack.ts'
 import { ValueScanner } from './msgpack-stream.ts'
 import { type Codec, filled, int, list, struct, text } from './schema.ts'
+import {
+  aclAuthMethod,
+  aclBindingRule,
+  aclPolicy,
+  aclRole,
+  aclToken,
+  legacyAcl,
+  legacyBootstrap,
+} from './structs/acl.ts'
 import { autopilotConfig } from './structs/autopilot.ts'
 import { registerRequest } from './structs/catalog.ts'
 import { pendingChunks } from './structs/chunking.ts'
+import { configEntryRequest } from './structs/config-entry.ts'
+import { caConfiguration, caProviderState, caRoot } from './structs/connect-ca.ts'
 import { nodeCoordinate } from './structs/coordinate.ts'
 import { federationStateRequest } from './structs/federation-state.ts'
+import { intention } from './structs/intention.ts'
 import { dirEntry } from './structs/kv.ts'
 import { preparedQuery } from './structs/prepared-query.ts'
 import { session } from './structs/session.ts'
@@ -31,20 +44,26 @@ const RECORDS = {
   Register: 0,
   KVS: 2,
   Session: 3,
+  LegacyAcl: 4,
   Tombstone: 5,
   Coordinates: 6,
   PreparedQuery: 7,
   Autopilot: 9,
+  LegacyBootstrap: 11,
+  Intention: 12,
+  CaRoot: 13,
+  CaProviderState: 14,
+  CaConfig: 15,
   Index: 16,
+  AclToken: 17,
+  AclPolicy: 19,
+  ConfigEntry: 22,
+  AclRole: 23,
+  AclBindingRule: 25,
+  AclAuthMethod: 27,
   ChunkingState: 29,
   FederationState: 30,
 } as const
-
-/** Record types without a table here, by where they stand: tokens, policies, roles, rules, methods, and older forms. */
-const ACL_RECORDS = [17, 19, 23, 25, 27, 4, 11]
-/** Intentions, the CA's roots, state and configuration, configuration entries. */
-const CONNECT_RECORDS = [12, 13, 14, 15, 22]
-const OPAQUE_RECORDS = new Set([...ACL_RECORDS, ...CONNECT_RECORDS])
 
 const CHUNK_BYTES = 64 * 1024
 /** The largest real records are the pieces of unfinished commands, each at most 512 KiB. */
@@ -78,27 +97,28 @@ function* writeRecords(w: Writer, rows: ReadTxn, pending: PendingChunk[]): Gener
   }
   for (const row of rows.prefix('coordinates', '')) yield record(w, RECORDS.Coordinates, coordinates, [row])
   for (const row of rows.prefix('sessions', '')) yield record(w, RECORDS.Session, session, row)
-  yield* writeOpaque(w, rows, ACL_RECORDS)
+  for (const row of rows.prefix('acl-tokens', '')) yield record(w, RECORDS.AclToken, aclToken, row)
+  for (const row of rows.prefix('acl-policies', '')) yield record(w, RECORDS.AclPolicy, aclPolicy, row)
+  for (const row of rows.prefix('acl-roles', '')) yield record(w, RECORDS.AclRole, aclRole, row)
+  for (const row of rows.prefix('acl-binding-rules', '')) yield record(w, RECORDS.AclBindingRule, aclBindingRule, row)
+  for (const row of rows.prefix('acl-auth-methods', '')) yield record(w, RECORDS.AclAuthMethod, aclAuthMethod, row)
   for (const row of rows.prefix('kvs', '')) yield record(w, RECORDS.KVS, dirEntry, row)
   for (const { Key, Index } of rows.prefix('tombstones', ''))
     yield record(w, RECORDS.Tombstone, dirEntry, { ...dirEntry.zero(), Key, ModifyIndex: Index })
   for (const row of rows.prefix('prepared-queries', '')) yield record(w, RECORDS.PreparedQuery, preparedQuery, row)
   const autopilot = rows.get('autopilot', AUTOPILOT_KEY)
   if (autopilot !== undefined) yield record(w, RECORDS.Autopilot, autopilotConfig, autopilot)
-  yield* writeOpaque(w, rows, CONNECT_RECORDS)
+  for (const row of rows.prefix('intentions', '')) yield record(w, RECORDS.Intention, intention, row)
+  for (const row of rows.prefix('ca-roots', '')) yield record(w, RECORDS.CaRoot, caRoot, row)
+  for (const row of rows.prefix('ca-provider-state', '')) yield record(w, RECORDS.CaProviderState, caProviderState, row)
+  const caConfig = rows.get('ca-config', CA_CONFIG_KEY)
+  if (caConfig !== undefined) yield record(w, RECORDS.CaConfig, caConfiguration, caConfig)
+  for (const Entry of rows.prefix('config-entries', ''))
+    yield record(w, RECORDS.ConfigEntry, configEntryRequest, { Op: '', Entry })
   for (const State of rows.prefix('federation-states', ''))
     yield record(w, RECORDS.FederationState, federationStateRequest, { Op: 'upsert', State })
   for (const row of rows.prefix('index', '')) yield record(w, RECORDS.Index, indexEntry, row)
   yield record(w, RECORDS.ChunkingState, pendingChunks, pending)
-}
-
-function* writeOpaque(w: Writer, rows: ReadTxn, types: number[]): Generator<void> {
-  for (const type of types) {
-    for (const { Data } of opaqueRecords(rows, type)) {
-      w.byte(type)
-      yield w.append(Data)
-    }
-  }
 }
 
 function record<T>(w: Writer, type: number, codec: Codec<T>, value: T): void {
@@ -133,7 +153,6 @@ export interface StateSummary {
 /** Puts the rows of a state into a transaction as its bytes come in. */
 export class StateReader {
   readonly #txn: WriteTxn
-  readonly #keepOpaque: (type: number, data: Uint8Array) => void
   readonly #scanner = new ValueScanner(RECORD_BYTES_MAX)
   /** Type of the record that is coming; undefined before its type byte. The header has none. */
   #type: number | 'header' | undefined = 'header'
@@ -149,7 +168,6 @@ export class StateReader {
   /** @param txn of an empty state */
   constructor(txn: WriteTxn) {
     this.#txn = txn
-    this.#keepOpaque = opaqueKeeper(txn)
   }
 
   /**
@@ -175,7 +193,7 @@ export class StateReader {
           return
         }
         const whole = Buffer.concat([...this.#parts, part])
-        this.#guard(() => this.#read(type, new Reader(whole, 0, whole.length, true), whole))
+        this.#guard(() => this.#read(type, new Reader(whole, 0, whole.length, true)))
         this.#recordAt += whole.length
         this.#parts = []
       } else this.#recordAt += end - at
@@ -191,7 +209,7 @@ export class StateReader {
   #readWithin(type: number | 'header', bytes: Buffer, at: number): number {
     const from = new Reader(bytes, at, bytes.length, true)
     try {
-      this.#read(type, from, bytes)
+      this.#read(type, from)
       return from.at
     } catch (error) {
       if (error instanceof MsgpackError && error.fault === 'truncated') return -1
@@ -206,7 +224,7 @@ export class StateReader {
   }
 
   /** Reads the one record that is next, wholly before anything of it is put. */
-  #read(type: number | 'header', from: Reader, bytes: Uint8Array): void {
+  #read(type: number | 'header', from: Reader): void {
     const txn = this.#txn
     switch (type) {
       case 'header':
@@ -245,15 +263,49 @@ export class StateReader {
         if (State !== null) txn.put('federation-states', State)
         return
       }
+      case RECORDS.AclToken:
+        txn.put('acl-tokens', withHash(aclToken.read(from)))
+        return
+      case RECORDS.LegacyAcl:
+        txn.put('acl-tokens', tokenOfLegacy(legacyAcl.read(from)))
+        return
+      case RECORDS.LegacyBootstrap:
+        txn.setCounter(BOOTSTRAP_COUNTER, legacyBootstrap.read(from).ModifyIndex)
+        return
+      case RECORDS.AclPolicy:
+        txn.put('acl-policies', aclPolicy.read(from))
+        return
+      case RECORDS.AclRole:
+        txn.put('acl-roles', aclRole.read(from))
+        return
+      case RECORDS.AclBindingRule:
+        txn.put('acl-binding-rules', aclBindingRule.read(from))
+        return
+      case RECORDS.AclAuthMethod:
+        txn.put('acl-auth-methods', aclAuthMethod.read(from))
+        return
+      case RECORDS.Intention:
+        txn.put('intentions', intention.read(from))
+        return
+      case RECORDS.CaRoot:
+        txn.put('ca-roots', caRoot.read(from))
+        return
+      case RECORDS.CaProviderState:
+        txn.put('ca-provider-state', caProviderState.read(from))
+        return
+      case RECORDS.CaConfig:
+        txn.put('ca-config', caConfiguration.read(from))
+        return
+      case RECORDS.ConfigEntry: {
+        const { Entry } = configEntryRequest.read(from)
+        putConfigEntry(txn, Entry.ModifyIndex, Entry)
+        return
+      }
       case RECORDS.ChunkingState:
         this.#pending = pendingChunks.read(from)
         return
-      default: {
-        if (!OPAQUE_RECORDS.has(type)) throw this.#error('no such type is known')
-        const began = from.at
-        from.skip()
-        this.#keepOpaque(type, bytes.subarray(began, from.at))
-      }
+      default:
+        throw this.#error('no such type is known')
     }
   }
 

@@ -11,6 +11,7 @@ import { uuidFault } from '../../base/uuid.ts'
 import type { DeregisterRequest, Node, NodeService, RegisterRequest } from '../../model/catalog.ts'
 import type { Result } from '../../model/command.ts'
 import { SERF_HEALTH } from '../../model/health.ts'
+import { addToWildcards, dropFromWildcards } from './gateway-services.ts'
 import { deleteCheck, ensureCheck, raiseServicesOfNode } from './health.ts'
 import { metadataFault } from './metadata.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
@@ -122,6 +123,7 @@ export function ensureService(txn: WriteTxn, index: Index, nodeName: string, wan
     ModifyIndex: index,
   }
   txn.put('services', { Node: nodeName, Service: service })
+  addToWildcards(txn, index, service)
   txn.raiseCounter('services', index)
   raiseServiceCounters(txn, index, service)
   return undefined
@@ -144,6 +146,7 @@ export function deleteService(txn: WriteTxn, index: Index, nodeName: string, id:
   } else {
     txn.deleteCounter(serviceCounter(service.Service))
     txn.setCounter(LAST_EXTINCTION, index)
+    dropFromWildcards(txn, index, service.Service)
   }
 }
 

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { seededRandom } from '../../base/random.ts'
 import { byteKey } from '../../base/text.ts'
 import type { DirEntry } from '../../model/kv.ts'
+import { sampleMeshRows } from './mesh-samples.ts'
 import type { ReadTxn, Rows, Tables, WriteTxn } from './rows.ts'
 import { sampleCheck, sampleEntry, sampleNode, sampleQuery, sampleService, sampleSession } from './samples.ts'
 import type { Change } from './store.ts'
@@ -103,7 +104,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
         ],
         'prepared-queries': [sampleQuery(SESSION, 'geo', { Token: 't', Session: SESSION })],
         index: [{ Key: 'service.Web', Value: 77 }],
-        opaque: [{ Type: 17, Sequence: 0, Data: Uint8Array.of(0x80, 0, 255) }],
+        ...sampleMeshRows(),
       }
       const Config = { deep: [1, 1.5, null, true, { bytes: Uint8Array.of(1, 2), big: 2n ** 63n }] }
       const { Service } = kept.services[0]!

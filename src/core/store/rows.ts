@@ -7,24 +7,20 @@
  * by `put`, so it may be cut from a buffer that lives on.
  */
 import type { Index } from '../../base/units.ts'
+import type { AclAuthMethod, AclBindingRule, AclPolicy, AclRole, AclToken } from '../../model/acl.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
 import type { Node, ServiceRow } from '../../model/catalog.ts'
+import type { ConfigEntry } from '../../model/config-entry.ts'
+import type { CaConfiguration, CaProviderState, CaRoot } from '../../model/connect-ca.ts'
 import type { NodeCoordinate } from '../../model/coordinate.ts'
 import type { FederationState } from '../../model/federation-state.ts'
+import type { GatewayService } from '../../model/gateway.ts'
 import type { HealthCheck } from '../../model/health.ts'
+import type { Intention } from '../../model/intention.ts'
 import type { DirEntry, Tombstone } from '../../model/kv.ts'
 import type { PreparedQuery } from '../../model/prepared-query.ts'
 import type { Session } from '../../model/session.ts'
 import type { Change } from './store.ts'
-
-/** A row of a kind our servers keep and hand on whole, without looking inside (command or snapshot record). */
-export interface OpaqueRow {
-  /** Message type number, without the ignorable bit. */
-  Type: number
-  /** Order of arrival within the type. */
-  Sequence: number
-  Data: Uint8Array
-}
 
 /** Tables and their rows. Key and index functions are declared as data in `tables.ts`. */
 export interface Tables {
@@ -40,9 +36,20 @@ export interface Tables {
   'prepared-queries': PreparedQuery
   autopilot: AutopilotConfig
   'federation-states': FederationState
+  'config-entries': ConfigEntry
+  /** Derived from the entries of gateways and from the instances. */
+  'gateway-services': GatewayService
+  intentions: Intention
+  'ca-roots': CaRoot
+  'ca-provider-state': CaProviderState
+  'ca-config': CaConfiguration
+  'acl-tokens': AclToken
+  'acl-policies': AclPolicy
+  'acl-roles': AclRole
+  'acl-binding-rules': AclBindingRule
+  'acl-auth-methods': AclAuthMethod
   /** The named counters of the index table (protocol/fsm-and-snapshot.md section 2). */
   index: { Key: string; Value: number }
-  opaque: OpaqueRow
 }
 export type TableName = keyof Tables
 
@@ -58,6 +65,18 @@ export interface Indexes {
   'checks-by-node-service': 'checks'
   /** status \0 node \0 check id */
   'checks-by-status': 'checks'
+  /** service name \0 gateway name \0 port */
+  'gateway-services-by-service': 'gateway-services'
+  /** both ends, source first */
+  'intentions-by-ends': 'intentions'
+  /** accessor id \0 secret id, of tokens that have one */
+  'acl-tokens-by-accessor': 'acl-tokens'
+  /** name of the auth method \0 secret id, of tokens given by one */
+  'acl-tokens-by-auth-method': 'acl-tokens'
+  /** name \0 id */
+  'acl-policies-by-name': 'acl-policies'
+  /** name \0 id */
+  'acl-roles-by-name': 'acl-roles'
   /** node \0 session id */
   'sessions-by-node': 'sessions'
   /** session id \0 key, of locked keys only */

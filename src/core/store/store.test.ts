@@ -5,7 +5,6 @@ import { applyAutopilot, autopilotConfig } from './autopilot.ts'
 import { coordinateList, nodeCoordinates } from './coordinate.ts'
 import { kvGet, kvList } from './kv.ts'
 import { memoryRows } from './memory.ts'
-import { opaqueKeeper, opaqueRecords } from './opaque.ts'
 import type { ReadTxn } from './rows.ts'
 import { sampleCheck, sampleEntry, sampleNode } from './samples.ts'
 import { sessionList } from './session.ts'
@@ -297,19 +296,5 @@ suite('the small nouns', () => {
     assert.deepEqual(write(5, true, 3), { kind: 'bool', value: false })
     assert.deepEqual(write(6, true, 4), { kind: 'bool', value: true })
     assert.deepEqual(rows.read(autopilotConfig), { ...config, CreateIndex: 4, ModifyIndex: 6 })
-  })
-
-  test('opaque records keep their order within their type', () => {
-    const rows = memoryRows()
-    rows.write((txn) => opaqueKeeper(txn)(17, Uint8Array.of(0)))
-    rows.write((txn) => {
-      const keep = opaqueKeeper(txn)
-      for (let i = 1; i < 12; i++) keep(17, Uint8Array.of(i))
-      keep(2, Uint8Array.of(99))
-    })
-    const data = (type: number) => rows.read((txn) => [...opaqueRecords(txn, type)].map((row) => row.Data[0]))
-    assert.deepEqual(data(17), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
-    assert.deepEqual(data(2), [99])
-    assert.deepEqual(data(1), [])
   })
 })

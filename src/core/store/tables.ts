@@ -6,6 +6,7 @@
  * with \0, which also ends a name in a prefix: `nodePrefix('a')` does not match rows of node "ab".
  */
 import { byteKey, isAscii } from '../../base/text.ts'
+import type { Intention } from '../../model/intention.ts'
 import type { Indexes, IndexName, TableName, Tables } from './rows.ts'
 
 export interface IndexSpec<T extends TableName> {
@@ -55,16 +56,46 @@ export function coordinateKey(node: string, segment: string): string {
   return `${fold(node)}\0${fold(segment)}`
 }
 
+/** Names that compare exactly. */
+export const exactKey = byteKey
+
+export function configKey(kind: string, name: string): string {
+  return `${fold(kind)}\0${fold(name)}`
+}
+
+/** Prefix of all entries of a kind. */
+export function configPrefix(kind: string): string {
+  return `${fold(kind)}\0`
+}
+
+const PORT_DIGITS = 10
+
+export function gatewayServiceKey(gateway: string, service: string, port: number): string {
+  return `${fold(gateway)}\0${fold(service)}\0${String(port).padStart(PORT_DIGITS, '0')}`
+}
+
+type Ends = Pick<Intention, 'SourceNS' | 'SourceName' | 'DestinationNS' | 'DestinationName'>
+
+/** Prefix in `intentions-by-ends` of the one intention between these. */
+export function intentionEndsPrefix({ SourceNS, SourceName, DestinationNS, DestinationName }: Ends): string {
+  return `${[SourceNS, SourceName, DestinationNS, DestinationName].map(fold).join('\0')}\0`
+}
+
+/** Prefix in the indexes by name or accessor id. */
+export function aclNamePrefix(name: string): string {
+  return `${fold(name)}\0`
+}
+
+/** Prefix in `acl-tokens-by-auth-method`, which compares exactly. */
+export function authMethodTokensPrefix(name: string): string {
+  return `${byteKey(name)}\0`
+}
+
+/** The one row of table `ca-config`. */
+export const CA_CONFIG_KEY = 'config'
+
 /** The one row of table `autopilot`. */
 export const AUTOPILOT_KEY = 'config'
-
-export function opaqueKey(type: number, sequence: number): string {
-  return `${opaquePrefix(type)}${String(sequence).padStart(16, '0')}`
-}
-
-export function opaquePrefix(type: number): string {
-  return `${String(type).padStart(3, '0')}\0`
-}
 
 /** Prefix of all rows of a node in `services`, `checks`, `session-checks`, `coordinates`, `sessions-by-node`. */
 export function nodePrefix(node: string): string {
@@ -185,8 +216,48 @@ export const TABLES: { [T in TableName]: TableSpec<T> } = {
   },
   autopilot: { key: () => AUTOPILOT_KEY, indexes: [] },
   'federation-states': { key: (row) => fold(row.Datacenter), indexes: [] },
+  'config-entries': { key: (row) => configKey(row.Kind, row.Name), indexes: [] },
+  'gateway-services': {
+    key: (row) => gatewayServiceKey(row.Gateway.Name, row.Service.Name, row.Port),
+    indexes: [
+      {
+        name: 'gateway-services-by-service',
+        key: (row) => `${fold(row.Service.Name)}\0${gatewayServiceKey(row.Gateway.Name, row.Service.Name, row.Port)}`,
+      },
+    ],
+  },
+  intentions: {
+    key: (row) => fold(row.ID),
+    indexes: [{ name: 'intentions-by-ends', key: (row) => `${intentionEndsPrefix(row)}${fold(row.ID)}` }],
+  },
+  'ca-roots': { key: (row) => exactKey(row.ID), indexes: [] },
+  'ca-provider-state': { key: (row) => exactKey(row.ID), indexes: [] },
+  'ca-config': { key: () => CA_CONFIG_KEY, indexes: [] },
+  'acl-tokens': {
+    key: (row) => exactKey(row.SecretID),
+    indexes: [
+      {
+        name: 'acl-tokens-by-accessor',
+        key: (row) => (row.AccessorID === '' ? undefined : `${aclNamePrefix(row.AccessorID)}${exactKey(row.SecretID)}`),
+      },
+      {
+        name: 'acl-tokens-by-auth-method',
+        key: (row) =>
+          row.AuthMethod === '' ? undefined : `${authMethodTokensPrefix(row.AuthMethod)}${exactKey(row.SecretID)}`,
+      },
+    ],
+  },
+  'acl-policies': {
+    key: (row) => fold(row.ID),
+    indexes: [{ name: 'acl-policies-by-name', key: (row) => `${aclNamePrefix(row.Name)}${fold(row.ID)}` }],
+  },
+  'acl-roles': {
+    key: (row) => fold(row.ID),
+    indexes: [{ name: 'acl-roles-by-name', key: (row) => `${aclNamePrefix(row.Name)}${fold(row.ID)}` }],
+  },
+  'acl-binding-rules': { key: (row) => fold(row.ID), indexes: [] },
+  'acl-auth-methods': { key: (row) => fold(row.Name), indexes: [] },
   index: { key: (row) => fold(row.Key), indexes: [] },
-  opaque: { key: (row) => opaqueKey(row.Type, row.Sequence), indexes: [] },
 }
 
 export const TABLE_NAMES = Object.keys(TABLES) as TableName[]
@@ -199,6 +270,12 @@ export const INDEX_TABLES: { [I in IndexName]: Indexes[I] } = {
   'checks-by-node-service': 'checks',
   'checks-by-status': 'checks',
   'sessions-by-node': 'sessions',
+  'gateway-services-by-service': 'gateway-services',
+  'intentions-by-ends': 'intentions',
+  'acl-tokens-by-accessor': 'acl-tokens',
+  'acl-tokens-by-auth-method': 'acl-tokens',
+  'acl-policies-by-name': 'acl-policies',
+  'acl-roles-by-name': 'acl-roles',
   'kvs-by-session': 'kvs',
   'session-checks-by-session': 'session-checks',
   'queries-by-name': 'prepared-queries',

@@ -41,7 +41,7 @@ export function says(value: unknown, json: unknown): boolean {
 /** A `GoTime` against RFC 3339 with nanoseconds, in UTC. */
 function saysTime(value: object, json: object): boolean {
   const { seconds, nanos, offsetMin } = value as { seconds: number; nanos: number; offsetMin: number | null }
-  const shown = `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(nanos).padStart(9, '0')}Z`
+  const shown = `${new Date(seconds * 1000).toISOString().slice(0, 19).replace(/^0+/, '')}.${String(nanos).padStart(9, '0')}Z`
   const { $gotime, offsetMin: zone } = json as { $gotime: string; offsetMin: number }
   return shown === $gotime && (offsetMin ?? -1) === zone
 }
