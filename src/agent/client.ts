@@ -12,9 +12,9 @@ import { forwarded, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
 import { runRouter } from './router.ts'
 
 export async function startClient(parts: NodeParts): Promise<RunningNode> {
-  const { nodeId, host, stopAgent } = parts
+  const { nodeId, host, disk, stopAgent } = parts
   const log = host.log.named('client')
-  const pools = await openPools({ config: parts.config, nodeId, host, stopAgent })
+  const pools = await openPools({ config: parts.config, nodeId, host, disk, stopAgent })
   const config = { ...parts.config, ports: { ...parts.config.ports, ...pools.ports } }
   const pool = makePool(host, CLIENT_POOL)
   const router = runRouter({ host, pools, area: 'lan', pool, log: log.named('manager') })

@@ -9,8 +9,11 @@ import { DEV, LAN } from '../core/gossip/config.ts'
 import type { SerfMember } from '../core/gossip/serf.ts'
 import { nodeHost } from '../host/node.ts'
 import { type GossipPool, openPool, type PoolParts, parseJoin } from './gossip.ts'
+import type { PoolKeys } from './keyring.ts'
 
 const KEY = new TextEncoder().encode('0123456789abcdef')
+const sealedBy = (...keys: Uint8Array[]): PoolKeys => ({ keys, save: async () => {} })
+const plain = sealedBy()
 const open = new Set<GossipPool>()
 after(() => Promise.all([...open].map((pool) => pool.stop())))
 
@@ -48,7 +51,7 @@ async function start(name: string, over: Partial<PoolParts> = {}): Promise<TestP
     advertise: '127.0.0.1',
     tags: { role: 'consul' },
     memberlist: { ...LAN, ...DEV },
-    keys: [],
+    keyring: plain,
     verifyIncoming: true,
     verifyOutgoing: true,
     refusal: () => undefined,
@@ -70,9 +73,9 @@ async function start(name: string, over: Partial<PoolParts> = {}): Promise<TestP
 }
 
 suite('gossip pools', () => {
-  for (const keys of [[], [KEY]]) {
-    test(`members meet, talk, fail and leave${keys.length > 0 ? ', sealed' : ''}`, async () => {
-      const [a, b, c] = [await start('a', { keys }), await start('b', { keys }), await start('c', { keys })]
+  for (const keyring of [plain, sealedBy(KEY)]) {
+    test(`members meet, talk, fail and leave${keyring.keys.length > 0 ? ', sealed' : ''}`, async () => {
+      const [a, b, c] = [await start('a', { keyring }), await start('b', { keyring }), await start('c', { keyring })]
       assert.equal(await b.pool.join([a.address]), 1)
       assert.equal(await c.pool.join([a.address, '127.0.0.1:1']), 1)
       await Promise.all([a.told('join c'), b.told('join c'), c.told('join b')])
@@ -110,8 +113,8 @@ suite('gossip pools', () => {
   }
 
   test('nobody there, the wrong key, and no key at all are told apart', async () => {
-    const sealed = await start('sealed', { keys: [KEY] })
-    const other = await start('other', { keys: [KEY.map((byte) => byte + 1)] })
+    const sealed = await start('sealed', { keyring: sealedBy(KEY) })
+    const other = await start('other', { keyring: sealedBy(KEY.map((byte) => byte + 1)) })
     const plain = await start('plain')
     await assert.rejects(plain.pool.join(['127.0.0.1:1']), /dial tcp 127\.0\.0\.1:1: connect: connection refused/)
     await assert.rejects(plain.pool.join([sealed.address]), /remote state|encrypted|EOF/i)
@@ -120,6 +123,70 @@ suite('gossip pools', () => {
       [sealed, other, plain].map(({ pool }) => pool.members().length),
       [1, 1, 1],
     )
+  })
+
+  test('keys are changed on all members, kept by each, and who missed it is outside', async () => {
+    const NEW = KEY.map((byte) => byte ^ 1)
+    const text = (key: Uint8Array) => Buffer.from(key).toString('base64')
+    const saved = new Map<string, string[]>()
+    const kept = (name: string): PoolKeys => ({
+      keys: [KEY],
+      save: async (keys) => void saved.set(name, keys.map(text)),
+    })
+    const [a, b] = [await start('k-a', { keyring: kept('k-a') }), await start('k-b', { keyring: kept('k-b') })]
+    await b.pool.join([a.address])
+    await a.told('join k-b')
+    const change = (operation: 'install' | 'use' | 'remove', key: Uint8Array) =>
+      a.pool.keys({ operation, key: text(key), relayFactor: 1 })
+    for (const [operation, key] of [
+      ['install', NEW],
+      ['use', NEW],
+      ['remove', KEY],
+    ] as const) {
+      assert.equal((await change(operation, key)).error, '')
+    }
+    assert.deepEqual((await b.pool.keys({ operation: 'list', key: '', relayFactor: 0 })).primaryKeys, {
+      [text(NEW)]: 2,
+    })
+    assert.deepEqual([saved.get('k-a'), saved.get('k-b')], [[text(NEW)], [text(NEW)]])
+    const late = await start('k-late', { keyring: sealedBy(KEY) })
+    await assert.rejects(late.pool.join([a.address]))
+    const knowing = await start('k-knowing', { keyring: sealedBy(KEY, NEW) })
+    await assert.rejects(knowing.pool.join([a.address]))
+    const fresh = await start('k-fresh', { keyring: sealedBy(NEW) })
+    assert.equal(await fresh.pool.join([a.address]), 1)
+  })
+
+  test('while encryption is brought in, plain members and sealing ones understand each other', async () => {
+    const lenient = { keyring: sealedBy(KEY), verifyIncoming: false }
+    const plain = await start('p-plain')
+    // First they only understand, then they seal, at last they insist: as one turns encryption on in a running pool.
+    const understands = await start('p-understands', { ...lenient, verifyOutgoing: false })
+    assert.equal(await understands.pool.join([plain.address]), 1)
+    await plain.told('join p-understands')
+    const seals = await start('p-seals', lenient)
+    assert.equal(await seals.pool.join([understands.address]), 1)
+    await understands.told('join p-seals')
+    const insists = await start('p-insists', { keyring: sealedBy(KEY) })
+    assert.equal(await insists.pool.join([seals.address]), 1)
+    await assert.rejects(insists.pool.join([plain.address]))
+  })
+
+  test('members outside of the allowed networks are not let in', async () => {
+    const strict = await start('strict', { allowed: (address) => address !== '127.0.0.66' })
+    const stranger = await start('stranger', { bind: { host: '127.0.0.66', port: 0 }, advertise: '127.0.0.66' })
+    const friend = await start('friend')
+    await stranger.pool.join([strict.address])
+    await friend.pool.join([strict.address])
+    await strict.told('join friend')
+    assert.deepEqual(
+      strict.pool
+        .members()
+        .map(({ Name }) => Name)
+        .sort(),
+      ['friend', 'strict'],
+    )
+    assert.ok(strict.records.some(({ message }) => message.includes('Rejected node stranger (127.0.0.66)')))
   })
 
   test('strangers who talk nonsense are told of in the log, and change nothing', async () => {

@@ -2,6 +2,8 @@
  * Drives one gossip pool: UDP and TCP on one port, packets and streams as bytes, the core's effects on the host. What any
  * message means is decided in core/gossip; who may be in the pool by what it is opened with.
  */
+import type { Random } from '../base/random.ts'
+import type { Millis } from '../base/units.ts'
 import { type MemberlistConfig, SERF } from '../core/gossip/config.ts'
 import { poolMember } from '../core/gossip/members.ts'
 import type { StreamMessage } from '../core/gossip/messages.ts'
@@ -9,6 +11,8 @@ import {
   type Candidate,
   type GossipAddress,
   GossipKeyring,
+  type KeyOutcome,
+  type KeyRequestParams,
   makeSerf,
   type Serf,
   type SerfEffect,
@@ -24,12 +28,16 @@ import { gossipCodec } from '../wire/serf.ts'
 import { bound } from './bound.ts'
 import { joinHostPort } from './describe.ts'
 import { drive } from './drive.ts'
+import type { PoolKeys } from './keyring.ts'
+import type { SerfSnapshot } from './serf-snapshot.ts'
 
 /** Streams that peers have opened; more are closed at once. As many push/pulls as memberlist takes at a time. */
 const STREAMS_MAX = 128
 /** Attempts to find a number that is free for UDP and TCP both. */
 const PORT_TRIES = 20
 const DEFAULT_PORTS = { lan: 8301, wan: 8302 }
+
+const NO_OUTCOME: KeyOutcome = { messages: {}, keys: {}, primaryKeys: {}, nodes: 0, error: '' }
 
 export type PoolName = 'lan' | 'wan'
 export type MemberEvent = Extract<SerfEffect, { kind: 'member' }>['event']
@@ -44,8 +52,12 @@ export interface PoolParts {
   advertise: string
   tags: Record<string, string>
   memberlist: MemberlistConfig
-  /** Keys, the primary one first; none for plain gossip. */
-  keys: readonly Uint8Array[]
+  keyring: PoolKeys
+  /** Remembers the pool across restarts. */
+  snapshot?: SerfSnapshot | undefined
+  reconnectTimeoutMs?: Millis
+  /** Whether a member may have this address; all may without it. */
+  allowed?: ((address: string) => boolean) | undefined
   verifyIncoming: boolean
   verifyOutgoing: boolean
   refusal(candidates: readonly Candidate[]): string | undefined
@@ -64,6 +76,10 @@ export interface GossipPool {
   forceLeave(name: string, prune: boolean): Promise<void>
   fire(name: string, payload: Uint8Array | null, coalesce: boolean): Promise<void>
   setTags(tags: Record<string, string>): Promise<void>
+  /** Changes or lists the keys of all members. */
+  keys(params: KeyRequestParams): Promise<KeyOutcome>
+  /** Asks those who were known before a restart, until one answers. */
+  rejoin(): void
   stop(): Promise<void>
 }
 
@@ -78,11 +94,12 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
   const { host, pool } = parts
   const log = host.log.named(parts.role)
   const logs = { serf: log.named('serf').named(pool), memberlist: log.named('memberlist').named(pool) }
-  const keyring = new GossipKeyring(parts.keys)
+  const keyring = new GossipKeyring(parts.keyring.keys)
   const options = { keyring, verifyIncoming: parts.verifyIncoming }
   const sealing = () => parts.verifyOutgoing && keyring.keys.length > 0
   const answers = new Map<number, (message: StreamMessage | null) => void>()
   const waiting = new Map<number, { done(joined: number): void; refused(error: Error): void }>()
+  const asking = new Map<number, (outcome: KeyOutcome) => void>()
   const conns = new Set<Conn>()
   let nextId = 1
   let stopped = false
@@ -94,14 +111,20 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     address: { host: parts.advertise, port },
     tags: parts.tags,
     memberlist: parts.memberlist,
-    // With only servers in a pool, giving way would switch a server's gossip off: they only complain.
-    serf: { ...SERF, resolveConflicts: false },
+    // To give way would switch a server's gossip off: servers only complain.
+    serf: {
+      ...SERF,
+      resolveConflicts: parts.role === 'client',
+      reconnectTimeoutMs: parts.reconnectTimeoutMs ?? SERF.reconnectTimeoutMs,
+    },
     codec: gossipCodec,
     random: host.random,
     now: host.now(),
     refusal: parts.refusal,
     keyring,
     sealBytes: () => (sealing() ? SEAL_BYTES : 0),
+    allowed: parts.allowed,
+    clocks: parts.snapshot?.clocks,
   })
   // Timers wait for the packets that have come meanwhile: a busy process shall not blame others for its own delay.
   const driven = drive(serf, { ...host, wake: (at, run) => host.wake(at, () => host.soon(run)) }, perform)
@@ -115,6 +138,8 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
   }
 
   function perform(effect: SerfEffect): void {
+    // Packets are too many, and whatever moves a clock is soon told of otherwise.
+    if (effect.kind !== 'send') parts.snapshot?.onClocks(serf.clocks())
     switch (effect.kind) {
       case 'send': {
         const packet = encodePacket(effect.parts, { crc: effect.crc, compress: true })
@@ -133,6 +158,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
         logs[effect.part][effect.level](effect.message, effect.fields)
         return
       case 'member':
+        parts.snapshot?.onMember(effect.event, effect.member)
         parts.onMember(effect.event, effect.member)
         return
       case 'user-event':
@@ -144,12 +170,22 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
       case 'refused':
         settle(effect.ticket)?.refused(new Error(effect.message))
         return
-      // Consul asks and answers no questions of its own over Serf, and keeps its keys in memory here.
+      case 'keys':
+        asking.get(effect.ticket)?.(effect.outcome)
+        asking.delete(effect.ticket)
+        return
+      case 'keys-changed':
+        parts.keyring.save(keyring.keys).catch((error: unknown) => {
+          logs.serf.error('serf: Failed to write keyring file', { error: reason(error) })
+        })
+        return
+      case 'give-way':
+        void stop()
+        return
+      // Consul asks and answers no questions of its own over Serf.
       case 'query':
       case 'query-ack':
       case 'query-response':
-      case 'keys-changed':
-      case 'give-way':
         return
     }
   }
@@ -254,27 +290,59 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     })
   }
 
+  async function stop(): Promise<void> {
+    if (stopped) return
+    stopped = true
+    parts.snapshot?.onClocks(serf.clocks())
+    if (serf.member(parts.name)?.status === 'alive') logs.serf.warn('serf: Shutdown without a Leave')
+    driven.stop()
+    for (const conn of conns) conn.destroy()
+    for (const { refused } of waiting.values()) refused(new Error('the agent is shutting down'))
+    waiting.clear()
+    for (const done of asking.values()) done({ ...NO_OUTCOME, error: 'the agent is shutting down' })
+    asking.clear()
+    await Promise.all([udp.close(), tcp.close(), parts.snapshot?.stop()])
+  }
+
   return {
     port,
     serf,
     members: () => serf.members().map(poolMember),
     join: (addresses) =>
       ask({ kind: 'join', addresses: addresses.map((a) => parseJoin(a, pool)), ignoreOldEvents: true }),
-    leave: () => ask({ kind: 'leave' }).then(() => {}),
+    async leave() {
+      await parts.snapshot?.leave()
+      await ask({ kind: 'leave' })
+    },
     forceLeave: (name, prune) => ask({ kind: 'force-leave', name, prune }).then(() => {}),
     fire: (name, payload, coalesce) => ask({ kind: 'user-event', name, payload, coalesce }).then(() => {}),
     setTags: (tags) => ask({ kind: 'set-tags', tags }).then(() => {}),
-    async stop() {
-      if (stopped) return
-      stopped = true
-      if (serf.member(parts.name)?.status === 'alive') logs.serf.warn('serf: Shutdown without a Leave')
-      driven.stop()
-      for (const conn of conns) conn.destroy()
-      for (const { refused } of waiting.values()) refused(new Error('the agent is shutting down'))
-      waiting.clear()
-      await Promise.all([udp.close(), tcp.close()])
+    keys(params) {
+      return new Promise((done) => {
+        const ticket = nextId++
+        asking.set(ticket, done)
+        driven.tell({ kind: 'keys', ticket, ...params })
+      })
     },
+    rejoin() {
+      const previous = parts.snapshot?.previous ?? []
+      if (previous.length === 0) return
+      const known = previous.map(({ name, address }) => ({ name, text: address, address: parseJoin(address, pool) }))
+      driven.tell({ kind: 'rejoin', previous: shuffled(known, host.random) })
+    },
+    stop,
   }
+}
+
+function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const out = [...items]
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = random.int(i + 1)
+    const held = out[i]!
+    out[i] = out[j]!
+    out[j] = held
+  }
+  return out
 }
 
 /** TCP and UDP on one number; with port 0 on any that is free for both. */

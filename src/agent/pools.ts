@@ -3,18 +3,21 @@
  * into which it brings those of its own. Opens them as the configuration says, and tells what comes through them.
  */
 
+import { BlockList, isIP } from 'node:net'
 import { lanMember, wanMember } from '../core/gossip/members.ts'
 import { isServer, lanRefusal, wanRefusal } from '../core/gossip/pools.ts'
-import type { SerfMember } from '../core/gossip/serf.ts'
-import type { Host } from '../host/host.ts'
+import type { KeyOutcome, KeyRequestParams, SerfMember } from '../core/gossip/serf.ts'
+import type { Disk, Host } from '../host/host.ts'
 import type { Coordinate } from '../model/coordinate.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Member, Self } from '../serve/backend.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
 import { type Flood, makeFlood } from './flood.ts'
-import { type GossipPool, type MemberEvent, openPool, type PoolName } from './gossip.ts'
+import { type GossipPool, type MemberEvent, openPool, type PoolName, type PoolParts } from './gossip.ts'
 import { makeJoins } from './joins.ts'
+import { loadKeyring } from './keyring.ts'
+import { openSerfSnapshot } from './serf-snapshot.ts'
 import { CONSUL_API_VERSION } from './version.ts'
 
 const NEW_LEADER = 'consul:new-leader'
@@ -45,6 +48,8 @@ export interface Pools {
   announceLeader(): void
   /** Joins those that must be joined at start, or throws; goes on trying for the others. */
   joinAtStart(): Promise<void>
+  /** Changes or lists the keys of all members of a pool. */
+  keys(pool: PoolName, params: KeyRequestParams): Promise<KeyOutcome>
   leave(): Promise<void>
   stop(): Promise<void>
 }
@@ -54,19 +59,19 @@ export interface PoolsParts {
   config: RuntimeConfig
   nodeId: string
   host: Host
+  disk: Disk
   /** After the last attempt to join has failed. */
   stopAgent(): void
 }
 
 /** @throws an error in Consul's words when a port cannot be had; nothing is left open then */
-export async function openPools({ config, nodeId, host, stopAgent }: PoolsParts): Promise<Pools> {
+export async function openPools({ config, nodeId, host, disk, stopAgent }: PoolsParts): Promise<Pools> {
   const { gossip } = config
   const log = host.log.named(config.server ? 'server' : 'client')
   const identity = (serfWan: number) => ({ ...config, nodeId, ports: { ...config.ports, serfWan } })
   const common = {
     host,
     role: config.server ? ('server' as const) : ('client' as const),
-    keys: gossip.key === undefined ? [] : [gossip.key],
     verifyIncoming: gossip.verifyIncoming,
     verifyOutgoing: gossip.verifyOutgoing,
   }
@@ -74,6 +79,23 @@ export async function openPools({ config, nodeId, host, stopAgent }: PoolsParts)
   let onUserEvent: OnUserEvent = () => false
   let onNewLeader = () => {}
   let flood: Flood | undefined
+
+  /** How the configuration tunes a pool, and what it knows from before. */
+  async function remembered(
+    pool: PoolName,
+  ): Promise<Pick<PoolParts, 'memberlist' | 'reconnectTimeoutMs' | 'allowed' | 'keyring' | 'snapshot'>> {
+    const { memberlist, reconnectTimeoutMs, allowedCidrs } = gossip[pool]
+    const { rejoinAfterLeave } = gossip
+    return {
+      memberlist,
+      reconnectTimeoutMs,
+      allowed: allowedCidrs.length === 0 ? undefined : withinCidrs(allowedCidrs),
+      keyring: await loadKeyring(pool, config, disk, host.log),
+      snapshot: config.dev
+        ? undefined
+        : await openSerfSnapshot({ pool, disk, host, rejoinAfterLeave, log: log.named('serf').named(pool) }),
+    }
+  }
 
   const wanSelf = wanMember(identity(config.ports.serfWan), CONSUL_API_VERSION)
   const wan: GossipPool | undefined =
@@ -86,7 +108,7 @@ export async function openPools({ config, nodeId, host, stopAgent }: PoolsParts)
           bind: { host: gossip.wan.bindAddr, port: config.ports.serfWan },
           advertise: config.advertiseAddrWan,
           tags: wanSelf.Tags,
-          memberlist: gossip.wan.memberlist,
+          ...(await remembered('wan')),
           refusal: wanRefusal,
           onMember: wanEvent,
           onUserEvent: () => {},
@@ -101,7 +123,7 @@ export async function openPools({ config, nodeId, host, stopAgent }: PoolsParts)
       bind: { host: gossip.lan.bindAddr, port: config.ports.serfLan },
       advertise: config.advertiseAddr,
       tags: lanSelf.Tags,
-      memberlist: gossip.lan.memberlist,
+      ...(await remembered('lan')),
       refusal: lanRefusal({ nodeName: config.nodeName, nodeId, datacenter: config.datacenter, segment: '' }),
       onMember: lanEvent,
       onUserEvent: userEvent,
@@ -122,6 +144,9 @@ export async function openPools({ config, nodeId, host, stopAgent }: PoolsParts)
     wishes: { lan: gossip.lan.join, wan: gossip.wan.join },
     stopAgent,
   })
+
+  lan.rejoin()
+  wan?.rejoin()
 
   function wanEvent(event: MemberEvent, member: SerfMember): void {
     if (event !== 'reap' && member.name !== wanSelf.Name) tellWan(event, member.name)
@@ -195,6 +220,7 @@ export async function openPools({ config, nodeId, host, stopAgent }: PoolsParts)
       })
     },
     joinAtStart: joins.atStart,
+    keys: (pool, params) => (pool === 'wan' && wan !== undefined ? wan : lan).keys(params),
     async leave() {
       await Promise.all([wan?.leave(), lan.leave()])
     },
@@ -204,4 +230,15 @@ export async function openPools({ config, nodeId, host, stopAgent }: PoolsParts)
       await Promise.all([lan.stop(), wan?.stop()])
     },
   }
+}
+
+/** Members outside of these networks are not let in. */
+function withinCidrs(cidrs: readonly string[]): (address: string) => boolean {
+  const family = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  const list = new BlockList()
+  for (const cidr of cidrs) {
+    const [network = '', bits] = cidr.split('/')
+    list.addSubnet(network, Number(bits), family(network))
+  }
+  return (address) => list.check(address, family(address))
 }

@@ -112,7 +112,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   const first = cluster ?? (mayBegin(config) ? [{ id: nodeId, address, suffrage: 'voter' as const }] : undefined)
   replica.begin(untouched && first !== undefined ? { servers: first } : null)
 
-  const pools = await openPools({ config, nodeId, host, stopAgent }).catch(async (error: unknown) => {
+  const pools = await openPools({ config, nodeId, host, disk, stopAgent }).catch(async (error: unknown) => {
     log.info('shutting down server')
     await replica.stop()
     await store.close()

@@ -1,6 +1,6 @@
 /** Small files, whole: written so that after a crash there is the old content or the new, never something between. */
 import { constants } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { appendFile, type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { assert } from '../base/assert.ts'
 import { diskError, hasCode } from './disk-error.ts'
@@ -14,6 +14,7 @@ const FOLDER_MODE = 0o700
 export interface Files {
   read(name: string): Promise<Uint8Array | undefined>
   write(name: string, bytes: Uint8Array): Promise<void>
+  append(name: string, bytes: Uint8Array): Promise<void>
   remove(name: string): Promise<void>
   list(folder: string): Promise<string[]>
   /** Resolves when no write is under way. */
@@ -58,6 +59,17 @@ export function openFiles(root: string): Files {
         try {
           await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE })
           await writeFileDurably(path, bytes)
+        } catch (error) {
+          throw diskError(`file "${path}"`, error)
+        }
+      }),
+
+    append: (name, bytes) =>
+      inTurn(name, async () => {
+        const path = pathOf(name)
+        try {
+          await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE })
+          await appendFile(path, bytes, { mode: FILE_MODE })
         } catch (error) {
           throw diskError(`file "${path}"`, error)
         }

@@ -137,6 +137,17 @@ suite('small files', () => {
     })
   })
 
+  test('grow by what is appended, in order', async () => {
+    await withDisk(folder, async (disk) => {
+      await Promise.all(['a', 'b', 'c'].map((part) => disk.appendFile('serf/log', bytes(part))))
+      assert.equal(text(await disk.readFile('serf/log')), 'abc')
+      await disk.writeFile('serf/log', bytes('anew'))
+      await disk.appendFile('serf/log', bytes('!'))
+      assert.equal(text(await disk.readFile('serf/log')), 'anew!')
+    })
+    assert.equal(statSync(join(folder, 'serf', 'log')).mode & 0o777, 0o600)
+  })
+
   test('are listed by folder, without what is unfinished', async () => {
     await withDisk(folder, async (disk) => {
       assert.deepEqual(await disk.listFiles('services'), [])

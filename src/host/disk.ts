@@ -4,6 +4,7 @@
  *   proconsul.lock, proconsul.pid   held by the agent that uses the directory
  *   proconsul.json                  the number of this layout
  *   node-id, services/, checks/     small files, by the names that Consul gives them
+ *   serf/local.*, serf/remote.*     gossip: the keyring and the snapshot of each pool, in Serf's own formats
  *   raft/log.mdb                    the Raft log (disk-log.ts)
  *   raft/state.mdb                  the state's rows, when the engine keeps them on disk (lmdb.ts)
  *   raft/snapshots/NAME/            snapshots of the state (disk-snapshots.ts)
@@ -51,6 +52,7 @@ export async function openDisk(path: string, log: Log): Promise<Disk> {
   return {
     readFile: files.read,
     writeFile: files.write,
+    appendFile: files.append,
     removeFile: files.remove,
     listFiles: files.list,
     async openLog() {

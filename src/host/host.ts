@@ -34,6 +34,8 @@ export interface HttpRequest {
   body: Uint8Array
   /** True when the body was longer than allowed: `body` is then empty. */
   tooLarge: boolean
+  /** The body as it comes, where the listener was told that it has no bound: `body` is then empty. Throws when it breaks off. */
+  chunks?: AsyncIterable<Uint8Array> | undefined
   remote: Address
   /** Calls back once if the asker goes away before the answer. */
   onGone(run: () => void): void

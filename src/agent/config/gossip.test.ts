@@ -22,6 +22,36 @@ suite('gossip by configuration', () => {
     assert.equal(dev.lan.memberlist.tcpTimeoutMs, LAN.tcpTimeoutMs)
   })
 
+  test('keys, memory and who may come in, as Consul has it', () => {
+    const { gossip } = load(SERVER).config
+    assert.deepEqual([gossip.keyringFile, gossip.rejoinAfterLeave], [true, false])
+    assert.deepEqual([gossip.lan.reconnectTimeoutMs, gossip.wan.reconnectTimeoutMs], [72 * 3_600_000, 72 * 3_600_000])
+    assert.deepEqual([gossip.lan.allowedCidrs, gossip.wan.allowedCidrs], [[], []])
+    assert.equal(load(['-dev']).config.gossip.keyringFile, false)
+    const args = [
+      '-rejoin',
+      '-disable-keyring-file',
+      '-serf-lan-allowed-cidrs=10.0.0.0/8',
+      '-serf-lan-allowed-cidrs=fe80::/10',
+    ]
+    const { config, warnings } = load([...SERVER, ...args], {
+      reconnect_timeout: '9h',
+      reconnect_timeout_wan: '1h',
+      serf_wan_allowed_cidrs: ['192.0.2.0/24'],
+    })
+    assert.deepEqual(warnings.filter((text) => text.includes('config key')), [])
+    assert.deepEqual([config.gossip.keyringFile, config.gossip.rejoinAfterLeave], [false, true])
+    assert.deepEqual(config.gossip.lan.allowedCidrs, ['10.0.0.0/8', 'fe80::/10'])
+    assert.deepEqual(config.gossip.wan.allowedCidrs, ['192.0.2.0/24'])
+    assert.deepEqual(
+      [config.gossip.lan.reconnectTimeoutMs, config.gossip.wan.reconnectTimeoutMs],
+      [9 * 3_600_000, 3_600_000],
+    )
+    assert.throws(() => load([...SERVER, '-serf-wan-allowed-cidrs=10.0.0.0/33', '-serf-wan-allowed-cidrs=x']), {
+      message: 'serf_wan_allowed_cidrs: 2 errors occurred:\n\t* invalid cidr: 10.0.0.0/33\n\t* invalid cidr: x\n\n',
+    })
+  })
+
   test('flags and keys reach their pool', () => {
     const args = [
       '-join=a',

@@ -2,8 +2,9 @@
  * The part of the configuration that gossip needs: where each pool listens, its timing, its key, and whom to join. The
  * defaults are those of core/gossip/config.ts; -dev quickens them.
  */
+import { isIP } from 'node:net'
 import { NANOS_PER_MS } from '../../base/units.ts'
-import { DEV, LAN, type MemberlistConfig, WAN } from '../../core/gossip/config.ts'
+import { DEV, LAN, type MemberlistConfig, SERF, WAN } from '../../core/gossip/config.ts'
 import { isKeySize } from '../../wire/gossip-crypto.ts'
 import { ConfigError } from './error.ts'
 import type { GossipConfig, JoinConfig, PoolConfig } from './runtime.ts'
@@ -25,6 +26,10 @@ export function buildGossip(read: GossipReader, bindAddr: string, dev: boolean):
     bindAddr: read.ip(`serf_${name}`) ?? bindAddr,
     memberlist: tuned(read, `gossip_${name}`, dev ? { ...base, ...DEV } : base),
     join: joins(read, name === 'lan' ? '' : '_wan'),
+    reconnectTimeoutMs:
+      read.duration(name === 'lan' ? 'reconnect_timeout' : 'reconnect_timeout_wan') / NANOS_PER_MS ||
+      SERF.reconnectTimeoutMs,
+    allowedCidrs: readCidrs(`serf_${name}_allowed_cidrs`, read),
   })
   return {
     lan: pool('lan', LAN),
@@ -32,6 +37,8 @@ export function buildGossip(read: GossipReader, bindAddr: string, dev: boolean):
     key: readKey(read.text('encrypt') ?? ''),
     verifyIncoming: read.flag('encrypt_verify_incoming') ?? true,
     verifyOutgoing: read.flag('encrypt_verify_outgoing') ?? true,
+    keyringFile: !(read.flag('disable_keyring_file') ?? dev),
+    rejoinAfterLeave: read.flag('rejoin_after_leave') ?? false,
   }
 }
 
@@ -63,4 +70,21 @@ function readKey(text: string): Uint8Array | undefined {
   const key = new Uint8Array(Buffer.from(text, 'base64'))
   if (!isKeySize(key.length)) throw new ConfigError('encrypt has invalid key: key size must be 16, 24 or 32 bytes')
   return key
+}
+
+/** @throws ConfigError that names those that are none */
+function readCidrs(key: string, read: GossipReader): string[] {
+  const cidrs = read.list(key).map((text) => text.trim())
+  const wrong = cidrs.filter((text) => !isCidr(text))
+  if (wrong.length > 0) {
+    const lines = wrong.map((text) => `\t* invalid cidr: ${text}`).join('\n')
+    throw new ConfigError(`${key}: ${wrong.length} error${wrong.length === 1 ? '' : 's'} occurred:\n${lines}\n\n`)
+  }
+  return cidrs
+}
+
+function isCidr(text: string): boolean {
+  const [address = '', bits = '', ...more] = text.split('/')
+  const family = isIP(address)
+  return family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)
 }

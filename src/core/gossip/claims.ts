@@ -44,6 +44,15 @@ export class Claims {
     const address = { host: claim.Addr, port: claim.Port }
     let node = this.#list.nodes.get(claim.Node)
     let moves = false
+    if (options.allowed !== undefined && !own && (node === undefined || !sameAddress(node.address, address))) {
+      if (!options.allowed(address.host)) {
+        this.#list.log(
+          'warn',
+          `memberlist: Rejected node ${claim.Node} (${address.host}): ${address.host} is not allowed`,
+        )
+        return
+      }
+    }
     if (node === undefined) {
       node = {
         name: claim.Node,

@@ -52,6 +52,8 @@ export interface MemberlistOptions {
   random: Random
   /** Bytes that encryption adds to each packet; asked at each, as keys come and go. */
   sealBytes: () => number
+  /** Whether a member may have this address; all may without it. */
+  allowed?: ((address: string) => boolean) | undefined
 }
 
 type StreamDone = (reply: StreamMessage | null, error: string) => void
@@ -122,6 +124,13 @@ export class Memberlist {
           this.#prober.receive(message, from)
           break
         case 'alive':
+          if (this.options.allowed?.(from.host) === false) {
+            this.log(
+              'debug',
+              `memberlist: Blocked alive message: ${from.host} is not allowed from=${from.host}:${from.port}`,
+            )
+            break
+          }
           this.claims.alive(message, false)
           break
         case 'suspect':

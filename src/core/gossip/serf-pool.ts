@@ -64,6 +64,7 @@ export class Pool implements Serf, Delegate {
         codec,
         random,
         sealBytes: options.sealBytes ?? (() => 0),
+        allowed: options.allowed,
       },
       this.#agenda,
       this,

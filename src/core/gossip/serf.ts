@@ -54,6 +54,8 @@ export interface SerfOptions {
   refusal?(candidates: readonly Candidate[]): string | undefined
   /** Encryption's keys; also what key queries work on. */
   keyring?: GossipKeyring
+  /** Whether a member may have this address; all may without it. */
+  allowed?(address: string): boolean
   /** Bytes that encryption adds to each packet. */
   sealBytes?(): number
   /** The clocks before a restart: what was handed on then is not handed on again. */
