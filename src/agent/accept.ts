@@ -3,56 +3,65 @@
  * read, and the connection handed to whoever serves that; the rest are turned away with a line in the log.
  */
 import type { Log } from '../base/log.ts'
+import type { Millis } from '../base/units.ts'
 import type { Address, Conn, ConnHandler, Host, Listener } from '../host/host.ts'
 import type { Caller } from '../model/rpc.ts'
+import type { SnapshotCaller } from '../model/snapshot.ts'
 import { serveCalls } from './calls.ts'
 import { joinHostPort } from './describe.ts'
 import { type Duplex, plainDuplex } from './duplex.ts'
 import { makeMux } from './mux.ts'
+import { serveSnapshot } from './snapshot-stream.ts'
 
 const RPC = 0
 const RAFT = 1
 const MULTIPLEXED = 4
-/** Consul's: the first byte must have come by then. */
-const HANDSHAKE_MS = 5_000
-/** Consul's `limits.rpc_max_conns_per_client`. */
-const CONNS_PER_CLIENT_MAX = 100
+const SNAPSHOT = 5
 
 /** Bytes that Consul knows and this version does not serve. */
 const NAMES: Record<number, string> = {
   2: 'the old multiplexer',
   3: 'TLS',
-  5: 'snapshots',
   6: 'gossip',
   7: 'insecure TLS',
+}
+
+export interface PortLimits {
+  /** Connections from one address; 0: no limit. */
+  connsPerClientMax: number
+  /** The first byte must have come by then. */
+  handshakeMs: Millis
 }
 
 export interface AcceptParts {
   host: Pick<Host, 'now' | 'wake' | 'soon' | 'listen'>
   bind: Address
   caller: Caller
+  limits: PortLimits
   /** Takes over a connection of a peer's Raft. @returns what its events are given to */
   raft(conn: Conn): ConnHandler
+  snapshot: SnapshotCaller
   log: Log
 }
 
 export interface ServerPort extends Listener {
   /** From here on connections are served; until then they wait. */
-  open(parts: Pick<AcceptParts, 'caller' | 'raft'>): void
+  open(parts: Pick<AcceptParts, 'caller' | 'raft' | 'snapshot'>): void
 }
 
 /** Binds at once, so that the port is known (0 takes any), and serves once it is told by whom. */
-export async function bindServerPort(parts: Omit<AcceptParts, 'caller' | 'raft'>): Promise<ServerPort> {
+export async function bindServerPort(parts: Omit<AcceptParts, 'caller' | 'raft' | 'snapshot'>): Promise<ServerPort> {
   const { host, bind, log } = parts
+  const { connsPerClientMax, handshakeMs } = parts.limits
   const perClient = new Map<string, number>()
-  let serving: Pick<AcceptParts, 'caller' | 'raft'> | undefined
+  let serving: Pick<AcceptParts, 'caller' | 'raft' | 'snapshot'> | undefined
   const early: Conn[] = []
 
   function counted(conn: Conn): boolean {
     const { host: client } = conn.remote
     const open = perClient.get(client) ?? 0
-    if (open >= CONNS_PER_CLIENT_MAX) {
-      log.error('too many RPC connections of one client', { client, limit: CONNS_PER_CLIENT_MAX })
+    if (connsPerClientMax > 0 && open >= connsPerClientMax) {
+      log.error('too many RPC connections of one client', { client, limit: connsPerClientMax })
       return false
     }
     perClient.set(client, open + 1)
@@ -68,7 +77,7 @@ export async function bindServerPort(parts: Omit<AcceptParts, 'caller' | 'raft'>
   function take(conn: Conn): void {
     const from = joinHostPort(conn.remote.host, conn.remote.port)
     let inner: ConnHandler | undefined
-    conn.deadline(host.now() + HANDSHAKE_MS)
+    conn.deadline(host.now() + handshakeMs)
     conn.open({
       data(chunk) {
         if (inner === undefined) {
@@ -94,7 +103,7 @@ export async function bindServerPort(parts: Omit<AcceptParts, 'caller' | 'raft'>
   }
 
   function handlerFor(byte: number, conn: Conn, from: string): ConnHandler | undefined {
-    const { caller, raft } = serving!
+    const { caller, raft, snapshot } = serving!
     const serve = (duplex: Duplex) => serveCalls(caller, log, duplex)
     switch (byte) {
       case RPC:
@@ -113,6 +122,8 @@ export async function bindServerPort(parts: Omit<AcceptParts, 'caller' | 'raft'>
               log.debug('multiplexed connection failed', { conn: `from=${from}`, error: error.message })
           },
         }).handler
+      case SNAPSHOT:
+        return serveSnapshot(host, conn, from, snapshot, log)
       default: {
         const what = NAMES[byte]
         log.error(what === undefined ? 'unrecognized RPC byte' : `${what} is not served on this port`, {

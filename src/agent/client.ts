@@ -5,11 +5,13 @@
 import { TokenBucket } from '../base/token-bucket.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Args, CallContext, Caller, Method, Reply } from '../model/rpc.ts'
+import type { SnapshotCaller } from '../model/snapshot.ts'
 import { type NodeParts, type RunningNode, runCommon } from './node.ts'
 import { CLIENT_POOL, ConnectionLost, makePool } from './pool.ts'
 import { openPools } from './pools.ts'
 import { forwarded, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
 import { runRouter } from './router.ts'
+import { askSnapshot } from './snapshot-stream.ts'
 
 export async function startClient(parts: NodeParts): Promise<RunningNode> {
   const { nodeId, host, disk, stopAgent } = parts
@@ -54,6 +56,19 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
     await common.local.flush()
   }
 
+  /** Not asked again: an archive to restore can be read only once. */
+  const snapshot: SnapshotCaller = async (request, archive) => {
+    const server = router.of(config.datacenter)[0]
+    if (server === undefined) throw new ConsulError('no-servers')
+    if (!limit.take(host.now())) throw new ConsulError('rate-limited')
+    try {
+      return await askSnapshot(host, server.address, request, archive)
+    } catch (error) {
+      if (!(error instanceof ConsulError)) router.failed(server)
+      throw error
+    }
+  }
+
   const caller: Caller = { call, peek: () => undefined }
   const servers = () => router.of(config.datacenter).length
   const common = await runCommon({
@@ -61,6 +76,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
     config,
     pools,
     caller,
+    snapshot,
     facts: () => ({ kind: 'client', servers: servers() }),
     leave,
   })

@@ -158,7 +158,7 @@ export function makeSink(
 }
 
 /** Chunks from one who pushes to one who pulls. */
-function makePipe(drained: () => void) {
+export function makePipe(drained: () => void) {
   const queue: Uint8Array[] = []
   let bytes = 0
   let full = false

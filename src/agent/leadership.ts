@@ -9,6 +9,7 @@ import { NANOS_PER_MS, NANOS_PER_SECOND } from '../base/units.ts'
 import type { Store } from '../core/store/store.ts'
 import type { AutopilotConfig } from '../model/autopilot.ts'
 import type { Command } from '../model/command.ts'
+import { ConsulError } from '../model/errors.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { Replica, RoleChange } from './replica.ts'
 
@@ -44,7 +45,12 @@ export interface LeadershipParts {
   log: Log
 }
 
-export function takeLeadership(parts: LeadershipParts): void {
+export interface Leadership {
+  /** Another state took the place of the one that this leader began with: begins anew. */
+  reassert(): Promise<void>
+}
+
+export function takeLeadership(parts: LeadershipParts): Leadership {
   const { replica, store, dispatch, duties, log } = parts
   let leadingTerm = 0
   let announced = ''
@@ -82,5 +88,15 @@ export function takeLeadership(parts: LeadershipParts): void {
     for (const duty of duties) duty.start()
     dispatch.setReady(true)
     for (const command of parts.reconcile()) await replica.propose(command)
+  }
+
+  return {
+    async reassert() {
+      const term = leadingTerm
+      if (term === 0) throw new ConsulError('not-leader')
+      dispatch.setReady(false)
+      for (const duty of duties) duty.stop()
+      await establish(term)
+    },
   }
 }

@@ -6,6 +6,7 @@
 import { arch, cpus, platform } from 'node:os'
 import type { Disk, Host } from '../host/host.ts'
 import type { Caller } from '../model/rpc.ts'
+import type { SnapshotCaller } from '../model/snapshot.ts'
 import type { Backend } from '../serve/backend.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { describeSelf, type Facts, infoSections, type RoleFacts } from './describe.ts'
@@ -40,6 +41,7 @@ export interface CommonParts extends NodeParts {
   pools: Pools
   /** How the cluster's methods are reached. */
   caller: Caller
+  snapshot: SnapshotCaller
   /** What only this kind of agent tells of itself. */
   facts(): RoleFacts
   leave(): Promise<void>
@@ -73,6 +75,7 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
   const backend: Backend = {
     call: (method, args, context) => caller.call(method, args, context),
     peek: (method, args) => caller.peek(method, args),
+    snapshot: parts.snapshot,
     self: {
       nodeName: config.nodeName,
       nodeId,

@@ -64,6 +64,7 @@ async function openStage({ peek = (): unknown => undefined } = {}): Promise<Stag
   }
   port.open({
     caller,
+    snapshot: () => Promise.reject(new Error('no state here')),
     raft(conn) {
       stage.raft++
       return { data: () => {}, end: () => conn.end(), close: () => {} }

@@ -27,6 +27,7 @@ import { openPools } from './pools.ts'
 import { reconcileDuty } from './reconcile.ts'
 import { makeReplica, type Replica } from './replica.ts'
 import { runRouter } from './router.ts'
+import { makeSnapshots } from './snapshots.ts'
 import { makeTransport } from './transport.ts'
 
 /** Consul's timeouts before the multiplier, and those of dev mode. */
@@ -60,10 +61,13 @@ export interface ServerParts extends NodeParts {
 export async function startServer(parts: ServerParts): Promise<RunningNode> {
   const { host, config } = parts
   const bind = { host: config.bindAddr, port: config.ports.server }
+  const limits = { connsPerClientMax: config.rpcMaxConnsPerClient, handshakeMs: config.rpcHandshakeTimeout }
   const log = host.log.named('server')
-  const port = await bound('tcp', bind, bindServerPort({ host, bind, log: log.named('rpc') })).catch((error: Error) => {
-    throw new Error(`Failed to start Consul server: Failed to start RPC layer: ${error.message}`, { cause: error })
-  })
+  const port = await bound('tcp', bind, bindServerPort({ host, bind, limits, log: log.named('rpc') })).catch(
+    (error: Error) => {
+      throw new Error(`Failed to start Consul server: Failed to start RPC layer: ${error.message}`, { cause: error })
+    },
+  )
   try {
     const ports = { ...config.ports, server: port.address.port }
     return await startServing({ ...parts, config: { ...config, ports } }, port)
@@ -151,7 +155,20 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   const pool = makePool(host)
   const router = runRouter({ host, pools, area: 'wan', pool, log: log.named('manager') })
   const dispatch = makeDispatch({ host, config, methods, acts, store, replica, pool, router, env, log })
-  port.open({ caller: dispatch, raft: transport.accept })
+  const snapshot = makeSnapshots({
+    config,
+    host,
+    store,
+    replica,
+    snapshots,
+    kept,
+    chunks,
+    router,
+    reassert: () => leadership.reassert(),
+    log: log.named('snapshot'),
+  })
+  port.open({ caller: dispatch, raft: transport.accept, snapshot })
+  replica.onReplaced(() => lockDelays.step(host.now(), { kind: 'restored' }))
   const offCommit = store.onCommit((commit) => lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes }))
 
   const common = await runCommon({
@@ -159,6 +176,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     config,
     pools,
     caller: dispatch,
+    snapshot,
     facts: () => ({ kind: 'server', raft: replica.status(), datacenters: router.datacenters().length || 1 }),
     leave,
   })
@@ -180,7 +198,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     founding.look()
   })
   founding.look()
-  takeLeadership({
+  const leadership = takeLeadership({
     replica,
     store,
     dispatch,

@@ -33,6 +33,7 @@ const NO_BODY = new Uint8Array(0)
 class Request implements HttpRequest {
   body: Uint8Array = NO_BODY
   tooLarge = false
+  chunks: AsyncIterable<Uint8Array> | undefined
   readonly #message: IncomingMessage
   readonly #response: ServerResponse
 
@@ -72,7 +73,7 @@ class Request implements HttpRequest {
 }
 
 /**
- * @param bodyBytesMax asked with method and URL when a request announces a body
+ * @param bodyBytesMax asked with method and URL when a request announces a body; infinite: it is handed over as it comes
  * @param handle must not throw and must not reject; when it does, the answer is a bare 500
  */
 export async function listenHttp(
@@ -122,7 +123,10 @@ export async function listenHttp(
     if (message.readableEnded) answer(request, message, response)
     else {
       const bytesMax = bodyBytesMax(message.method!, message.url!)
-      collect(message, request, bytesMax, () => answer(request, message, response))
+      if (bytesMax === Number.POSITIVE_INFINITY) {
+        request.chunks = message
+        answer(request, message, response)
+      } else collect(message, request, bytesMax, () => answer(request, message, response))
     }
   }
 

@@ -10,6 +10,7 @@ import type { CheckRun } from '../model/check-run.ts'
 import type { UserEvent } from '../model/event.ts'
 import type { HealthCheck } from '../model/health.ts'
 import type { Caller } from '../model/rpc.ts'
+import type { SnapshotCaller } from '../model/snapshot.ts'
 
 export interface Member {
   Name: string
@@ -97,6 +98,7 @@ export interface Self {
 
 export interface Backend extends Caller {
   self: Self
+  snapshot: SnapshotCaller
   now(): Instant
   date(): WallMs
   random: Random

@@ -174,6 +174,7 @@ export function fakeBackend(catalog: FakeCatalog, style: 'peek' | 'call' = 'peek
     asked,
     peek: (method, args) => (style === 'peek' ? reply(method, args) : undefined),
     call: async (method, args) => reply(method, args),
+    snapshot: () => Promise.reject(new ConsulError('not-built')),
     // The DNS door asks nothing of it.
     self: {} as unknown as Self,
     now: () => 0,

@@ -94,6 +94,7 @@ export function makeDoor({ dev = true, ...options }: DoorOptions = {}): TestDoor
 
   const door: TestDoor = { handle: () => ({ status: 500, headers: [] }), calls, answers, mistakes, local: true, ask }
   const backend: Backend = {
+    snapshot: () => Promise.reject(new Error('no state here')),
     self: makeSelf(dev),
     now: () => 0,
     date: () => 0,

@@ -249,6 +249,7 @@ suite('failures', () => {
       date: () => 0,
       random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
       call: () => Promise.reject(new Error('no')),
+      snapshot: () => Promise.reject(new Error('no')),
       peek: () => {
         throw new TypeError('broken')
       },
@@ -272,6 +273,7 @@ suite('failures', () => {
       date: () => 0,
       random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
       call: () => Promise.reject(new Error('no')),
+      snapshot: () => Promise.reject(new Error('no')),
       peek: (method, args) =>
         method === 'Status.Peers' ? ([] as never) : (door.answers.get(method)?.(args as never) as never),
     })

@@ -30,12 +30,15 @@ const KV_VALUE_BYTES_MAX = 512 << 10
  * served. Consul itself has no bound here.
  */
 const JSON_BYTES_MAX = 1 << 20
+/** Archives have no bound, and are never held whole. */
+const SNAPSHOT = /^\/v1\/snapshot(\?|$)/
 
 /** How long the body of a request may be. Bodies that no endpoint reads are thrown away by the host. */
 export function bodyBytesMax(options: HttpOptions = {}): (method: string, url: string) => number {
   const kvBytesMax = options.kvMaxValueSize ?? KV_VALUE_BYTES_MAX
   return (method, url) => {
     if (method !== 'PUT' && method !== 'POST') return 0
+    if (SNAPSHOT.test(url)) return Number.POSITIVE_INFINITY
     return url.startsWith('/v1/kv/') ? kvBytesMax : JSON_BYTES_MAX
   }
 }

@@ -38,6 +38,7 @@ import { kv } from './kv.ts'
 import { autopilotConfiguration, raftConfiguration, raftPeer, serverHealth } from './operator.ts'
 import type { Route } from './router.ts'
 import { createSession, destroySession, listSessions, nodeSessions, renewSession, sessionInfo } from './session.ts'
+import { snapshot } from './snapshot.ts'
 import { leader, peers } from './status.ts'
 
 const GET = ['GET']
@@ -162,6 +163,6 @@ export const ROUTES: readonly Route[] = [
   route('/v1/session/list', GET, listSessions),
   route('/v1/status/leader', GET, leader),
   route('/v1/status/peers', GET, peers),
-  route('/v1/snapshot', ['GET', 'PUT']),
+  route('/v1/snapshot', ['GET', 'PUT'], snapshot),
   route('/v1/txn', PUT),
 ]
