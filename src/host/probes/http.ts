@@ -3,8 +3,8 @@
  * connection of its own, as a service that takes no new ones is not well. Source: Consul's agent/checks/check.go
  * (CheckHTTP); redirects as Go's net/http follows them.
  */
-import { type ClientRequest, type IncomingMessage, request as plainRequest, STATUS_CODES } from 'node:http'
-import { request as tlsRequest } from 'node:https'
+import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest, STATUS_CODES } from 'node:http'
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import type { Probe, ProbeResult } from '../../model/check-run.ts'
 import { Tail } from './tail.ts'
 import { dialFault, fieldsOf, systemWords } from './words.ts'
@@ -12,6 +12,9 @@ import { dialFault, fieldsOf, systemWords } from './words.ts'
 const USER_AGENT = 'Consul Health Check'
 const ACCEPT = 'text/plain, text/*, */*'
 const REDIRECTS_MAX = 10
+/** A connection for each request, and no sessions kept: an expired certificate must be seen at once. */
+const AGENT = new Agent({ keepAlive: false })
+const TLS_AGENT = new TlsAgent({ keepAlive: false, maxCachedSessions: 0 })
 
 type HttpProbe = Probe & { kind: 'http' }
 
@@ -74,7 +77,8 @@ export function tryHttp(probe: HttpProbe, gone: AbortSignal): Promise<ProbeResul
       try {
         const url = new URL(hop.url)
         const secure = url.protocol === 'https:'
-        const options = { method: hop.method, headers: headersOf(probe, hop), agent: false, ...tlsOf(probe, url) }
+        const agent = secure ? TLS_AGENT : AGENT
+        const options = { method: hop.method, headers: headersOf(probe, hop), agent, ...tlsOf(probe, url) }
         const sent = (secure ? tlsRequest : plainRequest)(url, options)
         current = sent
         sent.on('response', take)
