@@ -29,7 +29,7 @@ const NAMES: Record<number, string> = {
 export interface PortLimits {
   /** Connections from one address; 0: no limit. */
   connsPerClientMax: number
-  /** The first byte must have come by then. */
+  /** The first byte must have come by then; 0: it may take its time. */
   handshakeMs: Millis
 }
 
@@ -77,7 +77,7 @@ export async function bindServerPort(parts: Omit<AcceptParts, 'caller' | 'raft' 
   function take(conn: Conn): void {
     const from = joinHostPort(conn.remote.host, conn.remote.port)
     let inner: ConnHandler | undefined
-    conn.deadline(host.now() + handshakeMs)
+    if (handshakeMs > 0) conn.deadline(host.now() + handshakeMs)
     conn.open({
       data(chunk) {
         if (inner === undefined) {

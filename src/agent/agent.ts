@@ -3,15 +3,15 @@
  * this file returns; everything with a meaning of Consul's own is decided further down.
  */
 
-import { uuid } from '../base/random.ts'
 import { type Index, type Instant, NANOS_PER_MS } from '../base/units.ts'
-import type { Address, Disk, Host } from '../host/host.ts'
+import type { Address, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Caller } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
 import { type Closers, openDns, openHttp } from './doors.ts'
 import type { NodeParts, RunningNode } from './node.ts'
+import { findNodeId } from './node-id.ts'
 
 export interface Agent extends Caller {
   readonly nodeName: string
@@ -31,8 +31,6 @@ export interface Agent extends Caller {
   stop(): Promise<void>
 }
 
-const NODE_ID_FILE = 'node-id'
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** The cluster is asked by embedders before they call it ready; it answers within an election. */
 const READY_WAIT_MS = 60_000
 /** A client agent knows at once that it knows no server. */
@@ -114,25 +112,6 @@ function refuseUnbuilt(config: RuntimeConfig): void {
 async function startNode(parts: NodeParts): Promise<RunningNode> {
   if (!parts.config.server) return (await import('./client.ts')).startClient(parts)
   return (await import('./server.ts')).startServer(parts)
-}
-
-async function findNodeId(config: RuntimeConfig, host: Host, disk: Disk): Promise<string> {
-  const stored = await disk.readFile(NODE_ID_FILE)
-  if (config.nodeId === '' && stored !== undefined) {
-    const id = Array.from(stored, (byte) => String.fromCharCode(byte))
-      .join('')
-      .trim()
-      .toLowerCase()
-    if (!UUID.test(id))
-      throw new ConsulError('refused', `${NODE_ID_FILE} in ${config.dataDir} does not hold a node id: ${id}`)
-    return id
-  }
-  const id = config.nodeId === '' ? uuid(host.random) : config.nodeId
-  await disk.writeFile(
-    NODE_ID_FILE,
-    Uint8Array.from(`${id}\n`, (char) => char.charCodeAt(0)),
-  )
-  return id
 }
 
 async function whenReady(caller: Caller, nodeName: string, until: Instant, host: Host): Promise<void> {

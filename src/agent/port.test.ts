@@ -31,7 +31,10 @@ interface Stage {
   close(): Promise<void>
 }
 
-async function openStage({ peek = (): unknown => undefined } = {}): Promise<Stage> {
+async function openStage({
+  peek = (): unknown => undefined,
+  limits = { connsPerClientMax: 100, handshakeMs: 5_000 },
+} = {}): Promise<Stage> {
   const log: LogRecord[] = []
   const host = nodeHost(
     makeLog(
@@ -40,7 +43,7 @@ async function openStage({ peek = (): unknown => undefined } = {}): Promise<Stag
       () => 'debug',
     ),
   )
-  const port = await bindServerPort({ host, bind: { host: '127.0.0.1', port: 0 }, log: host.log })
+  const port = await bindServerPort({ host, bind: { host: '127.0.0.1', port: 0 }, limits, log: host.log })
   const pool = makePool(host)
   const stage: Stage = {
     host,
@@ -222,7 +225,7 @@ suite('the first byte', { timeout: 30_000 }, () => {
   })
 
   test('others are turned away, with a line in the log', async () => {
-    for (const byte of [2, 3, 5, 6, 7, 99]) {
+    for (const byte of [2, 3, 6, 7, 99]) {
       const socket = await dial(stage, [byte])
       socket.on('error', () => {})
       await once(socket, 'close')

@@ -196,6 +196,8 @@ export interface Host {
   /** Tries it once. Never rejects: what goes wrong is the result. `gone`: nobody waits for it any more. */
   probe(probe: Probe, gone: AbortSignal): Promise<ProbeResult>
   hostname(): string
+  /** A UUID that the system keeps for this machine; undefined when there is none to be read. */
+  machineId(): string | undefined
   /** Addresses of this machine's interfaces, for `bind` and `advertise`. */
   interfaces(): { name: string; address: string; family: 4 | 6; internal: boolean }[]
   log: Log

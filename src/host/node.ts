@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { Host } from './host.ts'
 import { listenHttp } from './http.ts'
+import { machineId } from './machine-id.ts'
 import { listenMessages, listenUdp } from './net.ts'
 import { dialStream, listenStream } from './stream.ts'
 
@@ -43,6 +44,7 @@ export function nodeHost(log: Log): Host {
     // Only agents that have checks to try pay for loading the clients.
     probe: async (probe, gone) => (await import('./probes.ts')).tryProbe(probe, gone),
     hostname,
+    machineId,
     interfaces: () =>
       Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
         (addresses ?? []).map(({ address, family, internal }) => ({
