@@ -11,14 +11,19 @@ export interface ApiRequest {
   /** Absolute: address, path and query. */
   url: string
   headers: Record<string, string>
-  body?: Uint8Array<ArrayBuffer> | string
+  body?: Uint8Array<ArrayBuffer> | string | AsyncIterable<Uint8Array>
   signal?: AbortSignal
+  /** The answer's body is wanted as it comes, in `chunks`, if the status is 200. */
+  streamed?: boolean
 }
 
 export interface ApiResponse {
   status: number
   header(name: string): string | null
+  /** Empty when it comes in `chunks`. */
   body: Uint8Array
+  /** Throws when the body breaks off. */
+  chunks?: AsyncIterable<Uint8Array>
 }
 
 /** Sends one request and reads its whole answer; rejects when there is none. */
@@ -111,13 +116,14 @@ export interface Caller {
     options?: ReadOptions,
     parameters?: Parameters,
     body?: ApiRequest['body'],
+    streamed?: boolean,
   ): Promise<ApiResponse>
 }
 
 export function makeCaller(options: ClientOptions = {}): Caller {
   const transport = options.transport ?? fetchTransport
   const address = (options.address ?? DEFAULT_ADDRESS).replace(/\/+$/, '')
-  const send: Caller['send'] = (method, path, request = {}, parameters = {}, body) => {
+  const send: Caller['send'] = (method, path, request = {}, parameters = {}, body, streamed) => {
     const headers: Record<string, string> = {}
     const token = request.token ?? options.token
     if (token !== undefined && token !== '') headers['X-Consul-Token'] = token
@@ -135,7 +141,8 @@ export function makeCaller(options: ClientOptions = {}): Caller {
       cached: request.cached,
       ...parameters,
     })
-    return transport({ method, url: `${address}${path}${query}`, headers, body, signal: request.signal })
+    const asked = { method, url: `${address}${path}${query}`, headers, body, signal: request.signal }
+    return transport(streamed ? { ...asked, streamed } : asked)
   }
   return {
     send,
@@ -209,9 +216,37 @@ function basicAuth(auth: { user: string; password: string }): string {
   return `Basic ${btoa(String.fromCharCode(...bytes))}`
 }
 
+function streamOf(chunks: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
+  const from = chunks[Symbol.asyncIterator]()
+  return new ReadableStream({
+    async pull(controller) {
+      const { value, done } = await from.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: async () => void (await from.return?.()),
+  })
+}
+
+async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array> {
+  if (body === null) return
+  const reader = body.getReader()
+  for (;;) {
+    const { value, done } = await reader.read()
+    if (done) return
+    yield value
+  }
+}
+
 /** The transport that every modern runtime brings. */
-export const fetchTransport: Transport = async ({ url, ...request }) => {
-  const response = await fetch(url, request)
+export const fetchTransport: Transport = async ({ url, body: given, streamed, ...request }) => {
+  const piecemeal = given !== undefined && typeof given !== 'string' && !(given instanceof Uint8Array)
+  const sent = piecemeal ? { body: streamOf(given), duplex: 'half' as const } : { body: given }
+  const response = await fetch(url, { ...request, ...sent })
+  if (streamed && response.status === 200) {
+    const header = (name: string) => response.headers.get(name)
+    return { status: response.status, header, body: new Uint8Array(0), chunks: chunksOf(response) }
+  }
   const body = new Uint8Array(await response.arrayBuffer())
   return { status: response.status, header: (name) => response.headers.get(name), body }
 }

@@ -13,6 +13,7 @@ import { type Health, makeHealth } from './health.ts'
 import { type KV, makeKV } from './kv.ts'
 import { makeOperator, type Operator } from './operator.ts'
 import { makeSessions, type Sessions } from './session.ts'
+import { makeSnapshots, type Snapshots } from './snapshot.ts'
 import { makeStatus, type Status } from './status.ts'
 
 export type { Agent, AgentMember, CheckDefinition, ServiceDefinition } from './agent.ts'
@@ -33,6 +34,7 @@ export type { CheckServiceNode, Health, HealthCheck } from './health.ts'
 export type { DeleteOptions, KV, KVPair, PutOptions } from './kv.ts'
 export type { AutopilotConfiguration, ClusterHealth, Operator, RaftServer, ServerHealth } from './operator.ts'
 export type { Session, SessionRequest, Sessions } from './session.ts'
+export type { Snapshots } from './snapshot.ts'
 export type { Status } from './status.ts'
 
 export interface Consul {
@@ -44,6 +46,7 @@ export interface Consul {
   status: Status
   event: Events
   operator: Operator
+  snapshot: Snapshots
 }
 
 export function connect(options?: ClientOptions): Consul {
@@ -57,5 +60,6 @@ export function connect(options?: ClientOptions): Consul {
     status: makeStatus(caller),
     event: makeEvents(caller),
     operator: makeOperator(caller),
+    snapshot: makeSnapshots(caller),
   }
 }

@@ -67,6 +67,14 @@ function exchange(sent: ClientRequest, asked: ApiRequest): Promise<ApiResponse> 
   return new Promise((resolve, reject) => {
     sent.on('error', reject)
     sent.on('response', (response) => {
+      if (asked.streamed && response.statusCode === 200) {
+        const header = (name: string) => {
+          const value = response.headers[name.toLowerCase()]
+          return value === undefined ? null : String(value)
+        }
+        resolve({ status: 200, header, body: new Uint8Array(0), chunks: response })
+        return
+      }
       const chunks: Uint8Array[] = []
       response.on('data', (chunk: Uint8Array) => chunks.push(chunk))
       response.on('error', reject)
@@ -82,12 +90,27 @@ function exchange(sent: ClientRequest, asked: ApiRequest): Promise<ApiResponse> 
       )
     })
     if (asked.body === undefined) sent.end()
-    else {
+    else if (typeof asked.body !== 'string' && !(asked.body instanceof Uint8Array)) {
+      sendChunks(sent, asked.body).catch((error: Error) => sent.destroy(error))
+    } else {
       const body = typeof asked.body === 'string' ? Buffer.from(asked.body) : asked.body
       sent.setHeader('Content-Length', body.length)
       sent.end(body)
     }
   })
+}
+
+async function sendChunks(sent: ClientRequest, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of chunks) {
+    if (sent.destroyed) return
+    if (!sent.write(chunk)) {
+      await new Promise<void>((done) => {
+        sent.once('drain', done)
+        sent.once('close', done)
+      })
+    }
+  }
+  sent.end()
 }
 
 /** The parts of a URL as they were written: WHATWG's parser would refuse or rewrite what Go takes. */
