@@ -26,15 +26,28 @@ export interface Log {
   on(level: Level): boolean
   /** A logger whose name is this one's plus `.part`. */
   named(part: string): Log
+  /** Hands the records of this level and above, of this logger and all its kin, to another sink too, until called off. */
+  tap(level: Level, sink: Sink): () => void
+}
+
+interface Tap {
+  level: number
+  sink: Sink
 }
 
 /** @param threshold asked at each record, so that a reload can change it */
 export function makeLog(name: string, sink: Sink, threshold: () => Level): Log {
-  const on = (level: Level) => LEVELS.indexOf(level) >= LEVELS.indexOf(threshold())
+  return tapped(name, sink, threshold, new Set())
+}
+
+function tapped(name: string, sink: Sink, threshold: () => Level, taps: Set<Tap>): Log {
+  const wanted = (level: Level) => LEVELS.indexOf(level) >= LEVELS.indexOf(threshold())
   const at =
     (level: Level) =>
     (message: string, fields: Fields = {}) => {
-      if (on(level)) sink({ level, name, message, fields })
+      if (wanted(level)) sink({ level, name, message, fields })
+      if (taps.size === 0) return
+      for (const tap of taps) if (LEVELS.indexOf(level) >= tap.level) tap.sink({ level, name, message, fields })
     }
   return {
     trace: at('trace'),
@@ -42,8 +55,13 @@ export function makeLog(name: string, sink: Sink, threshold: () => Level): Log {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    on,
-    named: (part) => makeLog(name === '' ? part : `${name}.${part}`, sink, threshold),
+    on: (level) => wanted(level) || (taps.size > 0 && [...taps].some((tap) => LEVELS.indexOf(level) >= tap.level)),
+    named: (part) => tapped(name === '' ? part : `${name}.${part}`, sink, threshold, taps),
+    tap(level, other) {
+      const tap = { level: LEVELS.indexOf(level), sink: other }
+      taps.add(tap)
+      return () => void taps.delete(tap)
+    },
   }
 }
 
