@@ -41,7 +41,11 @@ export interface KeptSnapshots {
   before: Index
 }
 
-export async function openState(config: Pick<RuntimeConfig, 'stateEngine'>, disk: Disk, log: Log): Promise<OpenedState> {
+export async function openState(
+  config: Pick<RuntimeConfig, 'stateEngine'>,
+  disk: Disk,
+  log: Log,
+): Promise<OpenedState> {
   const rows = config.stateEngine === 'lmdb' ? await disk.openRows?.() : memoryRows()
   if (rows === undefined) throw new ConsulError('refused', 'the LMDB state engine needs a data directory')
   const store = makeStore(rows)
@@ -52,15 +56,18 @@ export async function openState(config: Pick<RuntimeConfig, 'stateEngine'>, disk
   const logDisk = await disk.openLog()
   const { hardState, entries, last } = logDisk.load(kept.newest + 1)
   const saved = { hardState, snapshot, entries }
-  refuseGap(saved)
+  refuseGap(saved, last)
   return { store, saved, logDisk: reachingBack(logDisk, last, kept), snapshots, kept, chunks }
 }
 
-/** What was acknowledged lies in the gap: a server that went on without it would serve a past that never was. */
-function refuseGap({ hardState, snapshot, entries }: Saved): void {
+/**
+ * What was acknowledged lies in the gap: a server that went on without it would serve a past that never was.
+ * @param last where the log ended, also when no entry is left of it
+ */
+function refuseGap({ snapshot, entries }: Saved, last: Index): void {
   const next = (snapshot?.index ?? 0) + 1
   const first = entries[0]?.index
-  const complete = first === undefined ? snapshot !== null || hardState.term === 0 : first === next
+  const complete = first === undefined ? last < next : first === next
   if (complete) return
   const state = snapshot === null ? 'no snapshot can be used' : `the newest usable snapshot ends with entry ${next - 1}`
   const log = first === undefined ? 'the raft log is empty' : `the raft log begins with entry ${first}`

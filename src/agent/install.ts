@@ -63,7 +63,7 @@ export function makeSource(parts: InstallParts): SnapshotSource {
     return { size, chunks: () => found.state, release: () => {} }
   }
 
-  /** Of the state as it stands, for an agent that keeps nothing on disk. */
+  /** Of the state as it stands, where none on disk can be used. */
   async function taken(): Promise<void> {
     const meta = replica().snapshotMeta()
     const pending = chunks.pending()
@@ -90,7 +90,9 @@ export function makeSource(parts: InstallParts): SnapshotSource {
     }
     const found = await stored(lastIndex)
     if (found !== null) return found
-    if ((await snapshots.open()) === null) {
+    const newest = await snapshots.open()
+    // One that is newer the core will hear of. An older one means that the one it knows has decayed.
+    if (newest === null || decodeMeta(newest.meta).index < lastIndex) {
       taking ??= taken().finally(() => {
         taking = undefined
       })

@@ -6,7 +6,7 @@
  */
 import type { Index, Term } from '../base/units.ts'
 import type { Entry, RaftEffect, RaftInput, SnapshotMeta } from '../core/raft/messages.ts'
-import type { Raft, Saved } from '../core/raft/raft.ts'
+import type { Raft, RaftStatus, Saved } from '../core/raft/raft.ts'
 import type { Commit } from '../core/store/store.ts'
 import type { DirEntry } from '../model/kv.ts'
 import type { Value } from './history.ts'
@@ -34,7 +34,18 @@ interface Known {
 
 export class Checkers {
   violation: string | undefined
-  readonly counts = { steps: 0, elections: 0, commits: 0, applied: 0, installs: 0, snapshots: 0, configurations: 0 }
+  readonly counts = {
+    steps: 0,
+    elections: 0,
+    commits: 0,
+    applied: 0,
+    installs: 0,
+    snapshots: 0,
+    configurations: 0,
+    refusals: 0,
+  }
+  /** For whoever wants to watch: told everything in a line each. */
+  trace: ((line: string) => void) | undefined
   /** Mixed from everything that was seen. */
   digest = 0
   /** What each key held, from which index on. */
@@ -71,18 +82,28 @@ export class Checkers {
       step: (now, input) => {
         this.counts.steps++
         this.mix(server.server.address, input.kind, now)
-        if (input.kind !== 'tick') this.told(server, input)
+        if (input.kind !== 'tick') {
+          this.trace?.(`${server.id} < ${JSON.stringify(input, brief)}`)
+          this.told(server, input)
+        }
         raft.step(now, input)
       },
       take: () => {
         const effects = raft.take()
-        for (const effect of effects) this.said(server, raft, effect)
+        for (const effect of effects) {
+          this.trace?.(`${server.id} > ${JSON.stringify(effect, brief)}`)
+          this.said(server, raft, effect)
+        }
         return effects
       },
     }
   }
 
   started(server: SimServer, saved: Saved): void {
+    const { hardState, snapshot, entries } = saved
+    this.trace?.(
+      `${server.id} starts: term ${hardState.term}, snapshot ${snapshot?.index}, entries ${entries[0]?.index}..${entries.at(-1)?.index}`,
+    )
     const known = this.of(server)
     known.term = saved.hardState.term
     known.asking.clear()
@@ -91,12 +112,14 @@ export class Checkers {
   }
 
   stopped(server: SimServer): void {
+    this.trace?.(`${server.id} stops`)
     this.mix(server.id, 'stopped', 0)
   }
 
   /** The state stands at a leader's snapshot. */
   restored(server: SimServer, index: Index): void {
     this.counts.installs++
+    this.trace?.(`${server.id} restored ${index}`)
     const known = this.of(server)
     known.chain = this.chainAt(index)
     known.committed = index
@@ -234,7 +257,8 @@ export class Checkers {
   }
 
   private committed(server: SimServer, raft: Raft, entries: readonly Entry[]): void {
-    const { term, configuration } = raft.status(server.now())
+    const status = raft.status(server.now())
+    const { term } = status
     const known = this.of(server)
     if (entries[0]!.index !== known.committed + 1) {
       this.fail(`${server.id} committed ${entries[0]!.index} after ${known.committed}`)
@@ -249,7 +273,7 @@ export class Checkers {
         if (index !== this.canon.length) this.fail(`${server.id} committed ${index} before what comes before it`)
         this.canon[index] = { entry, term }
         this.counts.commits++
-        this.onMajority(entry, configuration.servers)
+        this.onMajority(entry, status)
       } else {
         if (!sameEntry(entry, other.entry)) this.fail(`${server.id} committed another entry at ${index}`)
         other.term = Math.min(other.term, term)
@@ -258,15 +282,19 @@ export class Checkers {
   }
 
   /** What counts as committed for the first time is on the disks of most voters. */
-  private onMajority(entry: Entry, servers: readonly { id: string; suffrage: string }[]): void {
-    const voters = servers.filter(({ suffrage }) => suffrage === 'voter')
-    const having = voters.filter(({ id }) => {
-      const disk = this.servers().find((server) => server.id === id)?.disk
-      return disk !== undefined && (disk.termAt(entry.index) === entry.term || disk.first > entry.index)
+  private onMajority(entry: Entry, { configuration, committedConfiguration }: RaftStatus): void {
+    // With the entry committed, the leader may have begun the next change of servers already.
+    const found = [configuration, committedConfiguration].map(({ servers }) => {
+      const voters = servers.filter(({ suffrage }) => suffrage === 'voter')
+      const having = voters.filter(({ id }) => {
+        const disk = this.servers().find((server) => server.id === id)?.disk
+        return disk !== undefined && (disk.termAt(entry.index) === entry.term || disk.first > entry.index)
+      })
+      return { having: having.length, voters: voters.length }
     })
-    if (having.length * 2 <= voters.length) {
-      this.fail(`entry ${entry.index} was committed with ${having.length} of ${voters.length} voters having it on disk`)
-    }
+    if (found.some(({ having, voters }) => having * 2 > voters)) return
+    const { having, voters } = found[0]!
+    this.fail(`entry ${entry.index} was committed with ${having} of ${voters} voters having it on disk`)
   }
 
   private snapshot(server: SimServer, meta: SnapshotMeta): void {
@@ -304,6 +332,13 @@ export class Checkers {
   private mix(who: string, what: string, number: number): void {
     this.digest = hash(hash(hash(this.digest, who), what), number)
   }
+}
+
+/** Entries by index and term alone. */
+function brief(key: string, value: unknown): unknown {
+  if (key === 'entries' && Array.isArray(value))
+    return (value as Entry[]).map(({ index, term }) => `${index}/${term}`).join(' ')
+  return value instanceof Uint8Array ? value.length : value
 }
 
 function sameEntry(a: Entry, b: Entry): boolean {

@@ -5,6 +5,7 @@
 import { type Random, seededRandom } from '../base/random.ts'
 import type { Server } from '../core/raft/messages.ts'
 import type { makeRaft } from '../core/raft/raft.ts'
+import { ConsulError } from '../model/errors.ts'
 import { Checkers } from './checkers.ts'
 import { Network } from './network.ts'
 import { type Settings, SimServer } from './server.ts'
@@ -66,7 +67,17 @@ export class Cluster {
 
   start(server: SimServer): void {
     if (server.running !== undefined) return
-    server.start(this.founders).catch((error: unknown) => this.checkers.fail(`${server.id} did not start: ${error}`))
+    server.start(this.founders).catch((error: unknown) => {
+      const { disk } = server
+      if (!disk.rotten || !(error instanceof ConsulError)) {
+        this.checkers.fail(`${server.id} did not start: ${String(error)}`)
+        return
+      }
+      // Rightly refused: what it acknowledged is gone. Somebody brings the disk's content back.
+      disk.rotten = false
+      this.checkers.counts.refusals++
+      this.start(server)
+    })
   }
 
   /** The one that leads the newest term. */

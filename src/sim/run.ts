@@ -29,6 +29,8 @@ export interface RunOptions {
   faults?: Fault[]
   /** A core with a bug in it, for tests of the judges. */
   makeRaft?: typeof makeRaft
+  /** Told everything that happens, in a line each. */
+  trace?: (line: string) => void
 }
 
 export interface Outcome {
@@ -83,11 +85,18 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
   const cluster = new Cluster({ seed, size, spares, settings, makeRaft: options.makeRaft ?? makeRaft })
   const { world, network, checkers, servers } = cluster
   const history = new History()
+  const { trace } = options
+  if (trace !== undefined) checkers.trace = (line) => trace(`${world.now.toFixed(2)} ${line}`)
   const clients = Array.from({ length: plan.clients }, (_, n) => new Client(`c${n + 1}`, cluster, history))
 
   for (const server of servers) cluster.start(server)
   for (const client of clients) void client.run()
-  for (const fault of plan.faults) world.after(fault.at, () => inflict(cluster, fault))
+  for (const fault of plan.faults) {
+    world.after(fault.at, () => {
+      checkers.trace?.(`fault ${JSON.stringify(fault)}`)
+      inflict(cluster, fault)
+    })
+  }
   await world.run(world.now + plan.chaosMs)
 
   // The faults stop.
@@ -107,7 +116,9 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
     const reader = new Client('reader', cluster, history)
     let done = false
     const keys = new Set(history.operations.map(({ key }) => key))
-    void reader.readAll(keys).then(() => {
+    const { servers: listed } = cluster.leader()!.running!.replica.status().configuration
+    const members = servers.filter(({ id }) => listed.some((server) => server.id === id))
+    void reader.readAll(keys, members).then(() => {
       done = true
     })
     await world.run(world.now + RECOVERY_MS, () => done)

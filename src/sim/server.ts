@@ -128,9 +128,8 @@ export class SimServer {
     for (const end of running?.calls ?? []) end()
   }
 
-  /** Runs in this life only, and once it is not paused. */
-  live(run: () => void): () => void {
-    const { life } = this
+  /** Runs in that life only (this one unless said), and once it is not paused. */
+  live(run: () => void, life = this.life): () => void {
     const attempt = () => {
       if (life !== this.life) return
       if (this.paused) this.backlog.push(attempt)
@@ -144,7 +143,7 @@ export class SimServer {
     const { server, random, checkers, settings, world } = this.parts
     this.life++
     const { life } = this
-    const host = this.host()
+    const host = this.host(life)
     const { store, saved, logDisk, snapshots, kept, chunks } = await openState(
       { stateEngine: 'memory' },
       this.disk.mount(),
@@ -171,7 +170,7 @@ export class SimServer {
       name: server.id,
       world,
       network: this.parts.network,
-      live: (run) => this.live(run),
+      live: (run) => this.live(run, life),
       peer: (id) => {
         const there = this.parts.find(id)
         if (there?.running === undefined) return undefined
@@ -214,7 +213,7 @@ export class SimServer {
       node: server.id,
     }
     const calls = new Set<() => void>()
-    const pool = { call: (address: string, method: never, args: never) => this.callPeer(address, method, args) }
+    const pool = { call: (address: string, method: never, args: never) => this.callPeer(life, address, method, args) }
     // One datacenter, and nobody who asks for what a server answers from itself.
     const dispatch = makeDispatch({
       host,
@@ -286,10 +285,10 @@ export class SimServer {
     call(running.dispatch).then((value) => end(undefined, value), end)
   }
 
-  private callPeer(address: string, method: never, args: never): Promise<never> {
+  private callPeer(life: number, address: string, method: never, args: never): Promise<never> {
     const { network, find } = this.parts
     return new Promise((resolve, reject) => {
-      const fail = (error: Error) => this.live(() => reject(error))()
+      const fail = (error: Error) => this.live(() => reject(error), life)()
       const broken = () => fail(new ConnectionLost('EOF', true))
       network.once(
         this.id,
@@ -304,7 +303,7 @@ export class SimServer {
                 network.once(
                   there.id,
                   this.id,
-                  this.live(() => (error === undefined ? resolve(value as never) : reject(error))),
+                  this.live(() => (error === undefined ? resolve(value as never) : reject(error)), life),
                   broken,
                 ),
             ),
@@ -315,7 +314,7 @@ export class SimServer {
     })
   }
 
-  private host(): Host {
+  private host(life: number): Host {
     const { world, random } = this.parts
     return {
       now: () => this.now(),
@@ -324,9 +323,9 @@ export class SimServer {
       wake: (at, run) => {
         const delayMs = Math.max(0, (at - this.now()) / this.rate)
         // A hair late, so that the clock has certainly passed `at`.
-        return world.after(delayMs + 1e-3, this.live(run))
+        return world.after(delayMs + 1e-3, this.live(run, life))
       },
-      soon: (run) => void world.after(0, this.live(run)),
+      soon: (run) => void world.after(0, this.live(run, life)),
       hostname: () => this.id,
       interfaces: () => [],
       log: silentLog,

@@ -33,6 +33,7 @@ export class Client {
   private readonly cluster: Cluster
   private readonly history: History
   private readonly random: Random
+  private servers: SimServer[]
   private session = ''
   private values = 0
   /** What it last saw of a key: for compare-and-set. */
@@ -44,6 +45,7 @@ export class Client {
     this.cluster = cluster
     this.history = history
     this.random = cluster.random()
+    this.servers = cluster.servers
   }
 
   async run(): Promise<void> {
@@ -54,8 +56,9 @@ export class Client {
     }
   }
 
-  /** A consistent read of each key, to be asked when all is well. */
-  async readAll(keys: Iterable<string>): Promise<void> {
+  /** A consistent read of each key at those servers, to be asked when all is well. */
+  async readAll(keys: Iterable<string>, servers: SimServer[]): Promise<void> {
+    this.servers = servers
     for (const key of keys) await this.read(key, { RequireConsistent: true })
   }
 
@@ -211,7 +214,7 @@ export class Client {
   }
 
   private anyServer(): SimServer {
-    const { servers } = this.cluster
+    const { servers } = this
     return servers[this.random.int(servers.length)]!
   }
 
