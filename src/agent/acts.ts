@@ -12,9 +12,11 @@ import type { Server } from '../core/raft/messages.ts'
 import type { RaftStatus } from '../core/raft/raft.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Host } from '../host/host.ts'
+import type { Caller } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import type { Acts } from './dispatch.ts'
 import type { Gathering, Renewal } from './duties.ts'
+import { keyringOperation } from './keyring-acts.ts'
 import type { OperatorActs } from './operator.ts'
 import type { Pools } from './pools.ts'
 import type { Replica } from './replica.ts'
@@ -32,9 +34,14 @@ export interface ActsParts extends Renewal, Gathering {
   replica: Replica
   store: Store
   pools: Pools
+  /** All that have servers in the WAN. */
+  datacenters(): string[]
+  /** Asks this server, or another datacenter's. */
+  call: Caller['call']
 }
 
-export function serverActs({ config, host, replica, store, renew, gather, pools, operator }: ActsParts): Acts {
+export function serverActs(parts: ActsParts): Acts {
+  const { config, host, replica, store, renew, gather, pools, operator, datacenters, call } = parts
   const places = pools.wan === undefined ? [pools.lan.serf] : [pools.lan.serf, pools.wan.serf]
   return {
     ...operator,
@@ -50,6 +57,8 @@ export function serverActs({ config, host, replica, store, renew, gather, pools,
       await fireUserEvent(pools, Name, Payload ?? new Uint8Array(0))
       return { Index: 0, LastContact: 0, KnownLeader: replica.role().leader !== null }
     },
+    'Internal.KeyringOperation': (args) =>
+      keyringOperation({ datacenter: config.datacenter, pools, datacenters, call }, args),
     'Coordinate.Update'(args) {
       gather(coordinateUpdate(args, pools.coordinate(), allowAll))
       return {}

@@ -26,6 +26,9 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
   async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {
     const until = host.now() + config.rpcHoldTimeout
     const asked = inDatacenter(args, config.datacenter)
+    if (method === 'Internal.KeyringOperation') {
+      throw new ConsulError('refused', 'keyring operations must run against a server node')
+    }
     for (let tries = 1; ; tries++) {
       if (stopped) throw new ConsulError('shutting-down')
       const servers = router.of(config.datacenter)

@@ -33,6 +33,7 @@ export type ActMethod =
   | 'Catalog.ListDatacenters'
   | 'Session.Renew'
   | 'Internal.EventFire'
+  | 'Internal.KeyringOperation'
   | 'Coordinate.ListDatacenters'
   | 'Coordinate.Update'
   | 'Operator.RaftGetConfiguration'

@@ -143,6 +143,8 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     renew: duties.renew,
     gather: duties.gather,
     pools,
+    datacenters: () => router.datacenters(),
+    call: (method, args, context) => dispatch.call(method, args, context),
     operator: operatorActs({
       datacenter: config.datacenter,
       store,

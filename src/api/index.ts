@@ -10,6 +10,7 @@ import { type Catalog, makeCatalog } from './catalog.ts'
 import { type ClientOptions, makeCaller } from './client.ts'
 import { type Events, makeEvents } from './event.ts'
 import { type Health, makeHealth } from './health.ts'
+import { type Keyring, makeKeyring } from './keyring.ts'
 import { type KV, makeKV } from './kv.ts'
 import { makeOperator, type Operator } from './operator.ts'
 import { makeSessions, type Sessions } from './session.ts'
@@ -31,6 +32,7 @@ export type {
 export { ApiDecodeError, ApiError, fetchTransport, follow } from './client.ts'
 export type { Events, EventWish, UserEvent } from './event.ts'
 export type { CheckServiceNode, Health, HealthCheck } from './health.ts'
+export type { Keyring, KeyringOptions, KeyringResponse } from './keyring.ts'
 export type { DeleteOptions, KV, KVPair, PutOptions } from './kv.ts'
 export type { AutopilotConfiguration, ClusterHealth, Operator, RaftServer, ServerHealth } from './operator.ts'
 export type { Session, SessionRequest, Sessions } from './session.ts'
@@ -43,6 +45,7 @@ export interface Consul {
   health: Health
   agent: Agent
   session: Sessions
+  keyring: Keyring
   status: Status
   event: Events
   operator: Operator
@@ -57,6 +60,7 @@ export function connect(options?: ClientOptions): Consul {
     health: makeHealth(caller),
     agent: makeAgent(caller),
     session: makeSessions(caller),
+    keyring: makeKeyring(caller),
     status: makeStatus(caller),
     event: makeEvents(caller),
     operator: makeOperator(caller),

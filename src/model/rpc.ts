@@ -3,6 +3,7 @@ import type { CatalogMethods } from './catalog.ts'
 import type { CoordinateMethods } from './coordinate.ts'
 import type { EventMethods } from './event.ts'
 import type { HealthMethods } from './health.ts'
+import type { KeyringMethods } from './keyring.ts'
 import type { KVMethods } from './kv.ts'
 import type { OperatorMethods } from './operator.ts'
 import type { SessionMethods } from './session.ts'
@@ -15,6 +16,7 @@ export interface Methods
     SessionMethods,
     StatusMethods,
     EventMethods,
+    KeyringMethods,
     CoordinateMethods,
     OperatorMethods {}
 

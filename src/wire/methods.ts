@@ -38,6 +38,7 @@ import {
 import { coordinateUpdateRequest, datacenterMap } from './structs/coordinate.ts'
 import { healthCheck } from './structs/health.ts'
 import { checkServiceNode } from './structs/instances.ts'
+import { keyringRequest, keyringResponses } from './structs/keyring.ts'
 import { dirEntry, kvsRequest } from './structs/kv.ts'
 import { operatorHealthReply, raftConfigurationResponse, raftRemovePeerRequest } from './structs/operator.ts'
 import { type Consistency, QUERY_META, QUERY_OPTIONS, querySource, TO_DATACENTER } from './structs/query.ts'
@@ -174,6 +175,7 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Operator.RaftRemovePeerByID': { args: raftRemovePeerRequest, reply: empty },
   'Operator.AutopilotGetConfiguration': { args: dcSpecific, reply: autopilotConfig },
   'Operator.AutopilotSetConfiguration': { args: autopilotSetConfigRequest, reply: bool },
+  'Internal.KeyringOperation': { args: keyringRequest, reply: keyringResponses },
   'Operator.ServerHealth': { args: dcSpecific, reply: operatorHealthReply },
   'Internal.EventFire': { args: eventFire, reply: meta },
 }

@@ -3,6 +3,7 @@
  * relays if wished. Serf's own questions (who holds this name, which keys) are answered here; others are the owner's.
  * Source: protocol/serf.md section 5.
  */
+import type { Level } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import type { Agenda } from './agenda.ts'
 import type { SerfConfig } from './config.ts'
@@ -60,7 +61,7 @@ export interface QueriesOptions {
   keysChanged(): void
   /** Lamport time of the latest query before a restart; 0 without one. */
   latest: number
-  warn(message: string): void
+  log(level: Level, message: string): void
 }
 
 interface Asked extends QueryHandlers {
@@ -175,7 +176,7 @@ export class Queries {
     const answer = this.#answer(query)
     if (answer === undefined) return
     const error = this.#send(query, 0, this.#options.codec.encodeSerf(answer))
-    if (error !== '') this.#options.warn(`serf: Failed to respond to query ${query.Name}: ${error}`)
+    if (error !== '') this.#options.log('warn', `serf: Failed to respond to query ${query.Name}: ${error}`)
   }
 
   #answer(query: Query): SerfMessage | undefined {
@@ -185,15 +186,15 @@ export class Queries {
       case CONFLICT_QUERY:
         return this.#conflictAnswer(query)
       case '_serf_install-key':
-        return this.#keyAnswer(query, (ring, key) => ring.install(key))
+        return this.#keyAnswer(query, 'install key', (ring, key) => ring.install(key))
       case '_serf_use-key':
-        return this.#keyAnswer(query, (ring, key) => ring.use(key))
+        return this.#keyAnswer(query, 'change primary key', (ring, key) => ring.use(key))
       case '_serf_remove-key':
-        return this.#keyAnswer(query, (ring, key) => ring.remove(key))
+        return this.#keyAnswer(query, 'remove key', (ring, key) => ring.remove(key))
       case '_serf_list-keys':
         return this.#listAnswer(query)
       default:
-        this.#options.warn(`serf: Unhandled internal query '${query.Name}'`)
+        this.#options.log('warn', `serf: Unhandled internal query '${query.Name}'`)
         return undefined
     }
   }
@@ -206,19 +207,23 @@ export class Queries {
     return member === undefined ? undefined : conflictResponse(member)
   }
 
-  #keyAnswer(query: Query, change: (ring: GossipKeyring, key: Uint8Array) => string): KeyResponse {
-    const { codec, keyring, keysChanged } = this.#options
+  /** @param deed in words, for the log */
+  #keyAnswer(query: Query, deed: string, change: (ring: GossipKeyring, key: Uint8Array) => string): KeyResponse {
+    const { codec, keyring, keysChanged, log } = this.#options
     const response: KeyResponse = { type: 'keyResponse', Result: false, Message: '', Keys: null, PrimaryKey: '' }
     if (keyring === undefined || keyring.keys.length === 0) {
       response.Message = 'No keyring to modify (encryption not enabled)'
+      log('error', `serf: ${response.Message}`)
       return response
     }
+    log('info', `serf: Received ${query.Name.slice(INTERNAL.length)} query`)
     try {
       const request = codec.decodeSerf(query.Payload ?? new Uint8Array(0))
       if (request.type !== 'keyRequest') throw new Error('not a key request')
       response.Message = change(keyring, request.Key ?? new Uint8Array(0))
       response.Result = response.Message === ''
       if (response.Result) keysChanged()
+      else log('error', `serf: Failed to ${deed}: ${response.Message}`)
     } catch {
       response.Message = 'Failed to decode key request'
     }
@@ -227,12 +232,14 @@ export class Queries {
 
   /** As many keys as an answer holds. */
   #listAnswer(query: Query): KeyResponse {
-    const { codec, config, keyring } = this.#options
+    const { codec, config, keyring, log } = this.#options
     const response: KeyResponse = { type: 'keyResponse', Result: false, Message: '', Keys: null, PrimaryKey: '' }
     if (keyring === undefined || keyring.keys.length === 0) {
       response.Message = 'Keyring is empty (encryption not enabled)'
+      log('error', `serf: ${response.Message}`)
       return response
     }
+    log('info', 'serf: Received list-keys query')
     const all = keyring.keys.map(base64)
     response.Result = true
     response.PrimaryKey = all[0]!

@@ -94,7 +94,7 @@ export class Pool implements Serf, Delegate {
       broadcast: (bytes) => this.#rumours.tell('query', bytes),
       asked: (query) => this.#out.push({ kind: 'query', query }),
       keysChanged: () => this.#out.push({ kind: 'keys-changed' }),
-      warn: (message) => this.#log('warn', message),
+      log: (level, message) => this.#log(level, message),
     })
     this.#rumours = new Rumours({
       transmits: () => retransmitLimit(options.memberlist.retransmitMult, this.#list.nodes.size),

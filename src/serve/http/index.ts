@@ -37,6 +37,8 @@ const SNAPSHOT = /^\/v1\/snapshot(\?|$)/
 export function bodyBytesMax(options: HttpOptions = {}): (method: string, url: string) => number {
   const kvBytesMax = options.kvMaxValueSize ?? KV_VALUE_BYTES_MAX
   return (method, url) => {
+    // Of what is removed by DELETE only gossip's keys are named in a body.
+    if (method === 'DELETE' && url.startsWith('/v1/operator/keyring')) return JSON_BYTES_MAX
     if (method !== 'PUT' && method !== 'POST') return 0
     if (SNAPSHOT.test(url)) return Number.POSITIVE_INFINITY
     return url.startsWith('/v1/kv/') ? kvBytesMax : JSON_BYTES_MAX

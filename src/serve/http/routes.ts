@@ -34,6 +34,7 @@ import {
 import { fireEvent, listEvents } from './event.ts'
 import type { Endpoint } from './exchange.ts'
 import { checksInState, nodeChecks, serviceChecks, serviceHealth } from './health.ts'
+import { keyring } from './keyring.ts'
 import { kv } from './kv.ts'
 import { autopilotConfiguration, raftConfiguration, raftPeer, serverHealth } from './operator.ts'
 import type { Route } from './router.ts'
@@ -150,7 +151,7 @@ export const ROUTES: readonly Route[] = [
   route('/v1/kv/', ['GET', 'PUT', 'DELETE'], kv),
   route('/v1/operator/raft/configuration', GET, raftConfiguration),
   route('/v1/operator/raft/peer', ['DELETE'], raftPeer),
-  route('/v1/operator/keyring', ['GET', 'POST', 'PUT', 'DELETE']),
+  route('/v1/operator/keyring', ['GET', 'POST', 'PUT', 'DELETE'], keyring),
   route('/v1/operator/autopilot/configuration', ['GET', 'PUT'], autopilotConfiguration),
   route('/v1/operator/autopilot/health', GET, serverHealth),
   route('/v1/query', ['GET', 'POST']),
