@@ -6,7 +6,7 @@
 import type { Log } from '../base/log.ts'
 import { type Instant, NANOS_PER_MS } from '../base/units.ts'
 import { type Authorizer, allowAll } from '../core/acl/authorizer.ts'
-import type { Env, MethodTable, Read, Write } from '../core/methods/table.ts'
+import type { Elsewhere, Env, FoundOnce, MethodTable, Once, Read, Surroundings, Write } from '../core/methods/table.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
@@ -160,12 +160,14 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     if (meta.Index < 1) meta.Index = 1
     const { leading, leader } = replica.role()
     meta.KnownLeader = leader !== null
-    meta.LastContact = 0
-    if (!leading) {
-      const contact = replica.status().lastContact
-      meta.LastContact = contact === null ? 0 : Math.round((host.now() - contact) * NANOS_PER_MS)
-    }
+    meta.LastContact = leading ? 0 : lastContact()
     return found as Reply<M>
+  }
+
+  /** Since when this server has not heard from the leader; 0 on the leader itself. */
+  function lastContact(): number {
+    const { role, lastContact: contact } = replica.status()
+    return role === 'leader' || contact === null ? 0 : Math.round((host.now() - contact) * NANOS_PER_MS)
   }
 
   /** Until a leader was heard of nobody can say how old this state is. */
@@ -190,17 +192,53 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     return withMeta<M>(await reads.findFresh(meaning, args, can, wait))
   }
 
+  const around: Surroundings = {
+    datacenter: config.datacenter,
+    random: host.random,
+    lockDelayed: env.lockDelayed,
+    datacenters: () => acts['Catalog.ListDatacenters']({}) as string[],
+    authorize,
+  }
+
+  function runOnce<M extends Method>(meaning: Once<M>, args: Args<M>): ReturnType<Once<M>['run']> {
+    const can = authorize((args as QueryOptions).Token)
+    return store.read((txn) => meaning.run(txn, args, can, around))
+  }
+
+  /** A search, and what it asks of other datacenters. */
+  async function once<M extends Method>(meaning: Once<M>, args: Args<M>, context: CallContext): Promise<Reply<M>> {
+    if ((args as QueryOptions).RequireConsistent) await replica.verify()
+    const found = runOnce(meaning, args)
+    if (!isElsewhere(found)) return withContact<M>(found)
+    let step = found.next()
+    while (step.done !== true) {
+      const { method, args: asked } = step.value
+      const reply = await call(method, asked, context).then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      )
+      step = 'value' in reply ? found.next(reply.value) : found.throw(reply.error)
+    }
+    // Another datacenter's reply tells how fresh it is itself.
+    const answer = step.value as FoundOnce<M> & object
+    return 'KnownLeader' in answer ? (answer as Reply<M>) : withContact<M>(answer)
+  }
+
+  /** A reply that tells no index. */
+  function withContact<M extends Method>(found: FoundOnce<M>): Reply<M> {
+    return { ...(found as object), Index: 0, LastContact: lastContact(), KnownLeader: replica.role().leader !== null } as Reply<M>
+  }
+
   async function write<M extends Method>(meaning: Write<M>, args: Args<M>): Promise<Reply<M>> {
     const can = authorize((args as QueryOptions).Token)
     const proposal = store.read((txn) => meaning.propose(txn, args, can, env))
     if ('answer' in proposal) return proposal.answer
     const { index, result } = await replica.propose(proposal.command)
     if (result.kind === 'failed') throw new ConsulError('refused', result.message)
-    return meaning.reply(result, proposal.command, index)
+    return meaning.reply(result, proposal.command, index, can)
   }
 
-  return {
-    async call(method, args, context = {}) {
+  async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {
       const datacenter = elsewhere(args)
       if (datacenter !== undefined) return callDatacenter({ router, pool }, datacenter, method, args, context)
       const meaning = methods[method]
@@ -208,6 +246,9 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
         case 'read':
           if (maySeeStale(args)) return read(meaning, args, context)
           return atLeader(method, args, context, () => read(meaning, args, context))
+        case 'once':
+          if (maySeeStale(args)) return once(meaning, args, context)
+          return atLeader(method, args, context, () => once(meaning, args, context))
         case 'write':
           return atLeader(method, args, context, () => write(meaning, args))
         case 'act': {
@@ -216,14 +257,21 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
           return leaders ? atLeader(method, args, context, here) : here()
         }
       }
-    },
+  }
+
+  return {
+    call,
 
     peek(method, args) {
       const meaning = methods[method]
-      if (meaning.kind !== 'read') return undefined
+      if (meaning.kind !== 'read' && meaning.kind !== 'once') return undefined
       const options = args as QueryOptions
       if ((!ready && !maySeeStale(args)) || options.RequireConsistent) return undefined
       if (elsewhere(args) !== undefined) return undefined
+      if (meaning.kind === 'once') {
+        const found = runOnce(meaning, args)
+        return isElsewhere(found) ? undefined : withContact<typeof method>(found)
+      }
       const can = authorize(options.Token)
       const found = reads.peek(meaning, args, can)
       return found !== undefined && passed(found, options) ? withMeta<typeof method>(found) : undefined
@@ -241,6 +289,12 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
       reads.stop()
     },
   }
+}
+
+function isElsewhere<M extends Method>(
+  found: ReturnType<Once<M>['run']>,
+): found is Elsewhere<M, 'PreparedQuery.ExecuteRemote'> {
+  return typeof found === 'object' && found !== null && Symbol.iterator in found
 }
 
 function act(

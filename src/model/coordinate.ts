@@ -1,6 +1,6 @@
 /** Network coordinates (Vivaldi): rows and methods. */
-import type { Empty } from './catalog.ts'
-import type { ToDatacenter, WriteRequest } from './query.ts'
+import type { DCSpecificRequest, Empty, NodeSpecificRequest } from './catalog.ts'
+import type { QueryMeta, ToDatacenter, WriteRequest } from './query.ts'
 
 export interface Coordinate {
   Vec: number[] | null
@@ -29,7 +29,14 @@ export interface DatacenterMap {
   Coordinates: (NodeCoordinate | null)[] | null
 }
 
+export interface IndexedCoordinates extends QueryMeta {
+  Coordinates: NodeCoordinate[] | null
+}
+
 export interface CoordinateMethods {
+  'Coordinate.ListNodes': { args: DCSpecificRequest; reply: IndexedCoordinates }
+  /** One for each segment that the node is in. */
+  'Coordinate.Node': { args: NodeSpecificRequest; reply: IndexedCoordinates }
   /** Of all datacenters that the asked server knows of. */
   'Coordinate.ListDatacenters': { args: Empty; reply: DatacenterMap[] | null }
   /** Acknowledged at once; written by and by, together with others. */

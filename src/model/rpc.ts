@@ -4,10 +4,13 @@ import type { CoordinateMethods } from './coordinate.ts'
 import type { EventMethods } from './event.ts'
 import type { HealthMethods } from './health.ts'
 import type { KeyringMethods } from './keyring.ts'
+import type { InternalMethods } from './internal.ts'
 import type { KVMethods } from './kv.ts'
 import type { OperatorMethods } from './operator.ts'
+import type { PreparedQueryMethods } from './prepared-query.ts'
 import type { SessionMethods } from './session.ts'
 import type { StatusMethods } from './status.ts'
+import type { TxnMethods } from './txn.ts'
 
 export interface Methods
   extends KVMethods,
@@ -18,7 +21,10 @@ export interface Methods
     EventMethods,
     KeyringMethods,
     CoordinateMethods,
-    OperatorMethods {}
+    OperatorMethods,
+    TxnMethods,
+    PreparedQueryMethods,
+    InternalMethods {}
 
 export type Method = keyof Methods
 export type Args<M extends Method> = Methods[M]['args']

@@ -16,6 +16,7 @@ import type {
   ServiceNode,
   ServiceSpecificRequest,
 } from '../model/catalog.ts'
+import type { IndexedCoordinates } from '../model/coordinate.ts'
 import type { EventFireRequest } from '../model/event.ts'
 import type { ChecksInStateRequest, IndexedCheckServiceNodes, IndexedHealthChecks } from '../model/health.ts'
 import type { IndexedDirEntries, IndexedKeyList, KeyListRequest, KeyRequest } from '../model/kv.ts'
@@ -35,14 +36,25 @@ import {
   serviceConnect,
   weights,
 } from './structs/catalog.ts'
-import { coordinateUpdateRequest, datacenterMap } from './structs/coordinate.ts'
+import { coordinateUpdateRequest, datacenterMap, nodeCoordinate } from './structs/coordinate.ts'
 import { healthCheck } from './structs/health.ts'
 import { checkServiceNode } from './structs/instances.ts'
 import { keyringRequest, keyringResponses } from './structs/keyring.ts'
+import { indexedNodeDump, serviceDumpRequest } from './structs/internal.ts'
 import { dirEntry, kvsRequest } from './structs/kv.ts'
+import {
+  indexedPreparedQueries,
+  preparedQueryExecuteRemoteRequest,
+  preparedQueryExecuteRequest,
+  preparedQueryExecuteResponse,
+  preparedQueryExplainResponse,
+  preparedQueryRequest,
+  preparedQuerySpecificRequest,
+} from './structs/prepared-query.ts'
 import { operatorHealthReply, raftConfigurationResponse, raftRemovePeerRequest } from './structs/operator.ts'
 import { type Consistency, QUERY_META, QUERY_OPTIONS, querySource, TO_DATACENTER } from './structs/query.ts'
 import { session, sessionRequest } from './structs/session.ts'
+import { txnReadRequest, txnReadResponse, txnRequest, txnResponse } from './structs/txn.ts'
 
 const empty: Codec<Empty> = struct<Empty>({} as Record<string, never>)
 const read = struct<QueryOptions>(QUERY_OPTIONS)
@@ -133,6 +145,7 @@ const indexedDirEntries = struct<IndexedDirEntries & Consistency>({ ...QUERY_MET
 const indexedKeyList = struct<IndexedKeyList & Consistency>({ ...QUERY_META, Keys: list(text) })
 const indexedSessions = struct<IndexedSessions & Consistency>({ ...QUERY_META, Sessions: list(session) })
 const eventFire = struct<EventFireRequest>({ ...QUERY_OPTIONS, ...TO_DATACENTER, Name: text, Payload: bytes })
+const indexedCoordinates = struct<IndexedCoordinates & Consistency>({ ...QUERY_META, Coordinates: list(nodeCoordinate) })
 const meta = struct<QueryMeta & Consistency>(QUERY_META)
 const serverStats = struct<ServerStats>({ LastContact: text, LastIndex: int, LastTerm: int })
 const texts: Codec<string[]> = filled(list(text), () => [])
@@ -165,6 +178,8 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Session.NodeSessions': { args: nodeSpecific, reply: indexedSessions },
   'Session.Renew': { args: sessionSpecific, reply: indexedSessions },
   'Coordinate.ListDatacenters': { args: empty, reply: list(datacenterMap) },
+  'Coordinate.ListNodes': { args: dcSpecific, reply: indexedCoordinates },
+  'Coordinate.Node': { args: nodeSpecific, reply: indexedCoordinates },
   'Coordinate.Update': { args: coordinateUpdateRequest, reply: empty },
   'Status.Ping': { args: empty, reply: empty },
   'Status.Leader': { args: dcSpecific, reply: text },
@@ -178,6 +193,17 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Internal.KeyringOperation': { args: keyringRequest, reply: keyringResponses },
   'Operator.ServerHealth': { args: dcSpecific, reply: operatorHealthReply },
   'Internal.EventFire': { args: eventFire, reply: meta },
+  'Internal.NodeInfo': { args: nodeSpecific, reply: indexedNodeDump },
+  'Internal.NodeDump': { args: dcSpecific, reply: indexedNodeDump },
+  'Internal.ServiceDump': { args: serviceDumpRequest, reply: indexedCheckServiceNodes },
+  'Txn.Apply': { args: txnRequest, reply: txnResponse },
+  'Txn.Read': { args: txnReadRequest, reply: txnReadResponse },
+  'PreparedQuery.Apply': { args: preparedQueryRequest, reply: text },
+  'PreparedQuery.Get': { args: preparedQuerySpecificRequest, reply: indexedPreparedQueries },
+  'PreparedQuery.List': { args: dcSpecific, reply: indexedPreparedQueries },
+  'PreparedQuery.Explain': { args: preparedQueryExecuteRequest, reply: preparedQueryExplainResponse },
+  'PreparedQuery.Execute': { args: preparedQueryExecuteRequest, reply: preparedQueryExecuteResponse },
+  'PreparedQuery.ExecuteRemote': { args: preparedQueryExecuteRemoteRequest, reply: preparedQueryExecuteResponse },
 }
 
 const SERVICES = new Set(Object.keys(METHOD_CODECS).map((name) => name.slice(0, name.indexOf('.'))))

@@ -3,9 +3,10 @@
  * it, each write applied at once under the next index.
  */
 
+import { seededRandom } from '../../src/base/random.ts'
 import { type Authorizer, allowAll } from '../../src/core/acl/authorizer.ts'
 import { methods } from '../../src/core/methods/index.ts'
-import type { Env, Read, Write } from '../../src/core/methods/table.ts'
+import type { Env, Once, Read, Surroundings, Write } from '../../src/core/methods/table.ts'
 import { memoryRows } from '../../src/core/store/memory.ts'
 import type { Rows } from '../../src/core/store/rows.ts'
 import { type Commit, type Footprint, makeStore, type Store } from '../../src/core/store/store.ts'
@@ -29,6 +30,9 @@ export interface TestCluster {
   /** What the method would put into the log; undefined when it answers without. */
   propose<M extends Method>(method: M, args: Args<M>, can?: Authorizer): Command | undefined
   apply(command: Command): Commit
+  /** Other datacenters, nearest first, and what a call to one of them finds: its reply, or an error thrown. */
+  others: string[]
+  remote(method: Method, args: unknown): unknown
   /** When set, reads are traced and their footprints told. */
   traced: ((footprint: Footprint) => void) | undefined
 }
@@ -47,6 +51,13 @@ export function makeCluster(options: { applied?: number; rows?: Rows } = {}): Te
     node: 'server',
   }
 
+  const around: Surroundings = {
+    ...env,
+    random: seededRandom(1),
+    datacenters: () => [env.datacenter, ...cluster.others],
+    authorize: () => allowAll,
+  }
+
   const apply = (command: Command): Commit => store.apply(store.applied + 1, command)
 
   function proposal<M extends Method>(method: M, args: Args<M>, can: Authorizer) {
@@ -59,6 +70,10 @@ export function makeCluster(options: { applied?: number; rows?: Rows } = {}): Te
     env,
     resting,
     apply,
+    others: [],
+    remote: () => {
+      throw new ConsulError('no-path-to-datacenter')
+    },
     traced: undefined,
     propose(method, args, can = allowAll) {
       const proposed = proposal(method, args, can)
@@ -71,15 +86,37 @@ export function makeCluster(options: { applied?: number; rows?: Rows } = {}): Te
         cluster.traced?.(footprint)
         return value as Reply<M>
       }
+      if (meaning.kind === 'once') {
+        const found = store.read((txn) => (meaning as Once<M>).run(txn, args, can, around))
+        return finish(found, cluster) as Reply<M>
+      }
       if (meaning.kind === 'act') throw new Error(`${method} is not of the state`)
       const proposed = proposal(method, args, can)
       if ('answer' in proposed) return proposed.answer
       const { result, index } = apply(proposed.command)
       if (result.kind === 'failed') throw new ConsulError('refused', result.message)
-      return (meaning as Write<M>).reply(result, proposed.command, index)
+      return (meaning as Write<M>).reply(result, proposed.command, index, can)
     },
   }
   return cluster
+}
+
+/** Plays the other datacenters to a search that asks them. */
+function finish(found: unknown, { remote }: TestCluster): unknown {
+  if (typeof found !== 'object' || found === null || !(Symbol.iterator in found)) return found
+  const search = found as Generator<{ method: Method; args: unknown }, unknown, unknown>
+  let step = search.next()
+  while (step.done !== true) {
+    let reply: unknown
+    try {
+      reply = remote(step.value.method, step.value.args)
+    } catch (error) {
+      step = search.throw(error)
+      continue
+    }
+    step = search.next(reply)
+  }
+  return step.value
 }
 
 export function aRegistration(fields: Partial<RegisterRequest> & { Node: string }): RegisterRequest {

@@ -148,13 +148,22 @@ function registration(args: RegisterRequest, can: Authorizer, datacenter: string
 }
 
 function serviceOf(asked: NodeService, can: Authorizer): NodeService {
+  const service = vetService(asked)
+  if (service.Service !== CONSUL_SERVICE) demand(can, 'service', 'write', service.Service)
+  if (service.Kind === 'connect-proxy') demand(can, 'service', 'write', service.Proxy.DestinationServiceName)
+  return service
+}
+
+/**
+ * The service as it may be stored, its id filled in.
+ * @throws ConsulError refused
+ */
+export function vetService(asked: NodeService): NodeService {
   const fault = serviceFault(asked)
   if (fault !== undefined) throw refused(fault)
   const service = asked.ID === '' && asked.Service !== '' ? { ...asked, ID: asked.Service } : asked
   if (service.ID !== '' && service.Service === '') throw refused('Must provide service name with ID')
   if (ANY_ADDRESS.has(service.Address)) throw refused('Invalid service address')
-  if (service.Service !== CONSUL_SERVICE) demand(can, 'service', 'write', service.Service)
-  if (service.Kind === 'connect-proxy') demand(can, 'service', 'write', service.Proxy.DestinationServiceName)
   return service
 }
 

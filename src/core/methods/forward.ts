@@ -21,5 +21,6 @@ const SAFE_ACTS: ReadonlySet<Method> = new Set<Method>([
 ])
 
 export function isSafe(method: Method): boolean {
-  return methods[method].kind === 'read' || SAFE_ACTS.has(method)
+  const { kind } = methods[method]
+  return kind === 'read' || kind === 'once' || SAFE_ACTS.has(method)
 }

@@ -3,10 +3,13 @@ import { catalogMethods } from './catalog.ts'
 import { coordinateMethods } from './coordinate.ts'
 import { eventMethods } from './event.ts'
 import { healthMethods } from './health.ts'
+import { internalMethods } from './internal.ts'
 import { kvMethods } from './kv.ts'
 import { operatorMethods } from './operator.ts'
+import { preparedQueryMethods } from './prepared-query.ts'
 import { sessionMethods } from './session.ts'
 import { statusMethods } from './status.ts'
+import { txnMethods } from './txn.ts'
 import type { MethodTable } from './table.ts'
 
 export const methods: MethodTable = {
@@ -18,4 +21,7 @@ export const methods: MethodTable = {
   ...eventMethods,
   ...coordinateMethods,
   ...operatorMethods,
+  ...txnMethods,
+  ...preparedQueryMethods,
+  ...internalMethods,
 }

@@ -3,6 +3,7 @@
  * (the exit for the few that are neither) something the server itself does. Forwarding, tokens, blocking and proposing
  * are written once, around this table (agent/dispatch.ts).
  */
+import type { Random } from '../../base/random.ts'
 import type { Index, WallMs } from '../../base/units.ts'
 import type { Command, Result } from '../../model/command.ts'
 import type { Found, QueryMeta } from '../../model/query.ts'
@@ -46,11 +47,42 @@ export type Write<M extends Method> = {
   /** The command to put into the log, or an answer that needs none. Throws `ConsulError` to refuse. */
   propose(txn: ReadTxn, args: Args<M>, can: Authorizer, env: Env): { command: Command } | { answer: Reply<M> }
   /** A failed result never comes here: the dispatcher throws its message. */
-  reply(result: Result, command: Command, index: Index): Reply<M>
+  reply(result: Result, command: Command, index: Index, can: Authorizer): Reply<M>
+}
+
+/** What a search may know besides the state. */
+export interface Surroundings extends Pick<Env, 'lockDelayed' | 'datacenter'> {
+  random: Random
+  /** All that servers are known of, nearest first, one's own among them. */
+  datacenters(): readonly string[]
+  /** What another token than the call's may do. */
+  authorize(token: string): Authorizer
+}
+
+/** A reply that tells no index, without what only the dispatcher knows. */
+export type FoundOnce<M extends Method> = Reply<M> extends QueryMeta ? Omit<Reply<M>, keyof QueryMeta> : Reply<M>
+
+/** What is left to do in other datacenters: yields calls, is sent their replies; a call that failed is thrown into it. */
+export type Elsewhere<M extends Method, R extends Method> = Generator<
+  { method: R; args: Args<R> },
+  FoundOnce<M> | Reply<M>,
+  Reply<R>
+>
+
+/** A search over the state that is done once: it never blocks, and its reply tells no index. */
+export type Once<M extends Method> = {
+  kind: 'once'
+  /** Throws `ConsulError` to refuse. The transaction is over when the generator goes on. */
+  run(
+    txn: ReadTxn,
+    args: Args<M>,
+    can: Authorizer,
+    around: Surroundings,
+  ): FoundOnce<M> | Elsewhere<M, 'PreparedQuery.ExecuteRemote'>
 }
 
 /** Done by the server outside the state: Status.*, Catalog.ListDatacenters, Session.Renew. */
 export type Act = { kind: 'act' }
 
-export type Meaning<M extends Method> = Read<M> | Write<M> | Act
+export type Meaning<M extends Method> = Read<M> | Once<M> | Write<M> | Act
 export type MethodTable = { [M in Method]: Meaning<M> }

@@ -3,7 +3,9 @@
  */
 import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
-import type { Coordinate, NodeCoordinate } from '../../model/coordinate.ts'
+import type { Coordinate, IndexedCoordinates, NodeCoordinate } from '../../model/coordinate.ts'
+import type { Found } from '../../model/query.ts'
+import { orNull } from './catalog-reads.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { nodeKey, nodePrefix } from './tables.ts'
 
@@ -23,11 +25,11 @@ function isSound(coord: Coordinate): boolean {
   return Number.isFinite(coord.Error) && Number.isFinite(coord.Adjustment) && Number.isFinite(coord.Height)
 }
 
-export function coordinateList(txn: ReadTxn): { Index: Index; Coordinates: NodeCoordinate[] } {
-  return { Index: txn.counter('coordinates'), Coordinates: [...txn.prefix('coordinates', '')] }
+export function coordinateList(txn: ReadTxn): Found<IndexedCoordinates> {
+  return { Index: txn.counter('coordinates'), Coordinates: orNull([...txn.prefix('coordinates', '')]) }
 }
 
 /** One for each segment that the node is in. */
-export function nodeCoordinates(txn: ReadTxn, node: string): { Index: Index; Coordinates: NodeCoordinate[] } {
-  return { Index: txn.counter('coordinates'), Coordinates: [...txn.prefix('coordinates', nodePrefix(node))] }
+export function nodeCoordinates(txn: ReadTxn, node: string): Found<IndexedCoordinates> {
+  return { Index: txn.counter('coordinates'), Coordinates: orNull([...txn.prefix('coordinates', nodePrefix(node))]) }
 }
