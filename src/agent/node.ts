@@ -9,6 +9,7 @@ import type { Caller } from '../model/rpc.ts'
 import type { SnapshotCaller } from '../model/snapshot.ts'
 import type { Backend } from '../serve/backend.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
+import { sendCoordinates } from './coordinates.ts'
 import { describeSelf, type Facts, infoSections, type RoleFacts } from './describe.ts'
 import { type RunningLocal, runLocal } from './local.ts'
 import type { Pools } from './pools.ts'
@@ -60,6 +61,15 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
   pools.onMember('lan', () => local.clusterChanged(members()))
   const events = keepUserEvents({ config, host, caller, services: local.self.services })
   pools.onUserEvent(events.receive)
+  const stopCoordinates = sendCoordinates({
+    host,
+    datacenter: config.datacenter,
+    nodeName: config.nodeName,
+    members: pools.lanMembers,
+    coordinate: pools.coordinate,
+    call: (method, args, context) => caller.call(method, args, context),
+    log: host.log,
+  })
 
   const facts = (): Facts => ({
     config,
@@ -103,6 +113,7 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
     backend,
     local,
     stop() {
+      stopCoordinates()
       events.stop()
       local.stop()
     },
