@@ -45,6 +45,8 @@ export interface Replica {
   barrier(): Promise<void>
   /** Resolves once a quorum has confirmed that this server leads. */
   verify(): Promise<void>
+  /** This server leads, and a quorum confirmed it so lately that nobody else can. */
+  leaseHolds(): boolean
   /** Adds, promotes, demotes or removes a server; resolves once that is committed. */
   change(change: ServerChange): Promise<void>
   /** Hands leadership over, to whoever is most caught up. */
@@ -374,6 +376,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
         (ticket) => ({ kind: 'transfer-leadership', ticket, to: null }),
         () => undefined,
       ),
+    leaseHolds: () => raft.leaseHolds(host.now()),
     status: () => raft.status(host.now()),
     role: () => current,
     begin(first) {

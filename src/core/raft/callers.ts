@@ -204,6 +204,7 @@ export function pushTransfer(raft: RaftState, leading: Leading): void {
   const peer = leading.peers.get(transfer.to)
   if (peer === undefined || peer.match < raft.log.lastIndex) return
   transfer.sent = true
+  leading.leaseBroken = true
   raft.send(peer.server, { type: 'timeout-now' }, { kind: 'timeout-now', peer: transfer.to })
 }
 

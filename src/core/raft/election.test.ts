@@ -4,9 +4,12 @@ import { suite, test } from 'node:test'
 import { appendOf, command, configurationEntry, heartbeatOf, Script, voteFor, votersOf } from './script.suite.ts'
 import { serverOf, TIMING } from './simulation.suite.ts'
 
+/** Started long ago: what it heard of before that no longer matters. */
+const awake = { options: { now: 0 } }
+
 suite('votes (paper, sections 5.2 and 5.4.1)', () => {
   test('a vote is on disk before it is given', () => {
-    const script = new Script()
+    const script = new Script(awake)
     script.durable = false
     assert.equal(script.asked(voteFor(2, 2, [1, 1])), undefined)
     const [write] = script.seen('persist')
@@ -16,7 +19,7 @@ suite('votes (paper, sections 5.2 and 5.4.1)', () => {
   })
 
   test('a vote that could not be written is not given', () => {
-    const script = new Script()
+    const script = new Script(awake)
     script.durable = false
     script.asked(voteFor(2, 2, [1, 1]))
     script.tell({ kind: 'persist-failed', write: script.seen('persist')[0]!.write, why: 'full' })
@@ -25,7 +28,7 @@ suite('votes (paper, sections 5.2 and 5.4.1)', () => {
   })
 
   test('one vote a term, also after a restart; the same candidate may ask again', () => {
-    const script = new Script({ hardState: { term: 2, votedTerm: 2, votedFor: serverOf(2).address } })
+    const script = new Script({ ...awake, hardState: { term: 2, votedTerm: 2, votedFor: serverOf(2).address } })
     assert.deepEqual(script.asked(voteFor(3, 2, [9, 1])), { type: 'vote', term: 2, granted: false })
     assert.deepEqual(script.asked(voteFor(2, 2, [1, 1])), { type: 'vote', term: 2, granted: true })
     assert.deepEqual(script.asked(voteFor(3, 3, [9, 1])), { type: 'vote', term: 3, granted: true })
@@ -33,7 +36,7 @@ suite('votes (paper, sections 5.2 and 5.4.1)', () => {
 
   test('nobody votes for a candidate who knows less, but its term is adopted', () => {
     const entries = [command(2, 1), command(3, 2)]
-    const ask = (last: [number, number]) => new Script({ entries }).asked(voteFor(2, 5, last))
+    const ask = (last: [number, number]) => new Script({ ...awake, entries }).asked(voteFor(2, 5, last))
     assert.deepEqual(ask([9, 1]), { type: 'vote', term: 5, granted: false })
     assert.deepEqual(ask([2, 2]), { type: 'vote', term: 5, granted: false })
     assert.deepEqual(ask([3, 2]), { type: 'vote', term: 5, granted: true })
@@ -189,7 +192,7 @@ suite('pre-votes (thesis, section 9.6)', () => {
   })
 
   test('they are granted as a vote would be, and change nothing', () => {
-    const script = new Script()
+    const script = new Script(awake)
     const ask = (term: number, lastIndex: number) =>
       script.asked({ type: 'pre-vote', term, candidate: serverOf(3).address, lastIndex, lastTerm: 1 })
     assert.deepEqual(ask(2, 1), { type: 'pre-vote', term: 1, granted: true })
@@ -198,6 +201,75 @@ suite('pre-votes (thesis, section 9.6)', () => {
     assert.deepEqual(ask(2, 1), { type: 'pre-vote', term: 1, granted: false }, 'there is a leader')
     assert.equal(script.status.term, 1)
     assert.deepEqual(script.seen('persist'), [])
+  })
+})
+
+suite('the lease by which a leader reads (thesis, section 6.4.1)', () => {
+  const lease = TIMING.leaderLeaseTimeoutMs
+  const answered = (script: Script, { id, body }: { id: number; body: { type: string } }) => {
+    assert.equal(body.type, 'append')
+    const { term } = script.status
+    script.tell({
+      kind: 'reply',
+      id,
+      body: { type: 'append', term, lastIndex: 0, success: true, noRetryBackoff: false },
+    })
+  }
+
+  test('it counts from when a follower was asked, not from when its answer came', () => {
+    const script = new Script().leadAll()
+    script.wait(lease - 100)
+    const asked = script.now
+    script.tell({ kind: 'verify', ticket: 1 })
+    const heartbeat = script.heartbeatsTo('s2').at(-1)!
+    script.wait(90)
+    answered(script, heartbeat)
+    script.now = asked + lease - 1
+    assert.equal(script.raft.leaseHolds(script.now), true)
+    assert.equal(script.raft.leaseHolds(asked + lease), false, 'the leader still leads, but may not read alone')
+    assert.equal(script.status.role, 'leader')
+  })
+
+  test('a leader that stood still does not read by it, though it has not noticed yet that it lost office', () => {
+    const script = new Script().leadAll()
+    assert.equal(script.raft.leaseHolds(script.now), true)
+    script.now += 10 * lease
+    assert.equal(script.status.role, 'leader')
+    assert.equal(script.raft.leaseHolds(script.now), false)
+  })
+
+  test('it is over when somebody is told to stand at once', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'transfer-leadership', ticket: 1, to: 's2' })
+    assert.equal(script.status.role, 'leader')
+    assert.equal(script.raft.leaseHolds(script.now), false)
+  })
+
+  test('after a restart nobody is voted for until leases that were given have run out', () => {
+    const script = new Script()
+    const ask = () => script.asked(voteFor(3, 7, [9, 2]))
+    assert.deepEqual(ask(), { type: 'vote', term: 1, granted: false })
+    script.now += lease
+    assert.deepEqual(ask(), { type: 'vote', term: 1, granted: false }, 'clocks run at different speeds')
+    script.now += lease
+    assert.deepEqual(ask(), { type: 'vote', term: 7, granted: true })
+    const fresh = new Script({ hardState: { term: 0, votedTerm: 0, votedFor: '' } })
+    assert.deepEqual(fresh.asked(voteFor(3, 7, [9, 2])), { type: 'vote', term: 7, granted: true }, 'it owes nobody')
+  })
+
+  test('a follower owes it also when it has lost sight of its leader over a newer term', () => {
+    const script = new Script()
+    script.wait(2000)
+    const [ballot] = script.sentTo('s3')
+    const { term } = script.status
+    script.asked(heartbeatOf(term))
+    // A late answer to its own candidacy brings a newer term; the leader's lease stands all the same.
+    script.tell({ kind: 'reply', id: ballot!.id, body: { type: 'vote', term: term + 3, granted: false } })
+    assert.equal(script.status.leader, null)
+    const ask = () => script.asked(voteFor(3, term + 4, [9, 2]))
+    assert.deepEqual(ask(), { type: 'vote', term: term + 3, granted: false })
+    script.now += TIMING.heartbeatTimeoutMs
+    assert.deepEqual(ask(), { type: 'vote', term: term + 4, granted: true })
   })
 })
 

@@ -151,6 +151,7 @@ function grants(raft: RaftState, request: VoteRequest): boolean {
     raft.say('warn', 'rejecting vote request since we have a leader', { from: candidate, leader: raft.leader })
     return false
   }
+  if (isQuiet(raft, candidate) && !request.leadershipTransfer) return false
   if (term < raft.term) return false
   if (term > raft.term) {
     raft.say('debug', 'lost leadership because received a requestVote with a newer term', {})
@@ -170,9 +171,14 @@ function grants(raft: RaftState, request: VoteRequest): boolean {
   return true
 }
 
+/** A leader that we heard of may still read by its lease, also when we no longer know of it. */
+function isQuiet(raft: RaftState, candidate: string): boolean {
+  return raft.now < raft.quietUntil && raft.leader !== candidate
+}
+
 /** Would we vote for it? Changes nothing (thesis, section 9.6). */
 export function onPreVote(raft: RaftState, id: number, request: PreVoteRequest): void {
-  const unled = raft.leader === '' || raft.leader === request.candidate
+  const unled = raft.leader === '' ? !isQuiet(raft, request.candidate) : raft.leader === request.candidate
   const granted = unled && request.term >= raft.term && !raft.writes.failing && isUpToDate(raft, request)
   raft.answer(id, { type: 'pre-vote', term: raft.term, granted }, 0)
 }

@@ -18,6 +18,7 @@ function heardLeader(raft: RaftState, term: Term, leader: string): boolean {
   raft.standing = null
   raft.warned = false
   raft.lastContact = raft.now
+  raft.quietUntil = raft.now + raft.timing.heartbeatTimeoutMs
   raft.electionDeadline = raft.now + raft.electionSpan
   raft.follow(leader)
   return true

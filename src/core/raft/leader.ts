@@ -119,7 +119,7 @@ export function answeredByPeer(
 ): void {
   const peer = leading.peers.get(sent.peer)
   if (peer === undefined) return
-  peer.contacted(raft.now, sent.round)
+  peer.contacted(raft.now, sent)
   if (sent.kind === 'heartbeat') peer.heartbeatsUnderWay--
   else if (body.success) advancePeer(raft, leading, peer, sent)
   else if (sent.epoch === peer.epoch) retreatPeer(raft, peer, sent, body)

@@ -3,7 +3,7 @@
  * what, and the majorities that follow from it. It makes no effects: raft.ts asks and acts.
  * Read: Raft paper, sections 5.3, 5.4.2 and 8; thesis, section 6.4 (reads), 3.10 (transfer).
  */
-import type { Index, Instant, ServerId, Term } from '../../base/units.ts'
+import type { Index, Instant, Millis, ServerId, Term } from '../../base/units.ts'
 import type { AppendRequest, Server, ServerChange, SnapshotMeta } from './messages.ts'
 import type { Progress } from './progress.ts'
 import { reachedByMajority } from './quorum.ts'
@@ -40,6 +40,10 @@ export class Leading {
   restore: { ticket: number; meta: SnapshotMeta } | null = null
   /** Without other voters there is no lease to lose. */
   leaseCheckAt: Instant = Number.POSITIVE_INFINITY
+  /** As far as it was reckoned: until then nobody else leads. */
+  leaseUntil: Instant = Number.NEGATIVE_INFINITY
+  /** Somebody was told to stand at once, and is voted for whatever the others owe us. */
+  leaseBroken = false
   private readonly self: ServerId
   private readonly scratch: number[] = []
 
@@ -66,6 +70,17 @@ export class Leading {
   /** When a majority was last heard of, ourselves included. */
   contactAt(voters: Server[], now: Instant): Instant {
     return this.majority(voters, now, (peer) => peer.contactAt)
+  }
+
+  /**
+   * Whether reads need no round: a majority heard of us within the lease, and gives nobody else a vote for longer than
+   * that (thesis, section 6.4.1). Counted from when they were asked, so that slow answers do not stretch it.
+   */
+  leaseHolds(voters: Server[], now: Instant, leaseMs: Millis): boolean {
+    if (this.leaseBroken) return false
+    if (now < this.leaseUntil) return true
+    this.leaseUntil = this.majority(voters, now, (peer) => peer.provenAt) + leaseMs
+    return now < this.leaseUntil
   }
 
   /** Whether a majority answered something that was sent since the round under way began. */

@@ -33,6 +33,8 @@ export class Progress {
   heartbeatsUnderWay = 0
   /** When it last answered anything. */
   contactAt: Instant
+  /** When the newest request was sent that it answered: it heard of us no earlier. */
+  provenAt: Instant = Number.NEGATIVE_INFINITY
   /** The newest verify round that it answered in. */
   round = 0
   heartbeatAt: Instant
@@ -85,8 +87,9 @@ export class Progress {
   }
 
   /** Anything came back: it lives. */
-  contacted(now: Instant, round: number): void {
+  contacted(now: Instant, { round, at }: { round: number; at: Instant }): void {
     this.contactAt = now
+    if (at > this.provenAt) this.provenAt = at
     this.unreachable = false
     if (round > this.round) this.round = round
   }

@@ -90,12 +90,14 @@ export interface RaftStatus {
   committedConfigurationIndex: Index
   /** When the leader was last heard of; null when never. On the leader: now. */
   lastContact: Instant | null
-  /** On a leader: a quorum answered within the lease. */
+  /** As `leaseHolds` says. */
   leaseValid: boolean
 }
 
 export interface Raft extends Core<RaftInput, RaftEffect> {
   status(now: Instant): RaftStatus
+  /** This server leads, and nobody else can by now: what it has applied may be read without asking a quorum. */
+  leaseHolds(now: Instant): boolean
 }
 
 export function makeRaft(options: RaftOptions): Raft {
@@ -105,6 +107,7 @@ export function makeRaft(options: RaftOptions): Raft {
     take: () => take(raft),
     wakeAt: () => wakeAt(raft),
     status: (now) => status(raft, now),
+    leaseHolds: (now) => leaseHolds(raft, now),
   }
 }
 
@@ -222,9 +225,12 @@ function status(raft: RaftState, now: Instant): RaftStatus {
     committedConfiguration: configurations.committed,
     committedConfigurationIndex: configurations.committedIndex,
     lastContact: leading === null ? raft.lastContact : now,
-    leaseValid:
-      leading !== null && now - leading.contactAt(configurations.voters, now) <= raft.timing.leaderLeaseTimeoutMs,
+    leaseValid: leaseHolds(raft, now),
   }
+}
+
+function leaseHolds({ leading, configurations, timing }: RaftState, now: Instant): boolean {
+  return leading?.leaseHolds(configurations.voters, now, timing.leaderLeaseTimeoutMs) ?? false
 }
 
 function open(raft: RaftState): void {

@@ -16,6 +16,7 @@ const HEARTBEATS_PER_TIMEOUT = 10
 /** One progress for each other server of the latest configuration; those who left get their farewell. */
 export function syncPeers(raft: RaftState, leading: Leading): void {
   const { latest, latestIndex } = raft.configurations
+  leading.leaseUntil = Number.NEGATIVE_INFINITY
   for (const server of latest.servers) {
     if (server.id === raft.id) continue
     const known = leading.peers.get(server.id)
@@ -63,6 +64,7 @@ export function replicate(raft: RaftState, leading: Leading, peer: Progress): vo
       kind: 'append',
       peer: peer.server.id,
       round: leading.round,
+      at: raft.now,
       epoch: peer.epoch,
       prevIndex,
       upTo,
@@ -91,6 +93,7 @@ function sendSnapshot(raft: RaftState, leading: Leading, peer: Progress): void {
     kind: 'install',
     peer: peer.server.id,
     round: leading.round,
+    at: raft.now,
     epoch: peer.epoch,
     prevIndex: peer.next - 1,
     upTo: snapshot.index,
@@ -102,5 +105,10 @@ export function sendHeartbeat(raft: RaftState, leading: Leading, peer: Progress)
   peer.heartbeatAt = raft.now + intervalMs * (1 + raft.random.float())
   if (peer.heartbeatsUnderWay >= HEARTBEATS_UNDER_WAY_MAX) return
   peer.heartbeatsUnderWay++
-  raft.send(peer.server, leading.heartbeat, { kind: 'heartbeat', peer: peer.server.id, round: leading.round })
+  raft.send(peer.server, leading.heartbeat, {
+    kind: 'heartbeat',
+    peer: peer.server.id,
+    round: leading.round,
+    at: raft.now,
+  })
 }

@@ -28,13 +28,16 @@ import { Writes } from './writes.ts'
 
 export const NO_DATA = new Uint8Array(0)
 
+/** After a start no vote is given for so many leases: the margin is for clocks that run at different speeds. */
+const LEASES_OF_REST = 1.5
+
 type LogEffect = Extract<RaftEffect, { kind: 'log' }>
 
 /** A request that is under way: what must be known when its answer comes. */
 export type Sent =
   | { kind: 'vote' | 'pre-vote'; peer: ServerId; ballot: number }
   | { kind: 'timeout-now'; peer: ServerId }
-  | { kind: 'heartbeat'; peer: ServerId; round: number }
+  | { kind: 'heartbeat'; peer: ServerId; round: number; at: Instant }
   | Carried
 
 /** A request that carries entries, or a snapshot. */
@@ -43,6 +46,8 @@ export interface Carried {
   peer: ServerId
   /** The verify round at the time. */
   round: number
+  /** When it was sent. */
+  at: Instant
   /** The peer's replication epoch at the time. */
   epoch: number
   /** The entry before those that it carries, and the last one of them. */
@@ -93,6 +98,8 @@ export class RaftState {
   restoring: { id: number; meta: SnapshotMeta } | null = null
 
   lastContact: Instant | null = null
+  /** Until then a leader may count on our not voting for anybody else: it reads by that, see `Leading.leaseHolds`. */
+  quietUntil: Instant
   electionDeadline: Instant
   electionSpan: Millis = 0
   /** It was said that we cannot stand for election; not again before a leader was heard. */
@@ -115,6 +122,9 @@ export class RaftState {
     this.codec = options.codec
     this.now = options.now
     this.electionDeadline = options.now
+    // Whom we heard just before we went down is forgotten; what we owe it is not.
+    const known = options.saved.hardState.term > 0
+    this.quietUntil = known ? options.now + options.timing.leaderLeaseTimeoutMs * LEASES_OF_REST : options.now
 
     const { hardState, snapshot, entries } = options.saved
     const usable = usableEntries(snapshot, entries)
