@@ -175,6 +175,11 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     return args.AllowStale === true && heard
   }
 
+  /** A leader reads alone while its lease holds; else, and where the asker wants it so, a quorum confirms it first. */
+  function needsQuorum(args: QueryOptions): boolean {
+    return args.RequireConsistent === true || !(maySeeStale(args) || replica.leaseHolds())
+  }
+
   function passed(found: unknown, args: QueryOptions): boolean {
     const index = args.MinQueryIndex ?? 0
     return index === 0 || Math.max(1, (found as QueryMeta).Index) > index
@@ -182,7 +187,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
 
   async function read<M extends Method>(meaning: Read<M>, args: Args<M>, context: CallContext): Promise<Reply<M>> {
     const options = args as QueryOptions
-    if (options.RequireConsistent) await replica.verify()
+    if (needsQuorum(options)) await replica.verify()
     const can = authorize(options.Token)
     if (!options.MinQueryIndex) return withMeta<M>(await reads.find(meaning, args, can, context.signal))
     const asked = Math.min(options.MaxQueryTime || config.defaultQueryTime, config.maxQueryTime)
@@ -207,7 +212,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
 
   /** A search, and what it asks of other datacenters. */
   async function once<M extends Method>(meaning: Once<M>, args: Args<M>, context: CallContext): Promise<Reply<M>> {
-    if ((args as QueryOptions).RequireConsistent) await replica.verify()
+    if (needsQuorum(args as QueryOptions)) await replica.verify()
     const found = runOnce(meaning, args)
     if (!isElsewhere(found)) return withContact<M>(found)
     let step = found.next()
@@ -266,7 +271,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
       const meaning = methods[method]
       if (meaning.kind !== 'read' && meaning.kind !== 'once') return undefined
       const options = args as QueryOptions
-      if ((!ready && !maySeeStale(args)) || options.RequireConsistent) return undefined
+      if (!(ready || maySeeStale(args)) || needsQuorum(options)) return undefined
       if (elsewhere(args) !== undefined) return undefined
       if (meaning.kind === 'once') {
         const found = runOnce(meaning, args)
