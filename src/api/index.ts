@@ -8,6 +8,7 @@
 import { type Agent, makeAgent } from './agent.ts'
 import { type Catalog, makeCatalog } from './catalog.ts'
 import { type ClientOptions, makeCaller } from './client.ts'
+import { type Coordinates, makeCoordinates } from './coordinate.ts'
 import { type Events, makeEvents } from './event.ts'
 import { type Health, makeHealth } from './health.ts'
 import { type Keyring, makeKeyring } from './keyring.ts'
@@ -30,6 +31,13 @@ export type {
   Transport,
 } from './client.ts'
 export { ApiDecodeError, ApiError, fetchTransport, follow } from './client.ts'
+export {
+  type Coordinate,
+  type CoordinateEntry,
+  type Coordinates,
+  type DatacenterCoordinates,
+  roundTripMs,
+} from './coordinate.ts'
 export type { Events, EventWish, UserEvent } from './event.ts'
 export type { CheckServiceNode, Health, HealthCheck } from './health.ts'
 export type { Keyring, KeyringOptions, KeyringResponse } from './keyring.ts'
@@ -48,6 +56,7 @@ export interface Consul {
   keyring: Keyring
   status: Status
   event: Events
+  coordinate: Coordinates
   operator: Operator
   snapshot: Snapshots
 }
@@ -63,6 +72,7 @@ export function connect(options?: ClientOptions): Consul {
     keyring: makeKeyring(caller),
     status: makeStatus(caller),
     event: makeEvents(caller),
+    coordinate: makeCoordinates(caller),
     operator: makeOperator(caller),
     snapshot: makeSnapshots(caller),
   }

@@ -1,4 +1,4 @@
-/** `consul join`, `force-leave` and `event`: what they ask of the agent, what they say, and when they fail. */
+/** `consul join`, `force-leave`, `event`, `keyring` and `rtt`: what they ask of the agent, what they say, and when they fail. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cannedAgent, run } from './canned.suite.ts'
@@ -67,4 +67,116 @@ test('event says the id, sends filters and payload, and finds mistakes before it
     assert.match(err, said)
   }
   assert.equal(agent.asked.length, before)
+})
+
+const KEYS = { b2xk: 3, bmV3: 2 }
+const RINGS = [
+  { WAN: true, Datacenter: 'dc1', Segment: '', Keys: KEYS, PrimaryKeys: { b2xk: 2 }, NumNodes: 2 },
+  {
+    WAN: false,
+    Datacenter: 'dc1',
+    Segment: '',
+    Messages: { a: 'truncated' },
+    Keys: KEYS,
+    PrimaryKeys: { bmV3: 3 },
+    NumNodes: 3,
+  },
+]
+
+test('keyring lists keys with their counts, and asks for one change', async () => {
+  const rings = await cannedAgent({
+    'GET /v1/operator/keyring': { body: RINGS },
+    'GET /v1/operator/keyring?local-only=true&relay-factor=2': { body: RINGS.slice(1) },
+    'POST /v1/operator/keyring': {},
+    'PUT /v1/operator/keyring?relay-factor=5': {},
+    'DELETE /v1/operator/keyring': { status: 500, body: '1 error occurred:\n\t* no\n\n' },
+  })
+  const keyring = (...argv: string[]) => run(['keyring', ...argv], { env: rings.env })
+  assert.deepEqual(await keyring('-list'), {
+    code: 0,
+    out: `==> Gathering installed encryption keys...
+
+WAN:
+  b2xk [3/2]
+  bmV3 [2/2]
+
+dc1 (LAN):
+  ===> a: truncated
+  b2xk [3/3]
+  bmV3 [2/3]
+`,
+    err: '',
+  })
+  assert.equal(
+    (await keyring('-list-primary')).out,
+    '==> Gathering installed primary encryption keys...\n\nWAN:\n  b2xk [2/2]\n\ndc1 (LAN):\n  ===> a: truncated\n  bmV3 [3/3]\n',
+  )
+  assert.match((await keyring('-list', '-local-only', '-relay-factor=2')).out, /dc1 \(LAN\):/)
+  assert.deepEqual(await keyring('-install=bmV3'), {
+    code: 0,
+    out: '==> Installing new gossip encryption key...\n',
+    err: '',
+  })
+  assert.equal(rings.asked.at(-1)!.body, '{"Key":"bmV3"}')
+  assert.equal((await keyring('-use=bmV3', '-relay-factor=5')).out, '==> Changing primary gossip encryption key...\n')
+  assert.deepEqual(await keyring('-remove=b2xk'), {
+    code: 1,
+    out: '==> Removing gossip encryption key...\n',
+    err: 'error: Unexpected response code: 500 (1 error occurred:\n\t* no\n\n)\n',
+  })
+  const before = rings.asked.length
+  for (const [argv, said] of [
+    [[], /^Usage: consul keyring/],
+    [['-list', '-use=x'], /^Only a single action is allowed\n$/],
+    [['-list', '-relay-factor=6'], /^Error parsing relay factor: Relay factor must be in range: \[0, 5\]\n$/],
+    [['-use=x', '-local-only'], /^Error validating local-only: local-only can only be set for list requests\n$/],
+  ] as const) {
+    const { code, err } = await keyring(...argv)
+    assert.equal(code, 1)
+    assert.match(err, said)
+  }
+  assert.equal(rings.asked.length, before)
+})
+
+test('rtt compares places of one area, and says which it does not know', async () => {
+  const place = (x: number, Height = 0.001) => ({ Vec: [x, 0], Error: 1, Adjustment: 0.0005, Height })
+  const entry = (Node: string, x: number, Segment = '') => ({ Node, Segment, Coord: place(x) })
+  const far = await cannedAgent({
+    'GET /v1/agent/self': { body: { Config: { NodeName: 'self', Datacenter: 'dc1' } } },
+    'GET /v1/coordinate/nodes': {
+      body: [
+        entry('a', 0),
+        entry('b', 0.01),
+        entry('self', 0.002),
+        entry('c', 0, 'other'),
+        entry('both', 0),
+        entry('both', 1, 'other'),
+      ],
+    },
+    'GET /v1/coordinate/datacenters': {
+      body: [
+        { Datacenter: 'dc1', AreaID: 'wan', Coordinates: [entry('self', 0)] },
+        { Datacenter: 'dc2', AreaID: 'wan', Coordinates: [entry('z', 0.1)] },
+        { Datacenter: 'dc3', AreaID: 'area', Coordinates: [entry('y', 0.1)] },
+      ],
+    },
+  })
+  const rtt = (...argv: string[]) => run(['rtt', ...argv], { env: far.env })
+  for (const [argv, out] of [
+    [['a', 'b'], 'Estimated a <-> b rtt: 13.000 ms (using LAN coordinates)\n'],
+    [['a'], 'Estimated a <-> self rtt: 5.000 ms (using LAN coordinates)\n'],
+    [['c', 'both'], 'Estimated c <-> both rtt: 1003.000 ms (using LAN coordinates)\n'],
+    [['-wan', 'z.dc2'], 'Estimated z.dc2 <-> self.dc1 rtt: 103.000 ms (using WAN coordinates)\n'],
+  ] as const) {
+    assert.deepEqual(await rtt(...argv), { code: 0, out, err: '' })
+  }
+  for (const [argv, said] of [
+    [['a', 'nobody'], 'Could not find a coordinate for node "nobody"\n'],
+    [['a', 'c'], 'Could not find a coordinate for node "a"\n'],
+    [['-wan', 'self.dc1', 'y.dc3'], 'Could not find a coordinate for node "self.dc1"\n'],
+    [['-wan', 'z'], 'Node names must be specified as <node name>.<datacenter> with -wan\n'],
+  ] as const) {
+    assert.deepEqual(await rtt(...argv), { code: 1, out: '', err: said })
+  }
+  assert.match((await rtt()).err, /^One or two node names must be specified\n\nUsage: consul rtt/)
 })
