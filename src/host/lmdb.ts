@@ -67,6 +67,7 @@ const INDEX_TAGS: Record<IndexName, string> = {
   'queries-by-template': '\xa1',
   'queries-by-session': '\xa2',
   'gateway-services-by-service': '\xb0',
+  'services-by-destination': '\xb6',
   'intentions-by-ends': '\xb1',
   'acl-tokens-by-accessor': '\xb2',
   'acl-tokens-by-auth-method': '\xb3',

@@ -1,10 +1,14 @@
 /** The one way to ask for anything, local or remote, of this datacenter or another. */
 import type { CatalogMethods } from './catalog.ts'
+import type { ConfigEntryMethods } from './config-entry.ts'
 import type { CoordinateMethods } from './coordinate.ts'
+import type { DiscoveryChainMethods } from './discovery-chain.ts'
 import type { EventMethods } from './event.ts'
+import type { GatewayMethods } from './gateway.ts'
 import type { HealthMethods } from './health.ts'
-import type { KeyringMethods } from './keyring.ts'
+import type { IntentionMethods } from './intention.ts'
 import type { InternalMethods } from './internal.ts'
+import type { KeyringMethods } from './keyring.ts'
 import type { KVMethods } from './kv.ts'
 import type { OperatorMethods } from './operator.ts'
 import type { PreparedQueryMethods } from './prepared-query.ts'
@@ -19,6 +23,10 @@ export interface Methods
     SessionMethods,
     StatusMethods,
     EventMethods,
+    ConfigEntryMethods,
+    IntentionMethods,
+    DiscoveryChainMethods,
+    GatewayMethods,
     KeyringMethods,
     CoordinateMethods,
     OperatorMethods,

@@ -19,7 +19,8 @@ export function serviceFault(service: NodeService): string | undefined {
   return faults.length === 0 ? undefined : listed(faults)
 }
 
-function listed(faults: string[]): string {
+/** Several complaints as one text, as the users of HashiCorp's go-multierror see them. */
+export function listed(faults: string[]): string {
   const head = faults.length === 1 ? '1 error occurred:' : `${faults.length} errors occurred:`
   return `${head}\n\t* ${faults.join('\n\t* ')}\n\n`
 }

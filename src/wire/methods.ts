@@ -36,12 +36,31 @@ import {
   serviceConnect,
   weights,
 } from './structs/catalog.ts'
+import {
+  configEntryQuery,
+  configEntryRequest,
+  configEntryResponse,
+  indexedConfigEntries,
+  indexedGenericConfigEntries,
+  serviceConfigRequest,
+  serviceConfigResponse,
+} from './structs/config-entry.ts'
 import { coordinateUpdateRequest, datacenterMap, nodeCoordinate } from './structs/coordinate.ts'
+import { discoveryChainRequest, discoveryChainResponse } from './structs/discovery-chain.ts'
+import { indexedGatewayServices } from './structs/gateway.ts'
 import { healthCheck } from './structs/health.ts'
 import { checkServiceNode } from './structs/instances.ts'
-import { keyringRequest, keyringResponses } from './structs/keyring.ts'
+import {
+  indexedIntentionMatches,
+  indexedIntentions,
+  intentionCheckResponse,
+  intentionQuery,
+  intentionRequest,
+} from './structs/intention.ts'
 import { indexedNodeDump, serviceDumpRequest } from './structs/internal.ts'
+import { keyringRequest, keyringResponses } from './structs/keyring.ts'
 import { dirEntry, kvsRequest } from './structs/kv.ts'
+import { operatorHealthReply, raftConfigurationResponse, raftRemovePeerRequest } from './structs/operator.ts'
 import {
   indexedPreparedQueries,
   preparedQueryExecuteRemoteRequest,
@@ -51,7 +70,6 @@ import {
   preparedQueryRequest,
   preparedQuerySpecificRequest,
 } from './structs/prepared-query.ts'
-import { operatorHealthReply, raftConfigurationResponse, raftRemovePeerRequest } from './structs/operator.ts'
 import { type Consistency, QUERY_META, QUERY_OPTIONS, querySource, TO_DATACENTER } from './structs/query.ts'
 import { session, sessionRequest } from './structs/session.ts'
 import { txnReadRequest, txnReadResponse, txnRequest, txnResponse } from './structs/txn.ts'
@@ -145,7 +163,10 @@ const indexedDirEntries = struct<IndexedDirEntries & Consistency>({ ...QUERY_MET
 const indexedKeyList = struct<IndexedKeyList & Consistency>({ ...QUERY_META, Keys: list(text) })
 const indexedSessions = struct<IndexedSessions & Consistency>({ ...QUERY_META, Sessions: list(session) })
 const eventFire = struct<EventFireRequest>({ ...QUERY_OPTIONS, ...TO_DATACENTER, Name: text, Payload: bytes })
-const indexedCoordinates = struct<IndexedCoordinates & Consistency>({ ...QUERY_META, Coordinates: list(nodeCoordinate) })
+const indexedCoordinates = struct<IndexedCoordinates & Consistency>({
+  ...QUERY_META,
+  Coordinates: list(nodeCoordinate),
+})
 const meta = struct<QueryMeta & Consistency>(QUERY_META)
 const serverStats = struct<ServerStats>({ LastContact: text, LastIndex: int, LastTerm: int })
 const texts: Codec<string[]> = filled(list(text), () => [])
@@ -172,6 +193,19 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Health.NodeChecks': { args: nodeSpecific, reply: indexedHealthChecks },
   'Health.ServiceChecks': { args: serviceSpecific, reply: indexedHealthChecks },
   'Health.ServiceNodes': { args: serviceSpecific, reply: indexedCheckServiceNodes },
+  'ConfigEntry.Apply': { args: configEntryRequest, reply: bool },
+  'ConfigEntry.Delete': { args: configEntryRequest, reply: empty },
+  'ConfigEntry.Get': { args: configEntryQuery, reply: configEntryResponse },
+  'ConfigEntry.List': { args: configEntryQuery, reply: indexedConfigEntries },
+  'ConfigEntry.ListAll': { args: dcSpecific, reply: indexedGenericConfigEntries },
+  'ConfigEntry.ResolveServiceConfig': { args: serviceConfigRequest, reply: serviceConfigResponse },
+  'Intention.Apply': { args: intentionRequest, reply: text },
+  'Intention.Get': { args: intentionQuery, reply: indexedIntentions },
+  'Intention.List': { args: dcSpecific, reply: indexedIntentions },
+  'Intention.Match': { args: intentionQuery, reply: indexedIntentionMatches },
+  'Intention.Check': { args: intentionQuery, reply: intentionCheckResponse },
+  'DiscoveryChain.Get': { args: discoveryChainRequest, reply: discoveryChainResponse },
+  'Catalog.GatewayServices': { args: serviceSpecific, reply: indexedGatewayServices },
   'Session.Apply': { args: sessionRequest, reply: text },
   'Session.Get': { args: sessionSpecific, reply: indexedSessions },
   'Session.List': { args: sessionSpecific, reply: indexedSessions },

@@ -6,6 +6,7 @@ export type Resource =
   | 'acl'
   | 'agent'
   | 'event'
+  | 'intention'
   | 'key'
   | 'keyring'
   | 'node'

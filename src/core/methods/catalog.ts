@@ -17,10 +17,11 @@ import { serviceFault } from '../../model/service-rules.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
 import { makeFilter, NODE_FIELDS, NODE_SERVICE_FIELDS, SERVICE_NODE_FIELDS } from '../filter/filter.ts'
 import { addressNodes, nodeServiceList, nodeServices, nodes, serviceNodes, services } from '../store/catalog-reads.ts'
+import { connectNodes, gatewayServices } from '../store/connect-reads.ts'
 import { vetDeregistration, vetRegistration } from './catalog-acl.ts'
 import { wantedTags } from './health.ts'
 import { sortByDistance } from './near.ts'
-import { demand, refuseConnect, refused } from './refuse.ts'
+import { demand, refused } from './refuse.ts'
 import { type MethodTable, sliced } from './table.ts'
 
 /** Servers register themselves under this name; any agent may write it for its own server. */
@@ -75,11 +76,15 @@ export const catalogMethods = {
   'Catalog.ServiceNodes': sliced<'Catalog.ServiceNodes'>(function* (txn, args, can) {
     if (!args.ServiceName && !args.ServiceAddress) throw refused('Must provide service name')
     const wanted = makeFilter(args.Filter, SERVICE_NODE_FIELDS)
-    refuseConnect(args.Connect)
+    if (args.Connect && !can.all && !can.allowed('service', 'read', args.ServiceName)) {
+      return { Index: 0, ServiceNodes: null }
+    }
     const meta = args.NodeMetaFilters
-    const found = args.ServiceAddress
-      ? addressNodes(txn, args.ServiceAddress, { meta })
-      : yield* serviceNodes(txn, args.ServiceName, { tags: wantedTags(args), meta })
+    const found = args.Connect
+      ? connectNodes(txn, args.ServiceName, meta)
+      : args.ServiceAddress
+        ? addressNodes(txn, args.ServiceAddress, { meta })
+        : yield* serviceNodes(txn, args.ServiceName, { tags: wantedTags(args), meta })
     if (found.ServiceNodes === null) return found
     if (!can.all) found.ServiceNodes = found.ServiceNodes.filter((instance) => mayRead(can, instance))
     if (wanted !== undefined) found.ServiceNodes = found.ServiceNodes.filter(wanted)
@@ -100,6 +105,19 @@ export const catalogMethods = {
         if (!can.allowed('service', 'read', id) || wanted?.(service) === false) delete Services[id]
       }
       return found
+    },
+  },
+
+  'Catalog.GatewayServices': {
+    kind: 'read',
+    run(txn, args, can) {
+      demand(can, 'service', 'read', args.ServiceName)
+      const found = gatewayServices(txn, args.ServiceName)
+      if (can.all || found.Services === null) return found
+      return {
+        ...found,
+        Services: found.Services.filter(({ Service }) => can.allowed('service', 'read', Service.Name)),
+      }
     },
   },
 

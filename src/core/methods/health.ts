@@ -1,13 +1,19 @@
 /** The methods of health. Source: Consul's agent/consul/health_endpoint.go. */
 import type { ServiceSpecificRequest } from '../../model/catalog.ts'
-import type { CheckServiceNode, HealthCheck, IndexedHealthChecks } from '../../model/health.ts'
+import type {
+  CheckServiceNode,
+  HealthCheck,
+  IndexedCheckServiceNodes,
+  IndexedHealthChecks,
+} from '../../model/health.ts'
 import type { Found, QueryOptions, QuerySource, ToDatacenter } from '../../model/query.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
 import { CHECK_SERVICE_NODE_FIELDS, HEALTH_CHECK_FIELDS, makeFilter } from '../filter/filter.ts'
+import { connectInstances, ingressInstances } from '../store/connect-reads.ts'
 import { checkServiceNodes, checksInState, nodeChecks, serviceChecks } from '../store/health-reads.ts'
 import type { ReadTxn } from '../store/rows.ts'
 import { sortByDistance } from './near.ts'
-import { refuseConnect, refused } from './refuse.ts'
+import { refused } from './refuse.ts'
 import { type MethodTable, sliced } from './table.ts'
 
 export const healthMethods = {
@@ -35,8 +41,9 @@ export const healthMethods = {
     run(txn, args, can) {
       if (args.ServiceName === '') throw refused('Must provide service name')
       const wanted = makeFilter(args.Filter, CHECK_SERVICE_NODE_FIELDS)
-      refuseConnect(args.Connect || args.Ingress)
-      const found = checkServiceNodes(txn, args.ServiceName, { tags: wantedTags(args), meta: args.NodeMetaFilters })
+      const mesh = args.Connect === true || args.Ingress === true
+      if (mesh && !can.all && !can.allowed('service', 'read', args.ServiceName)) return { Index: 0, Nodes: null }
+      const found = instancesFor(txn, args)
       if (found.Nodes === null) return found
       if (!can.all) found.Nodes = found.Nodes.filter((instance) => mayRead(can, instance))
       if (wanted !== undefined) found.Nodes = found.Nodes.filter(wanted)
@@ -45,6 +52,14 @@ export const healthMethods = {
     },
   },
 } satisfies Partial<MethodTable>
+
+/** Of the three ways to ask, the mesh goes before tags, and tags before ingress gateways, as in Consul. */
+function instancesFor(txn: ReadTxn, args: ServiceSpecificRequest): Found<IndexedCheckServiceNodes> {
+  const { ServiceName: name, NodeMetaFilters: meta } = args
+  if (args.Connect) return connectInstances(txn, name, meta)
+  if (args.Ingress && !args.TagFilter) return ingressInstances(txn, name, meta)
+  return checkServiceNodes(txn, name, { tags: wantedTags(args), meta })
+}
 
 /** The tags that an instance must carry; senders before 1.3 name a single one. */
 export function wantedTags(args: ServiceSpecificRequest): string[] | undefined {

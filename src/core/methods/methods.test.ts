@@ -471,9 +471,6 @@ suite('catalog and health reads', () => {
       'refused',
       /Tag filtering is not supported/,
     ],
-    ['a filter', () => cluster.call('Catalog.ListNodes', { Filter: 'Node == a' }), 'not-built', /filter/],
-    ['Connect', () => cluster.call('Health.ServiceNodes', { ServiceName: 'web', Connect: true }), 'not-built', /./],
-    ['ingress', () => cluster.call('Health.ServiceNodes', { ServiceName: 'web', Ingress: true }), 'not-built', /./],
   ]
   for (const [what, attempt, code, message] of refusals) {
     test(`refuses ${what}`, () => assert.throws(attempt, { code, message }))

@@ -17,12 +17,13 @@ import type {
 import type { QuerySource } from '../../model/query.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
 import { foldTag, hasTags, pairs, satisfies } from '../store/catalog-reads.ts'
+import { connectInstances } from '../store/connect-reads.ts'
 import { checkServiceNodes } from '../store/health-reads.ts'
 import { metadataFault } from '../store/metadata.ts'
 import { queryGet, queryList, resolveQuery } from '../store/prepared-query.ts'
 import type { ReadTxn } from '../store/rows.ts'
 import { sortByDistance } from './near.ts'
-import { refuseConnect, refused } from './refuse.ts'
+import { refused } from './refuse.ts'
 import type { Elsewhere, Env, FoundOnce, MethodTable, Surroundings } from './table.ts'
 
 const REDACTED_TOKEN = '<hidden>'
@@ -197,10 +198,11 @@ function search(
   { datacenter, random, authorize }: Surroundings,
 ): Local {
   const { Service: wanted, Token, DNS } = query
-  refuseConnect(wanted.Connect || connect)
   const reader = Token === '' ? can : authorize(Token)
   const suits = suitable(wanted)
-  const all = checkServiceNodes(txn, wanted.Service).Nodes ?? []
+  const inMesh = wanted.Connect || connect
+  const found = inMesh ? connectInstances(txn, wanted.Service) : checkServiceNodes(txn, wanted.Service)
+  const all = found.Nodes ?? []
   const Nodes = all.filter((instance) => suits(instance) && mayRead(reader, instance))
   return { Service: wanted.Service, Nodes: shuffle(Nodes, random), DNS, Datacenter: datacenter, Failovers: 0 }
 }

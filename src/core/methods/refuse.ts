@@ -11,8 +11,3 @@ export function refused(message: string): ConsulError {
 export function demand(can: Authorizer, resource: Resource, access: 'read' | 'write', segment: string): void {
   if (!can.all && !can.allowed(resource, access, segment)) throw new ConsulError('permission-denied')
 }
-
-/** @throws ConsulError not-built */
-export function refuseConnect(asked: boolean | undefined): void {
-  if (asked) throw new ConsulError('not-built', 'Connect queries are not supported yet')
-}

@@ -186,6 +186,11 @@ function hyphened(digits: string): string {
 
 // What other reads of this room share.
 
+/** An instance together with its node. */
+export function serviceNodeOf(txn: ReadTxn, row: ServiceRow): ServiceNode {
+  return joined(row, nodeOfService(txn, row))
+}
+
 /** A service's node. It exists: a node takes its services with it. */
 export function nodeOfService(txn: ReadTxn, row: ServiceRow): Node {
   return txn.get('nodes', nodeKey(row.Node))!

@@ -14,6 +14,7 @@ import type {
   ServiceRouter,
   ServiceSplitter,
 } from '../../model/config-entry.ts'
+import { splitWeight } from '../../model/config-rules.ts'
 import type {
   CompiledDiscoveryChain,
   DiscoveryNode,
@@ -57,17 +58,6 @@ export function compileChain(question: ChainQuestion, entries: ChainEntries): Co
 
 export function nodeKeyOf({ Type, Name }: DiscoveryNode): string {
   return `${Type}:${Name}`
-}
-
-/** Percent with two digits behind the point, in 32-bit floats, as every server of a cluster must round it alike. */
-export function splitWeight(weight: number): number {
-  return Math.fround(scaledWeight(weight) / 100)
-}
-
-/** In hundredths of a percent. */
-export function scaledWeight(weight: number): number {
-  const scaled = Math.fround(Math.fround(weight) * 100)
-  return Math.sign(scaled) * Math.round(Math.abs(scaled))
 }
 
 function graphFault(message: string): ConsulError {

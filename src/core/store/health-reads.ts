@@ -2,7 +2,7 @@
  * What health answers, as pure reads: checks of a node, of a service, in a state, and a service's instances with all
  * checks that speak for them. Rows are handed out as stored; indexes follow fsm-and-snapshot.md section 4.
  */
-import type { Node } from '../../model/catalog.ts'
+import type { Node, ServiceRow } from '../../model/catalog.ts'
 import type {
   CheckServiceNode,
   HealthCheck,
@@ -58,13 +58,22 @@ export function checkServiceNodes(
   name: string,
   filter: InstanceFilter = {},
 ): Found<IndexedCheckServiceNodes> {
-  const all = instances(txn, name)
+  const all = instancesOf(txn, name)
   const index = serviceIndex(txn, name, all.length > 0, true)
   const wanted = pairs(filter.meta)
   const tags = filter.tags?.map(foldTag) ?? []
   if (wanted.length === 0 && tags.length === 0) return { Index: index, Nodes: orNull(all.slice()) }
   const found = all.filter(({ Node, Service }) => hasTags(Service, tags) && satisfies(Node.Meta, wanted))
   return { Index: index, Nodes: orNull(found) }
+}
+
+/** One instance with its node and the checks that speak for it. */
+export function instanceOf(txn: ReadTxn, row: ServiceRow): CheckServiceNode {
+  const Checks = [
+    ...txn.by('checks-by-node-service', nodeServicePrefix(row.Node, '')),
+    ...txn.by('checks-by-node-service', nodeServicePrefix(row.Node, row.Service.ID)),
+  ]
+  return { Node: nodeOfService(txn, row), Service: row.Service, Checks }
 }
 
 /** The state of the catalog as the rows of its counters: every change of a node, service or check replaces one. */
@@ -83,7 +92,8 @@ const NODES = counterKey('nodes')
 const SERVICES = counterKey('services')
 const CHECKS = counterKey('checks')
 
-function instances(txn: ReadTxn, name: string): readonly CheckServiceNode[] {
+/** All of a service, shared between calls for as long as nothing in the catalog changes. */
+export function instancesOf(txn: ReadTxn, name: string): readonly CheckServiceNode[] {
   const prefix = serviceNamePrefix(name)
   const checks = txn.get('index', CHECKS)
   if (checks === undefined) return gather(txn, prefix)

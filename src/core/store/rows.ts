@@ -65,6 +65,11 @@ export interface Indexes {
   'checks-by-node-service': 'checks'
   /** status \0 node \0 check id */
   'checks-by-status': 'checks'
+  /**
+   * name of the service \0 node \0 service id: of proxies the one they stand for, of those that need no proxy their own;
+   * no others
+   */
+  'services-by-destination': 'services'
   /** service name \0 gateway name \0 port */
   'gateway-services-by-service': 'gateway-services'
   /** both ends, source first */

@@ -6,6 +6,7 @@
  * with \0, which also ends a name in a prefix: `nodePrefix('a')` does not match rows of node "ab".
  */
 import { byteKey, isAscii } from '../../base/text.ts'
+import type { NodeService } from '../../model/catalog.ts'
 import type { Intention } from '../../model/intention.ts'
 import type { Indexes, IndexName, TableName, Tables } from './rows.ts'
 
@@ -139,6 +140,12 @@ export function nodeIdPrefix(id: string): string {
   return `${fold(id)}\0`
 }
 
+/** The service that an instance takes connections of the mesh for, if it does. */
+function destinationOf(row: NodeService): string | undefined {
+  if (row.Kind === 'connect-proxy') return row.Proxy.DestinationServiceName
+  return row.Connect.Native ? row.Service : undefined
+}
+
 export const TABLES: { [T in TableName]: TableSpec<T> } = {
   kvs: {
     key: (row) => byteKey(row.Key),
@@ -162,6 +169,13 @@ export const TABLES: { [T in TableName]: TableSpec<T> } = {
       {
         name: 'services-by-name',
         key: (row) => `${fold(row.Service.Service)}\0${fold(row.Node)}\0${fold(row.Service.ID)}`,
+      },
+      {
+        name: 'services-by-destination',
+        key: (row) => {
+          const name = destinationOf(row.Service)
+          return name === undefined ? undefined : `${fold(name)}\0${fold(row.Node)}\0${fold(row.Service.ID)}`
+        },
       },
     ],
   },
@@ -270,6 +284,7 @@ export const INDEX_TABLES: { [I in IndexName]: Indexes[I] } = {
   'checks-by-node-service': 'checks',
   'checks-by-status': 'checks',
   'sessions-by-node': 'sessions',
+  'services-by-destination': 'services',
   'gateway-services-by-service': 'gateway-services',
   'intentions-by-ends': 'intentions',
   'acl-tokens-by-accessor': 'acl-tokens',

@@ -5,6 +5,7 @@
 import {
   CONFIG_KINDS,
   type ConfigEntry,
+  type ConfigEntryQuery,
   type ConfigEntryRequest,
   type ConfigEntryResponse,
   type ConfigKind,
@@ -23,6 +24,7 @@ import {
   type ResolverRedirect,
   type ResolverSubset,
   type RouteDestination,
+  type ServiceConfigRequest,
   type ServiceConfigResponse,
   type ServiceRoute,
   type ServiceSplit,
@@ -46,7 +48,7 @@ import {
   WRITE_REQUEST,
 } from '../schema.ts'
 import { exposeConfig, meshGatewayConfig } from './catalog.ts'
-import { type Consistency, QUERY_META } from './query.ts'
+import { type Consistency, QUERY_META, QUERY_OPTIONS, TO_DATACENTER } from './query.ts'
 
 /** More than any cluster holds; a list's count stands before it, unguarded by the entries that should follow. */
 const ENTRIES_MAX = 1 << 20
@@ -233,6 +235,16 @@ export const configEntryRequest: Codec<ConfigEntryRequest> = wrapped<ConfigEntry
 function entryFault(name: string, at: number): never {
   throw new MsgpackError('mismatch', `invalid config entry kind: ${name}`, at)
 }
+
+export const configEntryQuery = struct<ConfigEntryQuery>({ ...QUERY_OPTIONS, ...TO_DATACENTER, Kind: text, Name: text })
+
+export const serviceConfigRequest = struct<ServiceConfigRequest>({
+  ...QUERY_OPTIONS,
+  ...TO_DATACENTER,
+  Name: text,
+  Upstreams: list(text),
+  UpstreamIDs: list(struct<{ ID: string }>({ ID: text })),
+})
 
 const queryMeta = struct<QueryMeta & Consistency>(QUERY_META)
 
