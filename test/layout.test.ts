@@ -24,7 +24,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'core/leader': ['base', 'model', 'core/store', 'core/gossip'],
   wire: ['base', 'model', 'core/raft', 'core/store', 'core/gossip', 'core/dns'],
   host: ['base', 'model', 'core/raft', 'core/store', 'wire'],
-  serve: ['base', 'model', 'core/dns', 'core/filter', 'wire', 'host'],
+  serve: ['base', 'model', 'core/acl', 'core/dns', 'core/filter', 'wire', 'host'],
   agent: ['base', 'model', 'core/*', 'wire', 'host', 'serve'],
   sim: ['base', 'model', 'core/*', 'wire', 'host', 'agent'],
   api: ['model', 'base'],

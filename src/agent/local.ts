@@ -18,6 +18,7 @@ import { ConsulError } from '../model/errors.ts'
 import type { Args, Caller } from '../model/rpc.ts'
 import type { Self } from '../serve/backend.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
+import { localDefinitions } from './definitions.ts'
 import { drive } from './drive.ts'
 
 export interface RunningLocal {
@@ -30,7 +31,15 @@ export interface RunningLocal {
     | 'registerCheck'
     | 'deregisterCheck'
     | 'updateCheck'
+    | 'sidecarPorts'
+    | 'maintain'
+    | 'nextChange'
   >
+  /**
+   * Takes up what the configuration says now of services, checks and this node's meta.
+   * @throws Error for what it refuses; nothing has changed then
+   */
+  load(config: RuntimeConfig): Promise<void>
   /** Begins to bring what is registered here to the catalog. */
   start(): void
   counts(): { services: number; checks: number; ttls: number }
@@ -85,7 +94,22 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
   let files: Promise<unknown> = Promise.resolve()
   const driven = drive<LocalInput, LocalEffect>(core, host, perform)
 
+  const watching = new Set<() => void>()
+  let told = true
+  let stopped = false
+
+  /** Those who watch are told once a turn, however much changes in it. */
+  function tellWatching(): void {
+    if (watching.size === 0 || !told) return
+    told = false
+    host.soon(() => {
+      told = true
+      for (const run of [...watching]) run()
+    })
+  }
+
   function perform(effect: LocalEffect): void {
+    if (effect.kind !== 'log') tellWatching()
     switch (effect.kind) {
       case 'call':
         call(effect)
@@ -168,8 +192,16 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     })
   }
 
-  driven.tell({ kind: 'restore', date: host.date(), files: await readFiles(host, disk) })
+  const load = (wanted: RuntimeConfig) => {
+    const others = core.services().map(({ service }) => service)
+    return ask({ kind: 'load', definitions: localDefinitions(wanted, others) })
+  }
+
+  const restored = await readFiles(host, disk)
+  const loaded = load(config)
+  driven.tell({ kind: 'restore', date: host.date(), files: restored })
   driven.tell({ kind: 'cluster-size', nodes: parts.members() })
+  await loaded
 
   return {
     self: {
@@ -179,14 +211,34 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
       deregisterService: (id) => ask({ kind: 'deregister-service', id }),
       registerCheck: (registration) => ask({ kind: 'register-check', registration }),
       deregisterCheck: (id) => ask({ kind: 'deregister-check', id }),
+      sidecarPorts: config.sidecarPorts,
+      maintain: (wish) => ask({ kind: 'maintain', ...wish }),
       updateCheck: (id, status, output) => ask({ kind: 'update-check', id, status, output, date: host.date() }),
+      nextChange: (timeoutMs, gone) =>
+        new Promise((resolve) => {
+          const finish = (changed: boolean) => {
+            cancel()
+            watching.delete(woken)
+            gone.removeEventListener('abort', over)
+            resolve(changed && !stopped)
+          }
+          const woken = () => finish(true)
+          const over = () => finish(false)
+          const cancel = host.wake(host.now() + timeoutMs, over)
+          watching.add(woken)
+          gone.addEventListener('abort', over)
+          if (gone.aborted || stopped) over()
+        }),
     },
+    load,
     start: () => driven.tellNow({ kind: 'start' }),
     counts: () => ({ services: core.services().length, checks: core.checks().length, ttls: core.ttls() }),
     clusterChanged: (nodes) => driven.tell({ kind: 'cluster-size', nodes }),
     leaderChanged: () => driven.tell({ kind: 'leader-changed' }),
     flush: () => files.then(() => {}),
     stop() {
+      stopped = true
+      for (const finish of [...watching]) finish()
       driven.tellNow({ kind: 'stop' })
       driven.stop()
       for (const id of [...attempts.keys()]) abandon(attempts, id)

@@ -4,7 +4,10 @@
  * call this (server.ts, client.ts).
  */
 import { arch, cpus, platform } from 'node:os'
+import { type Metrics, makeMetrics } from '../base/metrics.ts'
+import { allowAll } from '../core/acl/authorizer.ts'
 import type { Disk, Host } from '../host/host.ts'
+import { hostInfo } from '../host/info.ts'
 import type { Caller } from '../model/rpc.ts'
 import type { SnapshotCaller } from '../model/snapshot.ts'
 import type { Backend } from '../serve/backend.ts'
@@ -13,6 +16,7 @@ import { sendCoordinates } from './coordinates.ts'
 import { describeSelf, type Facts, infoSections, type RoleFacts } from './describe.ts'
 import { type RunningLocal, runLocal } from './local.ts'
 import type { Pools } from './pools.ts'
+import type { Reloads } from './reload.ts'
 import { keepUserEvents } from './user-events.ts'
 
 /** What an agent is started from. */
@@ -22,7 +26,8 @@ export interface NodeParts {
   host: Host
   disk: Disk
   /** Called after a `leave` that came over HTTP. */
-  stopAgent(): void
+  stopAgent(failure?: Error): void
+  reloads: Reloads
 }
 
 /** A server or a client agent that runs. */
@@ -59,6 +64,7 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
   const members = () => pools.lanMembers().length
   const local = await runLocal({ config, nodeId, host, disk, dispatch: caller, members })
   pools.onMember('lan', () => local.clusterChanged(members()))
+  parts.reloads.onReload((fresh) => local.load(fresh))
   const events = keepUserEvents({ config, host, caller, services: local.self.services })
   pools.onUserEvent(events.receive)
   const stopCoordinates = sendCoordinates({
@@ -94,20 +100,25 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
       domain: config.dns.domain,
       describe: () => describeSelf(facts()),
       stats: () => infoSections(facts()),
+      hostInfo: () => hostInfo(host.date()),
       members: (pool) => pools.members(pool),
       ...pools.self,
       ...local.self,
       ...events.self,
+      reload: () => parts.reloads.reload(),
       async leave() {
         await parts.leave()
         // The answer is on its way before the door it came through is closed.
-        host.soon(parts.stopAgent)
+        host.soon(() => parts.stopAgent())
       },
     },
     now: () => host.now(),
     date: () => host.date(),
     random: host.random,
     log: host.log,
+    metrics: measured(host),
+    // Until ACLs are built every token may do all.
+    authorize: () => allowAll,
   }
   return {
     backend,
@@ -118,6 +129,17 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
       local.stop()
     },
   }
+}
+
+/** Metrics, with what the process itself tells whenever they are read. Names: Consul's telemetry, `runtime.*`. */
+function measured(host: Host): Metrics {
+  const metrics = makeMetrics({ date: () => host.date() })
+  metrics.onRead(() => {
+    const { rss, heapUsed } = process.memoryUsage()
+    metrics.gauge('runtime.alloc_bytes', heapUsed)
+    metrics.gauge('runtime.sys_bytes', rss)
+  })
+  return metrics
 }
 
 /** Go's names for processors, as tools expect them in `consul info`. */

@@ -46,6 +46,8 @@ export interface HttpResponse {
   /** Names and values in turn. `Date`, and `Content-Length` or `Transfer-Encoding`, are added by the host. */
   headers: string[]
   body?: string | Uint8Array | BodyChunks
+  /** Its pieces come as things happen: headers go out at once, and nothing holds a piece back to press it. */
+  live?: boolean
 }
 
 /**
@@ -191,6 +193,8 @@ export interface Host {
   listen(bind: Address, on: (conn: Conn) => void, limits?: StreamLimits): Promise<Listener>
   /** Opens one. Rejects with the system's error, or ETIMEDOUT after `timeoutMs` (10 s unless given). */
   dial(to: Address, timeoutMs?: number): Promise<Conn>
+  /** All addresses of a name, as the system resolves it. Without this, names go to `dial` as they are. */
+  lookup?(name: string): Promise<string[]>
   /** Takes the directory for this process alone; refuses one in use, unreadable or not ours. "": keep nothing. */
   disk(path: string): Promise<Disk>
   /** Tries it once. Never rejects: what goes wrong is the result. `gone`: nobody waits for it any more. */

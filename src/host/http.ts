@@ -144,9 +144,7 @@ export async function listenHttp(
     send(message, response, { status: 417, headers: [] })
   })
   server.on('clientError', refuseBroken)
-  if (limits.connsPerClientMax !== undefined && limits.connsPerClientMax > 0) {
-    limitConnections(server, limits.connsPerClientMax, refused)
-  }
+  limitConnections(server, limits, refused)
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -172,7 +170,8 @@ function failed(): HttpResponse {
   return { status: 500, headers: [] }
 }
 
-function send(message: IncomingMessage, response: ServerResponse, { status, headers, body }: HttpResponse): void {
+function send(message: IncomingMessage, response: ServerResponse, answered: HttpResponse): void {
+  const { status, headers, body } = answered
   if (response.destroyed) return
   // HTTP/1.1 connections persist unless someone says otherwise, so nothing need be said.
   if (response.shouldKeepAlive && message.httpVersionMinor === 1) response.removeHeader('Connection')
@@ -183,6 +182,7 @@ function send(message: IncomingMessage, response: ServerResponse, { status, head
   }
   if (typeof body === 'object' && !(body instanceof Uint8Array)) {
     response.writeHead(status, headers)
+    if (answered.live) response.flushHeaders()
     void sendChunks(response, body)
     return
   }
@@ -319,7 +319,7 @@ function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
 const TOO_MANY = 'Your IP is issuing too many concurrent connections, please rate limit your calls\n'
 
 /** Sockets beyond the limit go to `refused`: what still comes from them is not looked at. */
-function limitConnections(server: Server, perClientMax: number, refused: WeakSet<Socket>): void {
+function limitConnections(server: Server, limits: HttpLimits, refused: WeakSet<Socket>): void {
   const open = new Map<string, number>()
   server.prependListener('connection', (socket: Socket) => {
     const client = socket.remoteAddress ?? ''
@@ -330,7 +330,8 @@ function limitConnections(server: Server, perClientMax: number, refused: WeakSet
       if (left === 0) open.delete(client)
       else open.set(client, left)
     })
-    if (count > perClientMax) {
+    const max = limits.connsPerClientMax ?? 0
+    if (max > 0 && count > max) {
       refused.add(socket)
       socket.on('error', ignore)
       socket.end(

@@ -3,13 +3,16 @@
  * Implemented by servers now, by client agents and workers later; the doors cannot tell them apart.
  */
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import type { Random } from '../base/random.ts'
 import type { Instant, Millis, WallMs } from '../base/units.ts'
+import type { Authorizer } from '../core/acl/authorizer.ts'
 import type { NodeService } from '../model/catalog.ts'
 import type { CheckRun } from '../model/check-run.ts'
 import type { UserEvent } from '../model/event.ts'
 import type { HealthCheck } from '../model/health.ts'
 import type { Caller } from '../model/rpc.ts'
+import type { PortRange } from '../model/sidecar.ts'
 import type { SnapshotCaller } from '../model/snapshot.ts'
 
 export interface Member {
@@ -68,6 +71,8 @@ export interface Self {
   members(pool: 'lan' | 'wan'): Member[]
   services(): LocalService[]
   checks(): LocalCheck[]
+  /** Where the ports of sidecars are taken from that name none. */
+  sidecarPorts: PortRange
   /** Resolves once stored locally (and on disk); the catalog follows by anti-entropy, at once when it can. */
   registerService(registration: ServiceRegistration): Promise<void>
   /** Throws `ConsulError` (not-found: unknown service). */
@@ -76,6 +81,15 @@ export interface Self {
   deregisterCheck(id: string): Promise<void>
   /** TTL checks: the owner reports. Throws `ConsulError`. */
   updateCheck(id: string, status: string, output: string): Promise<void>
+  /** True when the own services and checks may have changed; false after the time, or when nobody waits any more. */
+  nextChange(timeoutMs: Millis, gone: AbortSignal): Promise<boolean>
+  /**
+   * Takes a service of this agent, or with "" the whole node, out of use by a critical check; or takes that check away.
+   * Throws `ConsulError` for an unknown service.
+   */
+  maintain(wish: { service: string; enable: boolean; reason: string; token: string }): Promise<void>
+  /** Reads the configuration again and takes up what can change. Throws what is wrong with it; nothing changes then. */
+  reload(): Promise<void>
   leave(): Promise<void>
   /** Meets the agents at that address. Throws `ConsulError` when none answers. */
   join(address: string, pool: 'lan' | 'wan'): Promise<void>
@@ -92,6 +106,8 @@ export interface Self {
   events(): readonly UserEvent[]
   /** Resolves at the next one, after the time, or when the asker has gone. */
   nextEvent(timeoutMs: Millis, gone: AbortSignal): Promise<void>
+  /** The machine: Memory, CPU, Host, Disk, CollectionTime, Errors, as JSON-ready objects. */
+  hostInfo(): Promise<Record<string, unknown>>
   /** Sections of `consul info`. */
   stats(): Record<string, Record<string, string>>
 }
@@ -103,4 +119,7 @@ export interface Backend extends Caller {
   date(): WallMs
   random: Random
   log: Log
+  metrics: Metrics
+  /** What this token may do. Rejects with a `ConsulError` for tokens that are not known. */
+  authorize(token: string): Authorizer | Promise<Authorizer>
 }

@@ -3,7 +3,9 @@
  * `PUT /v1/catalog/register` takes. Not part of the agent.
  */
 import { silentLog } from '../base/log.ts'
+import { NO_METRICS } from '../base/metrics.ts'
 import { seededRandom } from '../base/random.ts'
+import { allowAll } from '../core/acl/authorizer.ts'
 import { NO_CONNECT, NO_PROXY, type Node, type NodeService, type ServiceAddress } from '../model/catalog.ts'
 import { ConsulError } from '../model/errors.ts'
 import { type CheckServiceNode, type HealthCheck, NO_DEFINITION } from '../model/health.ts'
@@ -181,5 +183,7 @@ export function fakeBackend(catalog: FakeCatalog, style: 'peek' | 'call' = 'peek
     date: () => 1_600_000_000_000,
     random: seededRandom(seed),
     log: silentLog,
+    metrics: NO_METRICS,
+    authorize: () => allowAll,
   }
 }

@@ -2,8 +2,10 @@
  * The HTTP door over a store without agent, sockets or time: the method table answers at once, the agent's own services
  * are the local core's, and the node `x` stands in the catalog as a fresh server in dev mode puts it there.
  */
-import { makeLog } from '../../src/base/log.ts'
+import { type Log, makeLog } from '../../src/base/log.ts'
+import { type Metrics, makeMetrics } from '../../src/base/metrics.ts'
 import { seededRandom } from '../../src/base/random.ts'
+import { allowAll } from '../../src/core/acl/authorizer.ts'
 import { type LocalInput, makeLocal } from '../../src/core/local/local.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../src/host/host.ts'
 import { ConsulError } from '../../src/model/errors.ts'
@@ -37,7 +39,11 @@ export interface TestDoor {
   mistakes: unknown[]
   /** When false, `peek` declines, as on an agent that must ask others. */
   local: boolean
+  log: Log
+  metrics: Metrics
   ask(method: string, url: string, options?: AskOptions): Promise<HttpResponse & { text: string }>
+  /** The answer whose body is still to come. @param onGone is given what tells the door that the asker has gone */
+  stream(method: string, url: string, onGone: (run: () => void) => void): Promise<HttpResponse>
 }
 
 export interface AskOptions {
@@ -49,9 +55,10 @@ export interface AskOptions {
 
 export interface DoorOptions extends HttpOptions {
   dev?: boolean
+  authorize?: Backend['authorize']
 }
 
-export function makeDoor({ dev = true, ...options }: DoorOptions = {}): TestDoor {
+export function makeDoor({ dev = true, authorize = () => allowAll, ...options }: DoorOptions = {}): TestDoor {
   const cluster = makeCluster({ applied: 9 })
   const calls: Call[] = []
   const answers: TestDoor['answers'] = new Map()
@@ -92,7 +99,18 @@ export function makeDoor({ dev = true, ...options }: DoorOptions = {}): TestDoor
     }
   }
 
-  const door: TestDoor = { handle: () => ({ status: 500, headers: [] }), calls, answers, mistakes, local: true, ask }
+  const metrics = makeMetrics({ date: () => 0 })
+  const door: TestDoor = {
+    handle: () => ({ status: 500, headers: [] }),
+    calls,
+    answers,
+    mistakes,
+    local: true,
+    log,
+    metrics,
+    ask,
+    stream: async (method, url, onGone) => door.handle(aRequest(method, url, { onGone })),
+  }
   const backend: Backend = {
     snapshot: () => Promise.reject(new Error('no state here')),
     self: makeSelf(dev),
@@ -100,6 +118,8 @@ export function makeDoor({ dev = true, ...options }: DoorOptions = {}): TestDoor
     date: () => 0,
     random: seededRandom(1),
     log,
+    metrics,
+    authorize,
     async call(method, args, context) {
       calls.push({ method, args: args as Record<string, unknown>, signal: context?.signal })
       return answer(method, args)
@@ -209,12 +229,17 @@ function makeSelf(dev: boolean): Self {
     registerCheck: (registration) => ask({ kind: 'register-check', registration }),
     deregisterCheck: (id) => ask({ kind: 'deregister-check', id }),
     updateCheck: (id, status, output) => ask({ kind: 'update-check', id, status, output, date: 0 }),
+    sidecarPorts: { min: 21000, max: 21255 },
+    maintain: (wish) => ask({ kind: 'maintain', ...wish }),
+    reload: async () => {},
     leave: async () => {},
     join: async () => {},
     forceLeave: async () => {},
     fireEvent: async (wish) => ({ ...wish, ID: '00000000-0000-4000-8000-000000000001', Version: 1, LTime: 0 }),
     events: () => [],
     nextEvent: async () => {},
+    nextChange: async () => false,
+    hostInfo: async () => ({ Memory: {}, CPU: [], Host: {}, Disk: {}, CollectionTime: 0, Errors: null }),
     stats: () => ({}),
   }
 }

@@ -10,6 +10,7 @@ import { agentServiceJson } from '../../wire/json-rows.ts'
 import type { Self } from '../backend.ts'
 import { HttpError } from './errors.ts'
 import { type Exchange, jsonCompact, refuseNamespace } from './exchange.ts'
+import { permit } from './permit.ts'
 
 const STATUS_CODES: Record<string, number> = { passing: 200, warning: 429 }
 const UNHEALTHY = 503
@@ -22,7 +23,7 @@ interface ServiceHealth {
   json: string
 }
 
-export function serviceHealthById(exchange: Exchange): HttpResponse {
+export async function serviceHealthById(exchange: Exchange): Promise<HttpResponse> {
   const { rest, backend } = exchange
   // Consul means to answer 400 here, but its own error handling does not recognise the error.
   if (rest === '') throw new HttpError(500, 'Bad request: Missing serviceID')
@@ -33,14 +34,16 @@ export function serviceHealthById(exchange: Exchange): HttpResponse {
     const body = wantsText(exchange) ? jsonText(reason) : '{"AggregatedStatus":"critical","Service":null,"Checks":null}'
     return withReason(jsonCompact(exchange, body, NOT_FOUND), reason)
   }
+  await permit(exchange, 'service', 'read', found.service.Service)
   const { code, status, json } = healthOf(backend.self, found.service)
   return withReason(wantsText(exchange) ? text(code, status) : jsonCompact(exchange, json, code), status)
 }
 
-export function serviceHealthByName(exchange: Exchange): HttpResponse {
+export async function serviceHealthByName(exchange: Exchange): Promise<HttpResponse> {
   const { rest, backend } = exchange
   if (rest === '') throw new HttpError(500, 'Bad request: Missing service Name')
   refuseNamespace(exchange)
+  await permit(exchange, 'service', 'read', rest)
   let code = NOT_FOUND
   let status = `ServiceName ${rest} Not Found`
   const bodies: string[] = []

@@ -11,17 +11,28 @@ import { decodeBody } from './bodies.ts'
 import {
   checkDefinitionBody,
   serviceDefinitionBody,
-  serviceRegistration,
+  serviceRegistrations,
   soleCheckRegistration,
 } from './definitions.ts'
 import { HttpError } from './errors.ts'
 import { done, type Exchange, jsonCompact, refuseNamespace } from './exchange.ts'
-import { readWait, token } from './options.ts'
+import { token } from './options.ts'
+import {
+  authorizer,
+  mayRead,
+  permit,
+  permitAgent,
+  vetCheckRegistration,
+  vetCheckUpdate,
+  vetServiceRegistration,
+  vetServiceUpdate,
+} from './permit.ts'
 
 /** Parts of the answer that are structures in Go keep their order; the others are maps, whose keys are sorted. */
 const STRUCTURES = new Set(['Config', 'Coord', 'Member'])
 
-export function self(exchange: Exchange): HttpResponse {
+export async function self(exchange: Exchange): Promise<HttpResponse> {
+  await permitAgent(exchange, 'read')
   const parts = Object.entries(exchange.backend.self.describe()).map(([name, part]) => {
     const body = name === 'Member' && part ? memberJson(part as Member) : jsonValue(part, STRUCTURES.has(name))
     return `${jsonText(name)}:${body}`
@@ -29,7 +40,8 @@ export function self(exchange: Exchange): HttpResponse {
   return jsonCompact(exchange, `{${parts.join(',')}}`)
 }
 
-export function members(exchange: Exchange): HttpResponse {
+export async function members(exchange: Exchange): Promise<HttpResponse> {
+  const can = await authorizer(exchange)
   const { params, backend } = exchange
   const wan = params.get('wan') !== ''
   const segment = params.get('segment')
@@ -41,6 +53,7 @@ export function members(exchange: Exchange): HttpResponse {
     exchange,
     `[${backend.self
       .members(wan ? 'wan' : 'lan')
+      .filter(({ Name }) => can.all || can.allowed('node', 'read', Name))
       .map(memberJson)
       .join(',')}]`,
   )
@@ -54,10 +67,14 @@ function memberJson(member: Member): string {
   },"DelegateMin":${member.DelegateMin},"DelegateMax":${member.DelegateMax},"DelegateCur":${member.DelegateCur}}`
 }
 
-export function localServices(exchange: Exchange): HttpResponse {
+export async function localServices(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
+  const can = await authorizer(exchange)
   const wanted = makeFilter(exchange.params.get('filter'), AGENT_SERVICE_FIELDS)
-  const services = exchange.backend.self.services().map(({ service }) => service)
+  const services = exchange.backend.self
+    .services()
+    .map(({ service }) => service)
+    .filter(({ Service }) => can.all || can.allowed('service', 'read', Service))
   const shown = wanted === undefined ? services : services.filter((service) => wanted(agentView(service)))
   const byId = Object.fromEntries(shown.map((service) => [service.ID, service]))
   return jsonCompact(
@@ -77,34 +94,14 @@ function agentView(service: NodeService): object {
   }
 }
 
-/** One service with a hash of its content. Waiting for another hash is not built. */
-export function localService(exchange: Exchange): HttpResponse {
-  readWait(exchange, {})
+export async function checks(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
-  const { rest, params, backend } = exchange
-  const found = backend.self.services().find(({ service }) => service.ID === rest)
-  if (found === undefined) throw new HttpError(404, `unknown service ID: ${rest}`)
-  const hash = contentHash(agentServiceJson(found.service))
-  if (params.get('hash') === hash) {
-    throw new ConsulError('not-built', 'Waiting for a change of a service by "hash" is not built yet')
-  }
-  const response = jsonCompact(exchange, agentServiceJson(found.service, hash))
-  response.headers.push('X-Consul-Contenthash', hash)
-  return response
-}
-
-/** FNV-1a over 64 bits, in hexadecimal: equal for equal content, which is all that askers may rely on. */
-function contentHash(content: string): string {
-  let hash = 0xcbf29ce484222325n
-  for (let i = 0; i < content.length; i++) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(content.charCodeAt(i))) * 0x100000001b3n)
-  }
-  return hash.toString(16)
-}
-
-export function checks(exchange: Exchange): HttpResponse {
-  refuseNamespace(exchange)
-  const all = exchange.backend.self.checks().map(({ check }) => check)
+  const can = await authorizer(exchange)
+  const { self } = exchange.backend
+  const all = self
+    .checks()
+    .map(({ check }) => check)
+    .filter((check) => mayRead(can, check, self.nodeName))
   const shown = filterLate(exchange.params.get('filter'), HEALTH_CHECK_FIELDS, all)
   const byId = Object.fromEntries(shown.map((check) => [check.CheckID, check]))
   return jsonCompact(
@@ -113,17 +110,22 @@ export function checks(exchange: Exchange): HttpResponse {
   )
 }
 
-export async function join({ rest, params, backend }: Exchange): Promise<HttpResponse> {
+export async function join(exchange: Exchange): Promise<HttpResponse> {
+  const { rest, params, backend } = exchange
+  await permitAgent(exchange, 'write')
   await backend.self.join(rest, params.get('wan') === '' ? 'lan' : 'wan')
   return done()
 }
 
-export async function forceLeave({ rest, params, backend }: Exchange): Promise<HttpResponse> {
+export async function forceLeave(exchange: Exchange): Promise<HttpResponse> {
+  const { rest, params, backend } = exchange
+  await permit(exchange, 'operator', 'write')
   await backend.self.forceLeave(rest, params.has('prune'))
   return done()
 }
 
 export async function leave(exchange: Exchange): Promise<HttpResponse> {
+  await permitAgent(exchange, 'write')
   await exchange.backend.self.leave()
   return done()
 }
@@ -133,17 +135,22 @@ export async function serviceRegister(exchange: Exchange): Promise<HttpResponse>
   const { params, backend, door } = exchange
   const definition = decodeBody(exchange, serviceDefinitionBody)!
   const wish = params.get('replace-existing-checks')
-  const registration = serviceRegistration(definition, token(exchange), {
+  const registrations = serviceRegistrations(definition, token(exchange), {
     replaceExistingChecks: params.has('replace-existing-checks') && (wish === '' || wish === 'true'),
     scriptsAllowed: door.scriptsAllowed,
+    services: backend.self.services().map(({ service }) => service),
+    sidecarPorts: backend.self.sidecarPorts,
   })
-  await backend.self.registerService(registration)
+  const can = await authorizer(exchange)
+  for (const { service } of registrations) vetServiceRegistration(can, exchange, service)
+  for (const registration of registrations) await backend.self.registerService(registration)
   return done()
 }
 
 export async function serviceDeregister(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
   if (exchange.rest === '') throw new HttpError(500, 'ServiceID missing')
+  vetServiceUpdate(await authorizer(exchange), exchange, exchange.rest)
   await unlessUnknown(exchange.backend.self.deregisterService(exchange.rest))
   return done()
 }
@@ -152,13 +159,16 @@ export async function checkRegister(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
   const definition = decodeBody(exchange, checkDefinitionBody)!
   const { scriptsAllowed } = exchange.door
-  await exchange.backend.self.registerCheck(soleCheckRegistration(definition, token(exchange), { scriptsAllowed }))
+  const registration = soleCheckRegistration(definition, token(exchange), { scriptsAllowed })
+  vetCheckRegistration(await authorizer(exchange), exchange, registration.check)
+  await exchange.backend.self.registerCheck(registration)
   return done()
 }
 
 export async function checkDeregister(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
   if (exchange.rest === '') throw new HttpError(500, 'CheckID missing')
+  vetCheckUpdate(await authorizer(exchange), exchange, exchange.rest)
   await unlessUnknown(exchange.backend.self.deregisterCheck(exchange.rest))
   return done()
 }
@@ -199,6 +209,18 @@ export async function checkUpdate(exchange: Exchange): Promise<HttpResponse> {
 
 async function reportCheck(exchange: Exchange, status: string, output: string): Promise<HttpResponse> {
   refuseNamespace(exchange)
+  vetCheckUpdate(await authorizer(exchange), exchange, exchange.rest)
   await exchange.backend.self.updateCheck(exchange.rest, status, output)
   return done()
+}
+
+/** The machine that the agent runs on. */
+export async function hostInfo(exchange: Exchange): Promise<HttpResponse> {
+  await permit(exchange, 'operator', 'read')
+  return jsonCompact(exchange, jsonValue(await exchange.backend.self.hostInfo(), true))
+}
+
+/** While ACLs are off, and nothing can turn them on, this is the answer of all that belongs to them. */
+export function aclDisabled(): HttpResponse {
+  throw new ConsulError('acl-disabled')
 }

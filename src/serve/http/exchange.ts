@@ -15,8 +15,14 @@ export interface Door {
   /** Every JSON answer is laid out for people (dev mode). */
   pretty: boolean
   kvValueBytesMax: number
+  /** Of a transaction's whole body. */
+  txnBytesMax: number
   /** Checks that run programs may be registered over HTTP (enable_script_checks). */
   scriptsAllowed: boolean
+  /** Metrics are kept for Prometheus (telemetry.prometheus_retention_time above 0). */
+  prometheus: boolean
+  /** The profiler answers without ACLs too (enable_debug). */
+  debug: boolean
   /** Configured headers (http_config.response_headers), names canonical; names and values in turn. */
   headers: readonly string[]
 }

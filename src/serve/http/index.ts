@@ -18,10 +18,16 @@ import { ROUTES } from './routes.ts'
 export interface HttpOptions {
   /** Largest value of a key, in bytes (limits.kv_max_value_size). */
   kvMaxValueSize?: number
+  /** Longest transaction, in bytes of its body (limits.txn_max_req_len). At least `kvMaxValueSize` is allowed. */
+  txnMaxReqLen?: number
   /** Headers that every answer of the API carries (http_config.response_headers). */
   responseHeaders?: Record<string, string>
   /** Whether checks that run programs may be registered over HTTP (enable_script_checks). */
   enableScriptChecks?: boolean
+  /** Whether metrics are shown to Prometheus (telemetry.prometheus_retention_time). */
+  prometheus?: boolean
+  /** Whether what belongs to debugging answers (enable_debug); in dev mode it does. */
+  enableDebug?: boolean
 }
 
 const KV_VALUE_BYTES_MAX = 512 << 10
@@ -33,14 +39,21 @@ const JSON_BYTES_MAX = 1 << 20
 /** Archives have no bound, and are never held whole. */
 const SNAPSHOT = /^\/v1\/snapshot(\?|$)/
 
+/** Who may write a large value may do so within a transaction, too. */
+function txnLimit({ kvMaxValueSize = KV_VALUE_BYTES_MAX, txnMaxReqLen = KV_VALUE_BYTES_MAX }: HttpOptions): number {
+  return Math.max(kvMaxValueSize, txnMaxReqLen)
+}
+
 /** How long the body of a request may be. Bodies that no endpoint reads are thrown away by the host. */
 export function bodyBytesMax(options: HttpOptions = {}): (method: string, url: string) => number {
   const kvBytesMax = options.kvMaxValueSize ?? KV_VALUE_BYTES_MAX
+  const txnBytesMax = txnLimit(options)
   return (method, url) => {
     // Of what is removed by DELETE only gossip's keys are named in a body.
     if (method === 'DELETE' && url.startsWith('/v1/operator/keyring')) return JSON_BYTES_MAX
     if (method !== 'PUT' && method !== 'POST') return 0
     if (SNAPSHOT.test(url)) return Number.POSITIVE_INFINITY
+    if (url.startsWith('/v1/txn')) return txnBytesMax
     return url.startsWith('/v1/kv/') ? kvBytesMax : JSON_BYTES_MAX
   }
 }
@@ -52,7 +65,10 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     backend,
     pretty: backend.self.dev,
     kvValueBytesMax: options.kvMaxValueSize ?? KV_VALUE_BYTES_MAX,
+    txnBytesMax: txnLimit(options),
     scriptsAllowed: options.enableScriptChecks ?? false,
+    prometheus: options.prometheus ?? false,
+    debug: options.enableDebug ?? backend.self.dev,
     headers: Object.entries(options.responseHeaders ?? {}).flatMap(([name, value]) => [canonicalName(name), value]),
   }
 
@@ -73,7 +89,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
       if (router.wantsSlash(clean)) return redirect(request, `${clean}/`, query)
       return clean === path ? withoutRoute(path) : redirect(request, clean, query)
     }
-    return log.on('debug') ? logged(request, route, path, query) : answer(request, route, path, query)
+    return measured(request, route, path, query)
   }
 
   function answer(
@@ -133,7 +149,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
   function dress(request: HttpRequest, response: HttpResponse): HttpResponse | Promise<HttpResponse> {
     if (door.headers.length > 0) response.headers = mergeHeaders(door.headers, response.headers)
     const { body } = response
-    if (body === undefined || !acceptsGzip(request.header('accept-encoding'))) return response
+    if (body === undefined || response.live || !acceptsGzip(request.header('accept-encoding'))) return response
     response.headers.unshift('Content-Encoding', 'gzip')
     if (typeof body === 'object' && !(body instanceof Uint8Array)) return { ...response, body: gzipChunks(body) }
     const pressed = gzip(body)
@@ -141,7 +157,8 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     return pressed.then((bytes) => ({ ...response, body: bytes }))
   }
 
-  function logged(
+  /** Every answer is measured, and told in the log where that is kept. */
+  function measured(
     request: HttpRequest,
     route: Route,
     path: string,
@@ -149,12 +166,32 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
   ): HttpResponse | Promise<HttpResponse> {
     const start = backend.now()
     const finish = (response: HttpResponse): HttpResponse => {
-      logRequest(log, request, formatGoDuration(Math.round((backend.now() - start) * NANOS_PER_MS)))
+      const tookMs = backend.now() - start
+      backend.metrics.sample(metricOf(route, request.method), tookMs)
+      if (log.on('debug')) logRequest(log, request, formatGoDuration(Math.round(tookMs * NANOS_PER_MS)))
       return response
     }
     const result = answer(request, route, path, query)
     return result instanceof Promise ? result.then(finish) : finish(result)
   }
+}
+
+const metricNames = new WeakMap<Route, Map<string, string>>()
+
+/** `http.GET.v1.kv._`: the method and the parts of the pattern, an underscore for what follows it. */
+function metricOf(route: Route, method: string): string {
+  let names = metricNames.get(route)
+  if (names === undefined) {
+    names = new Map()
+    metricNames.set(route, names)
+  }
+  let name = names.get(method)
+  if (name === undefined) {
+    const parts = route.pattern.slice(1).split('/')
+    name = ['http', method, ...parts.map((part) => part || '_')].join('.')
+    names.set(method, name)
+  }
+  return name
 }
 
 function logRequest(log: Log, request: HttpRequest, latency: string): void {

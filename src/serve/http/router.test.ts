@@ -61,7 +61,7 @@ test('each route of Consul is there once, with methods that exist', () => {
   const patterns = ROUTES.map(({ pattern }) => pattern)
   assert.equal(new Set(patterns).size, patterns.length)
   for (const { pattern, methods } of ROUTES) {
-    assert.match(pattern, /^\/v1\//)
+    assert.match(pattern, /^\/(v1|debug)\//)
     for (const method of methods) assert.match(method, /^(GET|PUT|POST|DELETE)$/)
   }
 })

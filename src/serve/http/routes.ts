@@ -3,6 +3,7 @@
  * asked for, they answer 501 and say so, where an unknown path answers 404.
  */
 import {
+  aclDisabled,
   checkDeregister,
   checkFail,
   checkPass,
@@ -11,9 +12,9 @@ import {
   checkUpdate,
   checkWarn,
   forceLeave,
+  hostInfo,
   join,
   leave,
-  localService,
   localServices,
   members,
   self,
@@ -21,6 +22,10 @@ import {
   serviceRegister,
 } from './agent.ts'
 import { serviceHealthById, serviceHealthByName } from './agent-health.ts'
+import { nodeMaintenance, reload, serviceMaintenance } from './agent-maintenance.ts'
+import { metrics } from './agent-metrics.ts'
+import { monitor } from './agent-monitor.ts'
+import { localService } from './agent-service.ts'
 import {
   datacenters,
   deregister,
@@ -31,16 +36,21 @@ import {
   serviceNodes,
   services,
 } from './catalog.ts'
+import { coordinateDatacenters, coordinateNode, coordinateNodes, coordinateUpdate } from './coordinate.ts'
 import { fireEvent, listEvents } from './event.ts'
 import type { Endpoint } from './exchange.ts'
 import { checksInState, nodeChecks, serviceChecks, serviceHealth } from './health.ts'
 import { keyring } from './keyring.ts'
 import { kv } from './kv.ts'
 import { autopilotConfiguration, raftConfiguration, raftPeer, serverHealth } from './operator.ts'
+import { profiler } from './profiler.ts'
+import { queries, query } from './query.ts'
 import type { Route } from './router.ts'
 import { createSession, destroySession, listSessions, nodeSessions, renewSession, sessionInfo } from './session.ts'
 import { snapshot } from './snapshot.ts'
 import { leader, peers } from './status.ts'
+import { txn } from './txn.ts'
+import { uiNode, uiNodes, uiServices } from './ui.ts'
 
 const GET = ['GET']
 const PUT = ['PUT']
@@ -51,43 +61,43 @@ function route(pattern: string, methods: readonly string[], endpoint?: Endpoint)
 }
 
 export const ROUTES: readonly Route[] = [
-  route('/v1/acl/bootstrap', PUT),
-  route('/v1/acl/create', PUT),
-  route('/v1/acl/update', PUT),
-  route('/v1/acl/destroy/', PUT),
-  route('/v1/acl/info/', GET),
-  route('/v1/acl/clone/', PUT),
-  route('/v1/acl/list', GET),
-  route('/v1/acl/login', POST),
-  route('/v1/acl/logout', POST),
-  route('/v1/acl/replication', GET),
-  route('/v1/acl/policies', GET),
-  route('/v1/acl/policy', PUT),
-  route('/v1/acl/policy/', ['GET', 'PUT', 'DELETE']),
-  route('/v1/acl/policy/name/', GET),
-  route('/v1/acl/roles', GET),
-  route('/v1/acl/role', PUT),
-  route('/v1/acl/role/name/', GET),
-  route('/v1/acl/role/', ['GET', 'PUT', 'DELETE']),
-  route('/v1/acl/binding-rules', GET),
-  route('/v1/acl/binding-rule', PUT),
-  route('/v1/acl/binding-rule/', ['GET', 'PUT', 'DELETE']),
-  route('/v1/acl/auth-methods', GET),
-  route('/v1/acl/auth-method', PUT),
-  route('/v1/acl/auth-method/', ['GET', 'PUT', 'DELETE']),
-  route('/v1/acl/rules/translate', POST),
-  route('/v1/acl/rules/translate/', GET),
-  route('/v1/acl/tokens', GET),
-  route('/v1/acl/token', PUT),
-  route('/v1/acl/token/self', GET),
-  route('/v1/acl/token/', ['GET', 'PUT', 'DELETE']),
-  route('/v1/agent/token/', PUT),
+  route('/v1/acl/bootstrap', PUT, aclDisabled),
+  route('/v1/acl/create', PUT, aclDisabled),
+  route('/v1/acl/update', PUT, aclDisabled),
+  route('/v1/acl/destroy/', PUT, aclDisabled),
+  route('/v1/acl/info/', GET, aclDisabled),
+  route('/v1/acl/clone/', PUT, aclDisabled),
+  route('/v1/acl/list', GET, aclDisabled),
+  route('/v1/acl/login', POST, aclDisabled),
+  route('/v1/acl/logout', POST, aclDisabled),
+  route('/v1/acl/replication', GET, aclDisabled),
+  route('/v1/acl/policies', GET, aclDisabled),
+  route('/v1/acl/policy', PUT, aclDisabled),
+  route('/v1/acl/policy/', ['GET', 'PUT', 'DELETE'], aclDisabled),
+  route('/v1/acl/policy/name/', GET, aclDisabled),
+  route('/v1/acl/roles', GET, aclDisabled),
+  route('/v1/acl/role', PUT, aclDisabled),
+  route('/v1/acl/role/name/', GET, aclDisabled),
+  route('/v1/acl/role/', ['GET', 'PUT', 'DELETE'], aclDisabled),
+  route('/v1/acl/binding-rules', GET, aclDisabled),
+  route('/v1/acl/binding-rule', PUT, aclDisabled),
+  route('/v1/acl/binding-rule/', ['GET', 'PUT', 'DELETE'], aclDisabled),
+  route('/v1/acl/auth-methods', GET, aclDisabled),
+  route('/v1/acl/auth-method', PUT, aclDisabled),
+  route('/v1/acl/auth-method/', ['GET', 'PUT', 'DELETE'], aclDisabled),
+  route('/v1/acl/rules/translate', POST, aclDisabled),
+  route('/v1/acl/rules/translate/', GET, aclDisabled),
+  route('/v1/acl/tokens', GET, aclDisabled),
+  route('/v1/acl/token', PUT, aclDisabled),
+  route('/v1/acl/token/self', GET, aclDisabled),
+  route('/v1/acl/token/', ['GET', 'PUT', 'DELETE'], aclDisabled),
+  route('/v1/agent/token/', PUT, aclDisabled),
   route('/v1/agent/self', GET, self),
-  route('/v1/agent/host', GET),
-  route('/v1/agent/maintenance', PUT),
-  route('/v1/agent/reload', PUT),
-  route('/v1/agent/monitor', GET),
-  route('/v1/agent/metrics', GET),
+  route('/v1/agent/host', GET, hostInfo),
+  route('/v1/agent/maintenance', PUT, nodeMaintenance),
+  route('/v1/agent/reload', PUT, reload),
+  route('/v1/agent/monitor', GET, monitor),
+  route('/v1/agent/metrics', GET, metrics),
   route('/v1/agent/services', GET, localServices),
   route('/v1/agent/service/', GET, localService),
   route('/v1/agent/checks', GET, checks),
@@ -108,7 +118,7 @@ export const ROUTES: readonly Route[] = [
   route('/v1/agent/connect/ca/leaf/', GET),
   route('/v1/agent/service/register', PUT, serviceRegister),
   route('/v1/agent/service/deregister/', PUT, serviceDeregister),
-  route('/v1/agent/service/maintenance/', PUT),
+  route('/v1/agent/service/maintenance/', PUT, serviceMaintenance),
   route('/v1/catalog/register', PUT, register),
   route('/v1/catalog/connect/', GET),
   route('/v1/catalog/deregister', PUT, deregister),
@@ -127,10 +137,10 @@ export const ROUTES: readonly Route[] = [
   route('/v1/connect/intentions/match', GET),
   route('/v1/connect/intentions/check', GET),
   route('/v1/connect/intentions/', ['GET', 'PUT', 'DELETE']),
-  route('/v1/coordinate/datacenters', GET),
-  route('/v1/coordinate/nodes', GET),
-  route('/v1/coordinate/node/', GET),
-  route('/v1/coordinate/update', PUT),
+  route('/v1/coordinate/datacenters', GET, coordinateDatacenters),
+  route('/v1/coordinate/nodes', GET, coordinateNodes),
+  route('/v1/coordinate/node/', GET, coordinateNode),
+  route('/v1/coordinate/update', PUT, coordinateUpdate),
   route('/v1/internal/federation-states', GET),
   route('/v1/internal/federation-states/mesh-gateways', GET),
   route('/v1/internal/federation-state/', GET),
@@ -143,9 +153,9 @@ export const ROUTES: readonly Route[] = [
   route('/v1/health/service/', GET, serviceHealth),
   route('/v1/health/connect/', GET),
   route('/v1/health/ingress/', GET),
-  route('/v1/internal/ui/nodes', GET),
-  route('/v1/internal/ui/node/', GET),
-  route('/v1/internal/ui/services', GET),
+  route('/v1/internal/ui/nodes', GET, uiNodes),
+  route('/v1/internal/ui/node/', GET, uiNode),
+  route('/v1/internal/ui/services', GET, uiServices),
   route('/v1/internal/ui/gateway-services-nodes/', GET),
   route('/v1/internal/acl/authorize', POST),
   route('/v1/kv/', ['GET', 'PUT', 'DELETE'], kv),
@@ -154,8 +164,8 @@ export const ROUTES: readonly Route[] = [
   route('/v1/operator/keyring', ['GET', 'POST', 'PUT', 'DELETE'], keyring),
   route('/v1/operator/autopilot/configuration', ['GET', 'PUT'], autopilotConfiguration),
   route('/v1/operator/autopilot/health', GET, serverHealth),
-  route('/v1/query', ['GET', 'POST']),
-  route('/v1/query/', []),
+  route('/v1/query', ['GET', 'POST'], queries),
+  route('/v1/query/', [], query),
   route('/v1/session/create', PUT, createSession),
   route('/v1/session/destroy/', PUT, destroySession),
   route('/v1/session/renew/', PUT, renewSession),
@@ -165,5 +175,6 @@ export const ROUTES: readonly Route[] = [
   route('/v1/status/leader', GET, leader),
   route('/v1/status/peers', GET, peers),
   route('/v1/snapshot', ['GET', 'PUT'], snapshot),
-  route('/v1/txn', PUT),
+  ...['', 'cmdline', 'profile', 'symbol', 'trace'].map((name) => route(`/debug/pprof/${name}`, [], profiler)),
+  route('/v1/txn', PUT, txn),
 ]

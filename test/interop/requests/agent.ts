@@ -232,4 +232,71 @@ const MENDED: Request[] = [
   ...settled('mine'),
 ]
 
-export const AGENT_REQUESTS: readonly Request[] = [...SELVES, ...SERVICES, ...CHECKS, ...MENDED]
+const MAINTENANCE: Request[] = [
+  put('/v1/agent/service/register', { Name: 'kept', Check: { TTL: '1h', Status: 'passing' } }),
+  ...puts('/v1/agent/service/maintenance/kept', ['']),
+  ...['enable', 'enable=', 'enable=x', 'enable=true&reason=broken%20%3C', 'enable=true&reason=again'].map((query) =>
+    put(`/v1/agent/service/maintenance/kept?${query}`),
+  ),
+  ...['?enable=true', 'nobody?enable=true', 'nobody?enable=false', '?', 'kept?enable=1&ns=x'].map((rest) =>
+    put(`/v1/agent/service/maintenance/${rest}`),
+  ),
+  ...settled('kept'),
+  ...get('/v1/agent/', ['checks', 'health/service/id/kept', 'health/service/name/kept?format=text', 'service/kept']),
+  ...['?enable=true', '', '?enable', '?enable=maybe', '?enable=T&reason='].map((query) =>
+    put(`/v1/agent/maintenance${query}`),
+  ),
+  ask('GET', '/v1/health/node/{node}', { settles: true }),
+  ...get('/v1/agent/', ['checks', 'health/service/id/kept', 'health/service/id/kept?format=text']),
+  put('/v1/agent/maintenance?enable=false'),
+  put('/v1/agent/maintenance?enable=false'),
+  put('/v1/agent/service/maintenance/kept?enable=false'),
+  put('/v1/agent/service/maintenance/kept?enable=0'),
+  ask('GET', '/v1/health/node/{node}', { settles: true }),
+  ...settled('kept'),
+  ...get('/v1/agent/', ['health/service/id/kept', 'health/service/id/kept?format=text', 'checks']),
+  ...get('/v1/agent/service/', [
+    'kept?hash=x',
+    'kept?hash=x&wait=1s',
+    'nobody?hash=x',
+    'kept?wait=x',
+    'kept?index=x',
+    '',
+  ]),
+  ...deregistered('kept', 'kept'),
+]
+
+const REFUSED: Request[] = [
+  ...get('/v1/agent/', ['monitor?loglevel=x', 'metrics?format=prometheus', 'metrics?format=x', 'host?pretty']),
+  ...puts('/v1/agent/token/', ['{"Token":"x"}']),
+  ...['default', 'agent', 'agent_master', 'replication', 'nobody'].map((name) =>
+    put(`/v1/agent/token/${name}`, { Token: 'x' }),
+  ),
+  ...get('/v1/acl/', [
+    'tokens',
+    'token/self',
+    'policies',
+    'policy/x',
+    'roles',
+    'binding-rules',
+    'auth-methods',
+    'list',
+  ]),
+  ...puts('/v1/acl/', ['']),
+  put('/v1/acl/bootstrap'),
+  put('/v1/acl/token', { Description: 'x' }),
+  put('/v1/acl/create', { Name: 'x' }),
+  ask('POST', '/v1/acl/login', { body: '{}' }),
+  ask('POST', '/v1/acl/logout'),
+  ask('GET', '/v1/acl/replication'),
+  ask('POST', '/v1/acl/rules/translate', { body: 'key "" { policy = "read" }' }),
+]
+
+export const AGENT_REQUESTS: readonly Request[] = [
+  ...SELVES,
+  ...SERVICES,
+  ...CHECKS,
+  ...MENDED,
+  ...MAINTENANCE,
+  ...REFUSED,
+]
