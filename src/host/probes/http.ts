@@ -53,12 +53,15 @@ export function tryHttp(probe: HttpProbe, gone: AbortSignal): Promise<ProbeResul
     gone.addEventListener('abort', stop, { once: true })
 
     function take(response: IncomingMessage): void {
+      const { statusCode = 0, headers } = response
+      if (probe.redirects && statusCode >= 301 && statusCode <= 303 && headers.location === undefined) {
+        return critical(`${statusCode} response missing Location header`)
+      }
       const next = probe.redirects ? redirected(hop, response) : undefined
       if (next !== undefined) {
         current?.destroy()
-        const { location } = response.headers
         if (next.count > REDIRECTS_MAX - 1) {
-          hop = { ...hop, url: location ?? '' }
+          hop = { ...hop, url: headers.location ?? '' }
           return critical(`stopped after ${REDIRECTS_MAX} redirects`)
         }
         hop = next
