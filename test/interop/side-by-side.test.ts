@@ -15,6 +15,7 @@ import { CATALOG_REQUESTS } from './requests/catalog.ts'
 import { FILTER_REQUESTS, randomFilters } from './requests/filter.ts'
 import { HEALTH_REQUESTS } from './requests/health.ts'
 import { KV_REQUESTS } from './requests/kv.ts'
+import { OPERATOR_REQUESTS } from './requests/operator.ts'
 import { PROTOCOL_REQUESTS } from './requests/protocol.ts'
 import { SESSION_REQUESTS } from './requests/session.ts'
 import { get, type Request } from './requests.ts'
@@ -40,6 +41,7 @@ const TABLES: Record<string, readonly Request[]> = {
   filters: FILTER_REQUESTS,
   [`filters by chance, seed ${SEED}`]: randomFilters(SEED, RANDOM_FILTERS),
   sessions: SESSION_REQUESTS,
+  operators: OPERATOR_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,
   [`chance, seed ${SEED}`]: randomRequests(SEED, RANDOM_REQUESTS),
@@ -100,6 +102,27 @@ suite('side by side with the real Consul', { skip }, () => {
     // Goroutines are Go's.
     delete realStats.runtime!.goroutines
     assert.deepEqual(kinds(stats), kinds(realStats))
+  })
+
+  test('they tell of the machine and of what they measured in the same shapes', async () => {
+    const look = async (path: string) =>
+      (await Promise.all(agents.map(async (agent) => JSON.parse((await agent.http('GET', path)).body) as Parts))) as [
+        Parts,
+        Parts,
+      ]
+    const [host, realHost] = await look('/v1/agent/host')
+    assert.deepEqual(Object.keys(host), Object.keys(realHost))
+    for (const part of ['Memory', 'Host', 'Disk'] as const) {
+      assert.deepEqual(kinds(host[part]), kinds(realHost[part]), part)
+    }
+    const { total } = host.Memory!
+    assert.equal(total, realHost.Memory!.total)
+    const cpus = (of: Parts) => (of.CPU as unknown as Record<string, unknown>[]).map(({ mhz: _, ...cpu }) => cpu)
+    assert.deepEqual(cpus(host), cpus(realHost))
+    const [metrics, realMetrics] = await look('/v1/agent/metrics')
+    assert.deepEqual(Object.keys(metrics), Object.keys(realMetrics))
+    const shape = (of: Parts) => kinds((of.Samples as unknown as unknown[])[0])
+    assert.deepEqual(shape(metrics), shape(realMetrics))
   })
 })
 

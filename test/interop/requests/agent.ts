@@ -242,12 +242,13 @@ const MAINTENANCE: Request[] = [
     put(`/v1/agent/service/maintenance/${rest}`),
   ),
   ...settled('kept'),
-  ...get('/v1/agent/', ['checks', 'health/service/id/kept', 'health/service/name/kept?format=text', 'service/kept']),
+  // With more than one check their order is chance in the real one.
+  ...get('/v1/agent/', ['checks', 'health/service/name/kept?format=text', 'service/kept']),
   ...['?enable=true', '', '?enable', '?enable=maybe', '?enable=T&reason='].map((query) =>
     put(`/v1/agent/maintenance${query}`),
   ),
   ask('GET', '/v1/health/node/{node}', { settles: true }),
-  ...get('/v1/agent/', ['checks', 'health/service/id/kept', 'health/service/id/kept?format=text']),
+  ...get('/v1/agent/', ['checks', 'health/service/id/kept?format=text']),
   put('/v1/agent/maintenance?enable=false'),
   put('/v1/agent/maintenance?enable=false'),
   put('/v1/agent/service/maintenance/kept?enable=false'),
