@@ -24,6 +24,7 @@ export async function openHttp(
   if (config.ports.http < 0) return []
   const options = {
     kvMaxValueSize: config.kvMaxValueSize,
+    txnMaxReqLen: config.txnMaxReqLen,
     responseHeaders: config.httpResponseHeaders,
     enableScriptChecks: config.enableScriptChecks,
   }

@@ -283,6 +283,14 @@ function integer(type: string, min: bigint, max: bigint): Decode<number> {
   }
 }
 
+export const float: Decode<number> = (value, at) => {
+  if (value === null) return undefined
+  if (!(value instanceof JsonNumber)) throw mismatch(value, at, 'float64')
+  const number = Number(value.text)
+  if (!Number.isFinite(number)) throw mismatch(value, at, 'float64', `number ${value.text}`)
+  return number
+}
+
 /** Text ("10s") or a number of nanoseconds; anything else is passed over, as Consul does. */
 export const duration: Decode<number> = (value) => {
   if (value instanceof JsonNumber) return Math.trunc(Number(value.text))

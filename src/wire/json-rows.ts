@@ -18,6 +18,7 @@ import type { DirEntry } from '../model/kv.ts'
 import type { Session } from '../model/session.ts'
 import {
   atDepth,
+  COMPACT,
   type Depth,
   fragments,
   jsonBytes,
@@ -60,20 +61,26 @@ export const nodeJson = fragments(
     },"ModifyIndex":${node.ModifyIndex}}`,
 )
 
-/** A service instance. No tags read `[]`: every endpoint that shows one sees to that. */
-export const nodeServiceJson = fragments(
-  (service: NodeService) =>
-    `{${service.Kind === '' ? '' : `"Kind":${jsonText(service.Kind)},`}"ID":${jsonText(service.ID)},"Service":${jsonText(
+/** A service instance. No tags read `[]`: nearly every endpoint that shows one sees to that. */
+export const nodeServiceJson = fragments((service: NodeService) => serviceText(service, service.Tags ?? NO_TEXTS))
+
+/** As it is stored, compact: no tags read `null`. For the few endpoints that do not see to that. */
+export function bareServiceJson(service: NodeService): string {
+  return serviceText(service, service.Tags)
+}
+
+function serviceText(service: NodeService, tags: readonly string[] | null): string {
+  return `{${service.Kind === '' ? '' : `"Kind":${jsonText(service.Kind)},`}"ID":${jsonText(service.ID)},"Service":${jsonText(
       service.Service,
-    )},"Tags":${jsonTexts(service.Tags ?? NO_TEXTS)},"Address":${jsonText(service.Address)}${optionalAddresses(
+    )},"Tags":${jsonTexts(tags)},"Address":${jsonText(service.Address)}${optionalAddresses(
       'TaggedAddresses',
       service.TaggedAddresses,
     )},"Meta":${jsonTextMap(service.Meta)},"Port":${service.Port},"Weights":${weights(
       service.Weights,
     )},"EnableTagOverride":${service.EnableTagOverride},"Proxy":${proxyJson(service.Proxy)},"Connect":${connect(
       service.Connect,
-    )},"CreateIndex":${service.CreateIndex},"ModifyIndex":${service.ModifyIndex}}`,
-)
+    )},"CreateIndex":${service.CreateIndex},"ModifyIndex":${service.ModifyIndex}}`
+}
 
 /** An instance together with its node, as the catalog lists a service; such rows are joined anew for each read. */
 export function serviceNodeJson(row: ServiceNode, depth: Depth): string {
@@ -94,16 +101,28 @@ export function serviceNodeJson(row: ServiceNode, depth: Depth): string {
   return atDepth(compact, depth)
 }
 
-export const healthCheckJson = fragments(
-  (check: HealthCheck) =>
-    `{"Node":${jsonText(check.Node)},"CheckID":${jsonText(check.CheckID)},"Name":${jsonText(check.Name)},"Status":${jsonText(
+export const healthCheckJson = fragments((check: HealthCheck) => checkText(check, check.ServiceTags ?? NO_TEXTS))
+
+/** As it is stored, compact: no tags read `null`. */
+export function bareCheckJson(check: HealthCheck): string {
+  return checkText(check, check.ServiceTags)
+}
+
+/** An instance whose parts are as they are stored, compact: without checks it has `null` of them. */
+export function bareInstanceJson({ Node, Service, Checks }: CheckServiceNode): string {
+  const checks = Checks.length === 0 ? 'null' : `[${Checks.map(bareCheckJson).join(',')}]`
+  return `{"Node":${nodeJson(Node, COMPACT)},"Service":${bareServiceJson(Service)},"Checks":${checks}}`
+}
+
+function checkText(check: HealthCheck, tags: readonly string[] | null): string {
+  return `{"Node":${jsonText(check.Node)},"CheckID":${jsonText(check.CheckID)},"Name":${jsonText(check.Name)},"Status":${jsonText(
       check.Status,
     )},"Notes":${jsonText(check.Notes)},"Output":${jsonText(check.Output)},"ServiceID":${jsonText(
       check.ServiceID,
-    )},"ServiceName":${jsonText(check.ServiceName)},"ServiceTags":${jsonTexts(check.ServiceTags ?? NO_TEXTS)},"Type":${jsonText(
+    )},"ServiceName":${jsonText(check.ServiceName)},"ServiceTags":${jsonTexts(tags)},"Type":${jsonText(
       check.Type,
-    )},"Definition":${definitionJson(check.Definition)},"CreateIndex":${check.CreateIndex},"ModifyIndex":${check.ModifyIndex}}`,
-)
+    )},"Definition":${definitionJson(check.Definition)},"CreateIndex":${check.CreateIndex},"ModifyIndex":${check.ModifyIndex}}`
+}
 
 /**
  * Instances with their nodes and checks. All pieces, remembered texts and what stands between them, are joined at once:

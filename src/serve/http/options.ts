@@ -101,7 +101,8 @@ export function readSource(ask: Exchange): QuerySource {
   return source
 }
 
-function askerIp({ request }: Exchange): string {
+/** Of whoever asked, through a proxy that says so or not. */
+export function askerIp({ request }: Exchange): string {
   const forwarded = (request.header('x-forwarded-for') ?? '').split(',')[0]!.trim()
   return /^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*)$/.test(forwarded) ? forwarded : request.remote.host
 }
@@ -134,6 +135,16 @@ export function parseUint64(text: string): bigint | undefined {
   if (!/^\d+$/.test(text)) return undefined
   const value = BigInt(text)
   return value > UINT64_MAX ? undefined : value
+}
+
+/** Throws (500) when the text is no whole number in Go's eyes, with `what` before its words. */
+export function requireInt(text: string, what: string): number {
+  if (!/^[+-]?\d+$/.test(text)) {
+    throw new HttpError(500, `${what}: strconv.Atoi: parsing ${quoteGo(text)}: invalid syntax`)
+  }
+  const value = Number(text)
+  if (Number.isSafeInteger(value)) return value
+  throw new HttpError(500, `${what}: strconv.Atoi: parsing ${quoteGo(text)}: value out of range`)
 }
 
 /** Throws as Consul fails when a number in a parameter is none: 500, and the words of Go's strconv. */
