@@ -5,27 +5,12 @@
 
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
-import { NANOS_PER_MS, NANOS_PER_SECOND } from '../base/units.ts'
 import type { Store } from '../core/store/store.ts'
-import type { AutopilotConfig } from '../model/autopilot.ts'
 import type { Command } from '../model/command.ts'
 import { ConsulError } from '../model/errors.ts'
+import type { RuntimeConfig } from './config/runtime.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { Replica, RoleChange } from './replica.ts'
-
-/** Consul's defaults, written once by a cluster's first leader. */
-const AUTOPILOT_DEFAULTS: AutopilotConfig = {
-  CleanupDeadServers: true,
-  LastContactThreshold: 200 * NANOS_PER_MS,
-  MaxTrailingLogs: 250,
-  MinQuorum: 0,
-  ServerStabilizationTime: 10 * NANOS_PER_SECOND,
-  RedundancyZoneTag: '',
-  DisableUpgradeMigration: false,
-  UpgradeVersionTag: '',
-  CreateIndex: 0,
-  ModifyIndex: 0,
-}
 
 /** A duty that runs for as long as this server leads. */
 export interface Duty {
@@ -34,6 +19,7 @@ export interface Duty {
 }
 
 export interface LeadershipParts {
+  config: Pick<RuntimeConfig, 'autopilot'>
   replica: Replica
   store: Store
   dispatch: Dispatch
@@ -51,7 +37,7 @@ export interface Leadership {
 }
 
 export function takeLeadership(parts: LeadershipParts): Leadership {
-  const { replica, store, dispatch, duties, log } = parts
+  const { config, replica, store, dispatch, duties, log } = parts
   let leadingTerm = 0
   let announced = ''
 
@@ -82,7 +68,10 @@ export function takeLeadership(parts: LeadershipParts): Leadership {
     await replica.barrier()
     if (leadingTerm !== term) return
     if (store.read((txn) => txn.get('autopilot', 'config')) === undefined) {
-      await replica.propose({ type: 'Autopilot', body: { Config: AUTOPILOT_DEFAULTS, CAS: false } })
+      await replica.propose({
+        type: 'Autopilot',
+        body: { Config: { ...config.autopilot, CreateIndex: 0, ModifyIndex: 0 }, CAS: false },
+      })
     }
     if (leadingTerm !== term) return
     for (const duty of duties) duty.start()

@@ -201,6 +201,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   })
   founding.look()
   const leadership = takeLeadership({
+    config,
     replica,
     store,
     dispatch,

@@ -7,7 +7,7 @@ import { quoteGo } from './go-quote.ts'
 
 export { quoteGo }
 
-import { parseGoDuration } from './go-duration.ts'
+import { goDurationFault, parseGoDuration } from './go-duration.ts'
 import type { Nanos } from './units.ts'
 
 /** What each kind holds once parsed. `strings` and `pairs` gather over repetitions, the others keep the last. */
@@ -148,6 +148,7 @@ function set(values: Map<string, FlagValue>, spec: FlagSpec, text: string): stri
     case 'bool':
       return keep(values, spec, parseGoBool(text), text)
     case 'duration':
+      if (spec.numbers === 'strconv' && parseGoDuration(text) === undefined) return goDurationFault(text)
       return keep(values, spec, parseGoDuration(text), text)
     case 'float':
       return keep(values, spec, parseFloatText(text), text)

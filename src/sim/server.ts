@@ -46,6 +46,7 @@ export interface Settings {
   trailingLogs: number
   snapshotThreshold: number
   snapshotIntervalMs: number
+  appendEntriesMax: number
 }
 
 export interface ServerParts {
@@ -159,7 +160,7 @@ export class SimServer {
         random,
         preVote: settings.preVote,
         trailingLogs: settings.trailingLogs,
-        appendEntriesMax: 8,
+        appendEntriesMax: settings.appendEntriesMax,
         codec: CODEC,
         saved,
         now: this.now(),
@@ -234,6 +235,7 @@ export class SimServer {
       lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes })
     })
     takeLeadership({
+      config: { autopilot: AUTOPILOT_DEFAULTS },
       replica,
       store,
       dispatch,

@@ -51,7 +51,7 @@ suite('the commands side by side', { skip }, () => {
   }
 })
 
-const WRITES = /^(kv (put|delete|import)|services)\b/
+const WRITES = /^(kv (put|delete|import)|operator autopilot set|services)\b/
 const AT_ONCE = 3
 
 /** Commands that only look may run at the same time; those that write run alone. */

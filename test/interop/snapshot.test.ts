@@ -183,7 +183,12 @@ for (const kinds of [
     try {
       for (const [n, kind] of kinds.entries()) {
         const args = ['-server', '-bind=127.0.0.1', `-node=s${n}`, `-data-dir=${join(folder, String(n))}`]
-        const join0 = [`-retry-join=127.0.0.1:${ports[0]!.serfLan}`, `-config-file=${settings}`, '-bootstrap-expect=3']
+        const join0 = [
+          `-retry-join=127.0.0.1:${ports[0]!.serfLan}`,
+          '-retry-interval=1s',
+          `-config-file=${settings}`,
+          '-bootstrap-expect=3',
+        ]
         const options = { ports: ports[n]!, wait: false, ...(kind === 'theirs' && { command: consul! }) }
         agents.push(await startAgentProcess([...args, ...join0], options))
       }

@@ -7,6 +7,7 @@
 import { parseGoFlags, quoteGo } from '../../base/go-flags.ts'
 import type { Level } from '../../base/log.ts'
 import { NANOS_PER_MS, NANOS_PER_SECOND, type Nanos } from '../../base/units.ts'
+import type { PortRange } from '../../model/sidecar.ts'
 import {
   type AddressReader,
   type Interface,
@@ -17,6 +18,7 @@ import {
 } from './addresses.ts'
 import { decodeSettings, mergeSettings, type Setting, type Settings, settingAt, settingOf } from './decode.ts'
 import { DEFAULTS, DEV_DEFAULTS, STATE_ENGINE, SYNC_INTERVAL_MS } from './defaults.ts'
+import { buildDefinitions } from './definitions.ts'
 import { readDuration } from './duration.ts'
 import { ConfigError, listProblems } from './error.ts'
 import {
@@ -166,6 +168,8 @@ function buildConfig(
 ): RuntimeConfig {
   const read = makeReader(settings, problems)
   const reader = makeAddressReader(sources.interfaces, problems)
+  const definitions = buildDefinitions(settings, problems)
+  const ranges = buildPortRanges(read, problems)
   const dns = buildDns(settings, read, reader, problems)
   const ports = buildPorts(read, problems)
   const cluster = clusterAddresses(read, reader, sources.interfaces, problems)
@@ -215,6 +219,16 @@ function buildConfig(
     raftSnapshotThreshold: read.whole('raft_snapshot_threshold'),
     raftSnapshotInterval: ms('raft_snapshot_interval'),
     raftTrailingLogs: read.whole('raft_trailing_logs'),
+    autopilot: {
+      CleanupDeadServers: read.flag('autopilot.cleanup_dead_servers') ?? false,
+      LastContactThreshold: read.duration('autopilot.last_contact_threshold'),
+      MaxTrailingLogs: read.whole('autopilot.max_trailing_logs'),
+      MinQuorum: read.whole('autopilot.min_quorum'),
+      ServerStabilizationTime: read.duration('autopilot.server_stabilization_time'),
+      RedundancyZoneTag: read.text('autopilot.redundancy_zone_tag') ?? '',
+      DisableUpgradeMigration: read.flag('autopilot.disable_upgrade_migration') ?? false,
+      UpgradeVersionTag: read.text('autopilot.upgrade_version_tag') ?? '',
+    },
     stateEngine: readEngine(read.text('proconsul.state_engine')),
     kvMaxValueSize: read.whole('limits.kv_max_value_size'),
     txnMaxReqLen: read.whole('limits.txn_max_req_len'),
@@ -230,6 +244,10 @@ function buildConfig(
     httpResponseHeaders: read.map('http_config.response_headers'),
     pidFile: read.text('pid_file') ?? '',
     enableScriptChecks: read.flag('enable_script_checks') ?? false,
+    enableLocalScriptChecks: read.flag('enable_local_script_checks') ?? read.flag('enable_script_checks') ?? false,
+    sidecarPorts: ranges.sidecar,
+    watches: (settings.watches ?? []) as Settings[],
+    ...definitions,
     checkOutputMaxSize: read.whole('check_output_max_size'),
     checkUpdateInterval: ms('check_update_interval'),
     discardCheckOutput: read.flag('discard_check_output') ?? false,
@@ -242,6 +260,21 @@ function buildConfig(
 /** Below 0 means without limit. */
 function readRate(perSecond: number): number {
   return perSecond < 0 ? Number.POSITIVE_INFINITY : perSecond
+}
+
+/** Ports that proxies are given. @throws ConfigError for a range that ends before it begins */
+function buildPortRanges(read: Reader, problems: string[]): Record<'proxy' | 'sidecar' | 'expose', PortRange> {
+  const port = (key: string) => {
+    const value = read.whole(`ports.${key}`)
+    if (value > 65535) problems.push(`ports.${key}: invalid port: ${value}`)
+    return value
+  }
+  const range = (name: string) => {
+    const [min, max] = [port(`${name}_min_port`), port(`${name}_max_port`)]
+    if (max >= min) return { min, max }
+    throw new ConfigError(`${name}_min_port must be less than ${name}_max_port. To disable, set both to zero.`)
+  }
+  return { proxy: range('proxy'), sidecar: range('sidecar'), expose: range('expose') }
 }
 
 function buildPorts(read: Reader, problems: string[]): Ports {

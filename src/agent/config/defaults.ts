@@ -19,6 +19,13 @@ export const DEFAULTS: Settings = {
   retry_interval: '30s',
   retry_interval_wan: '30s',
   server: false,
+  autopilot: {
+    cleanup_dead_servers: true,
+    last_contact_threshold: '200ms',
+    max_trailing_logs: 250,
+    min_quorum: 0,
+    server_stabilization_time: '10s',
+  },
   dns_config: { a_record_limit: 0, udp_answer_limit: 3, enable_additional_node_meta_txt: true },
   limits: {
     http_max_conns_per_client: 200,
@@ -30,7 +37,21 @@ export const DEFAULTS: Settings = {
     txn_max_req_len: 512 * 1024,
   },
   performance: { leave_drain_time: '5s', raft_multiplier: 5, rpc_hold_timeout: '7s' },
-  ports: { dns: 8600, http: 8500, https: -1, grpc: -1, serf_lan: 8301, serf_wan: 8302, server: 8300 },
+  ports: {
+    dns: 8600,
+    http: 8500,
+    https: -1,
+    grpc: -1,
+    serf_lan: 8301,
+    serf_wan: 8302,
+    server: 8300,
+    proxy_min_port: 20000,
+    proxy_max_port: 20255,
+    sidecar_min_port: 21000,
+    sidecar_max_port: 21255,
+    expose_min_port: 21500,
+    expose_max_port: 21755,
+  },
 }
 
 /** Laid over the defaults by -dev. */

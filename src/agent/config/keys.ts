@@ -42,9 +42,9 @@ const CHECK = replaced(
   struct(
     {
       string: `id name notes service_id token status http method body tcp interval docker_container_id shell grpc
-        alias_node alias_service timeout ttl deregister_critical_service_after`,
-      int: 'output_max_size success_before_passing failures_before_critical',
-      bool: 'grpc_use_tls tls_skip_verify',
+        alias_node alias_service timeout ttl deregister_critical_service_after udp h2ping tls_server_name`,
+      int: 'output_max_size success_before_passing failures_before_warning failures_before_critical',
+      bool: 'grpc_use_tls tls_skip_verify h2ping_use_tls disable_redirects',
     },
     { args: STRINGS, header: { kind: 'map', of: STRINGS } },
   ),
@@ -274,9 +274,10 @@ const words = (text: string) => new Set(text.trim().split(/\s+/))
  * Any other key is read, checked, and answered with a warning.
  */
 export const HONOURED_KEYS: ReadonlySet<string> = words(`
-  addresses.dns addresses.http addresses.https advertise_addr advertise_addr_ipv4 advertise_addr_ipv6
+  autopilot.cleanup_dead_servers autopilot.last_contact_threshold autopilot.max_trailing_logs autopilot.min_quorum
+  autopilot.server_stabilization_time addresses.dns addresses.http addresses.https advertise_addr advertise_addr_ipv4 advertise_addr_ipv6
   advertise_addr_wan advertise_addr_wan_ipv4 advertise_addr_wan_ipv6 alt_domain bind_addr bootstrap bootstrap_expect
-  check_output_max_size check_update_interval client_addr data_dir datacenter default_query_time
+  check check_output_max_size check_update_interval checks client_addr data_dir datacenter default_query_time
   disable_anonymous_signature disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check
   discard_check_output dns_config.a_record_limit dns_config.allow_stale dns_config.disable_compression
   dns_config.enable_additional_node_meta_txt dns_config.enable_truncate dns_config.max_stale dns_config.node_ttl
@@ -285,11 +286,12 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   gossip_lan.gossip_interval gossip_lan.gossip_nodes gossip_lan.probe_interval gossip_lan.probe_timeout
   gossip_lan.retransmit_mult gossip_lan.suspicion_mult gossip_wan.gossip_interval gossip_wan.gossip_nodes
   gossip_wan.probe_interval gossip_wan.probe_timeout gossip_wan.retransmit_mult gossip_wan.suspicion_mult
-  http_config.response_headers leave_on_terminate
+  enable_local_script_checks enable_script_checks http_config.response_headers leave_on_terminate
   limits.http_max_conns_per_client limits.kv_max_value_size limits.rpc_handshake_timeout limits.rpc_max_burst
   limits.rpc_max_conns_per_client limits.rpc_rate limits.txn_max_req_len log_json log_level max_query_time
   node_id node_meta node_name performance.leave_drain_time performance.raft_multiplier performance.rpc_hold_timeout
   pid_file ports.dns ports.grpc ports.http ports.https ports.serf_lan ports.serf_wan ports.server
+  ports.sidecar_max_port ports.sidecar_min_port service services
   proconsul.state_engine protocol raft_protocol raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs
   reconnect_timeout reconnect_timeout_wan rejoin_after_leave retry_interval retry_interval_wan retry_join retry_join_wan retry_max retry_max_wan serf_lan serf_lan_allowed_cidrs
   serf_wan serf_wan_allowed_cidrs server

@@ -5,6 +5,10 @@
 import type { Level } from '../../base/log.ts'
 import type { Millis, Nanos } from '../../base/units.ts'
 import type { MemberlistConfig } from '../../core/gossip/config.ts'
+import type { AutopilotConfig } from '../../model/autopilot.ts'
+import type { PortRange } from '../../model/sidecar.ts'
+import type { Settings } from './decode.ts'
+import type { Definitions } from './definitions.ts'
 
 export interface Ports {
   /** -1 turns a door off; 0 takes any free port (tests and embedding). */
@@ -66,7 +70,7 @@ export interface GossipConfig {
   rejoinAfterLeave: boolean
 }
 
-export interface RuntimeConfig {
+export interface RuntimeConfig extends Definitions {
   /** Dev mode: everything in memory, answers pretty-printed, an election within milliseconds. */
   dev: boolean
   server: boolean
@@ -99,6 +103,8 @@ export interface RuntimeConfig {
   raftSnapshotThreshold: number
   raftSnapshotInterval: Millis
   raftTrailingLogs: number
+  /** What a cluster's first leader writes as autopilot's settings. */
+  autopilot: Omit<AutopilotConfig, 'CreateIndex' | 'ModifyIndex'>
   /** Where the state's rows live. */
   stateEngine: 'memory' | 'lmdb'
   kvMaxValueSize: number
@@ -117,7 +123,14 @@ export interface RuntimeConfig {
   maxQueryTime: Nanos
   httpResponseHeaders: Record<string, string>
   pidFile: string
+  /** Whether checks that are registered over HTTP may run programs. */
   enableScriptChecks: boolean
+  /** Whether those of configuration files may. */
+  enableLocalScriptChecks: boolean
+  /** Where sidecars find a port that name none. */
+  sidecarPorts: PortRange
+  /** Watches, as they were written. */
+  watches: Settings[]
   /** Bytes of output kept for each check. */
   checkOutputMaxSize: number
   /** How long a check's new output waits for the catalog while its status stays; 0 for not at all. */

@@ -99,6 +99,7 @@ function checkNumbers({ config, problems }: Validation): void {
     ['dns_config.a_record_limit', config.dns.aRecordLimit],
     ['raft_snapshot_threshold', config.raftSnapshotThreshold],
     ['raft_trailing_logs', config.raftTrailingLogs],
+    ['autopilot.max_trailing_logs', config.autopilot.MaxTrailingLogs],
     ['limits.http_max_conns_per_client', Math.max(0, config.httpMaxConnsPerClient)],
   ] as const) {
     if (value < 0) throw new ConfigError(`${key} cannot be ${value}. Must be greater than or equal to zero`)

@@ -67,7 +67,6 @@ const LATER = [
     '/v1/event/list',
     '/v1/coordinate/nodes',
     '/v1/operator/keyring',
-    '/v1/snapshot',
     '/v1/config',
     '/v1/connect/ca/roots',
   ],
