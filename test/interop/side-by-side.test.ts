@@ -16,8 +16,11 @@ import { FILTER_REQUESTS, randomFilters } from './requests/filter.ts'
 import { HEALTH_REQUESTS } from './requests/health.ts'
 import { KV_REQUESTS } from './requests/kv.ts'
 import { OPERATOR_REQUESTS } from './requests/operator.ts'
+import { OVERVIEW_REQUESTS } from './requests/overview.ts'
 import { PROTOCOL_REQUESTS } from './requests/protocol.ts'
+import { QUERY_REQUESTS } from './requests/query.ts'
 import { SESSION_REQUESTS } from './requests/session.ts'
+import { TXN_REQUESTS } from './requests/txn.ts'
 import { get, type Request } from './requests.ts'
 import { SideBySide } from './side-by-side.ts'
 
@@ -41,6 +44,9 @@ const TABLES: Record<string, readonly Request[]> = {
   filters: FILTER_REQUESTS,
   [`filters by chance, seed ${SEED}`]: randomFilters(SEED, RANDOM_FILTERS),
   sessions: SESSION_REQUESTS,
+  transactions: TXN_REQUESTS,
+  'prepared queries': QUERY_REQUESTS,
+  'overviews for the UI, and coordinates': OVERVIEW_REQUESTS,
   operators: OPERATOR_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,

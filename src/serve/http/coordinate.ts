@@ -4,7 +4,7 @@ import type { Coordinate, CoordinateUpdateRequest, DatacenterMap, NodeCoordinate
 import { atDepth, jsonText } from '../../wire/json.ts'
 import { type Decode, decodeJson, float, JsonError, list, struct, text } from '../../wire/json-decode.ts'
 import { HttpError } from './errors.ts'
-import { done, type Exchange, jsonCompact, jsonWithMeta, pushMeta } from './exchange.ts'
+import { done, type Exchange, jsonCompact, jsonWithMeta, plain } from './exchange.ts'
 import { datacenter, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
 
@@ -31,9 +31,7 @@ export function coordinateNode(exchange: Exchange): HttpResponse | Promise<HttpR
     const found = inSegment(exchange, reply.Coordinates).map((place) => ({ ...place, Node: exchange.rest }))
     if (found.length > 0)
       return jsonWithMeta(exchange, reply, atDepth(`[${found.map(placeJson).join(',')}]`, exchange.depth))
-    const headers = ['Vary', 'Accept-Encoding']
-    pushMeta(headers, reply)
-    return { status: 404, headers }
+    return plain(404, '')
   })
 }
 

@@ -44,7 +44,7 @@ export function query(exchange: Exchange): HttpResponse | Promise<HttpResponse> 
   const isExecute = rest.endsWith(EXECUTE)
   const isSearch = isExecute || rest.endsWith(EXPLAIN)
   const allowed = isSearch ? ['GET'] : ['GET', 'PUT', 'DELETE']
-  if (method === 'OPTIONS') return withAllow(plain(200, ''), allowed)
+  if (method === 'OPTIONS') return withAllow(jsonCompact(exchange, '{}'), allowed)
   if (!allowed.includes(method)) return withAllow(plain(405, `method ${method} not allowed`), allowed, '')
   if (isExecute) return execute(exchange, rest.slice(0, -EXECUTE.length))
   if (isSearch) return explain(exchange, rest.slice(0, -EXPLAIN.length))

@@ -9,7 +9,7 @@ import type { Args, Reply } from '../../model/rpc.ts'
 import { atDepth, type Depth, jsonText, jsonTextMap, jsonTexts } from '../../wire/json.ts'
 import { bareCheckJson, bareServiceJson } from '../../wire/json-rows.ts'
 import { HttpError } from './errors.ts'
-import { type Exchange, jsonWithMeta, pushMeta, refuseNamespace } from './exchange.ts'
+import { type Exchange, jsonWithMeta, plain, refuseNamespace } from './exchange.ts'
 import { listWithMeta } from './lists.ts'
 import { readFilter, readOptions } from './options.ts'
 import { ask, type IndexedMethod } from './read.ts'
@@ -32,9 +32,7 @@ export function uiNode(exchange: Exchange): HttpResponse | Promise<HttpResponse>
   return askAnyone(exchange, 'Internal.NodeInfo', args, (reply) => {
     const [info] = reply.Dump ?? []
     if (info !== undefined) return jsonWithMeta(exchange, reply, nodeInfoJson(info, exchange.depth))
-    const headers = ['Vary', 'Accept-Encoding']
-    pushMeta(headers, reply)
-    return { status: 404, headers }
+    return plain(404, '')
   })
 }
 
