@@ -9,6 +9,7 @@ import type { Entry, RaftEffect, RaftInput, SnapshotMeta } from '../core/raft/me
 import type { Raft, RaftStatus, Saved } from '../core/raft/raft.ts'
 import type { Commit } from '../core/store/store.ts'
 import type { DirEntry } from '../model/kv.ts'
+import type { Moment } from './faults.ts'
 import type { Value } from './history.ts'
 import type { SimServer } from './server.ts'
 
@@ -46,6 +47,8 @@ export class Checkers {
   }
   /** For whoever wants to watch: told everything in a line each. */
   trace: ((line: string) => void) | undefined
+  /** Told when a server does something at which it may be struck. */
+  moment: (server: SimServer, when: Moment) => void = () => {}
   /** Mixed from everything that was seen. */
   digest = 0
   /** What each key held, from which index on. */
@@ -174,6 +177,7 @@ export class Checkers {
         this.mix(server.id, 'persist', effect.entries.length)
         this.logsAgree(effect.entries)
         if (effect.hardState !== null) this.termOf(server, effect.hardState.term)
+        this.moment(server, effect.entries.some(({ type }) => type === 'configuration') ? 'changes' : 'writes')
         return
       case 'send':
         this.mix(effect.peer, effect.body.type, effect.id)
@@ -183,10 +187,13 @@ export class Checkers {
       case 'answer':
         this.mix(server.id, effect.body.type, effect.id)
         this.answered(server, effect)
+        if (effect.body.type === 'vote' && effect.body.granted) this.moment(server, 'votes')
+        else if (effect.body.type === 'append') this.moment(server, 'answers')
         return
       case 'commit':
         this.mix(server.id, 'commit', effect.entries.at(-1)!.index)
         this.committed(server, raft, effect.entries)
+        this.moment(server, 'commits')
         return
       default:
         return
@@ -203,6 +210,7 @@ export class Checkers {
     if (other !== undefined) return this.fail(`term ${term} has two leaders: ${other} and ${who}`)
     this.leaders.set(term, who)
     this.counts.elections++
+    this.moment(server, 'leads')
     const { lastIndex, snapshotIndex } = raft.status(server.now())
     for (let index = this.lastCommitted; index > Math.max(snapshotIndex, this.lastCommitted - 200); index--) {
       const committed = this.canon[index]!
@@ -264,6 +272,10 @@ export class Checkers {
       this.fail(`${server.id} committed ${entries[0]!.index} after ${known.committed}`)
     }
     const last = entries.at(-1)!.index
+    const { term: lastTerm } = entries.at(-1)!
+    if (last > this.lastCommitted && status.role === 'leader' && lastTerm < term && !this.ownIsShared(status)) {
+      this.fail(`${server.id} in term ${term} committed ${last} of term ${lastTerm} by counting`)
+    }
     known.committed = last
     if (last > server.disk.last) this.fail(`${server.id} committed ${last} with ${server.disk.last} on its disk`)
     for (const entry of entries) {
@@ -279,6 +291,18 @@ export class Checkers {
         other.term = Math.min(other.term, term)
       }
     }
+  }
+
+  /** Paper, section 5.4.2: entries of earlier terms are committed when a majority has one of the leader's own term. */
+  private ownIsShared({ term, configuration, committedConfiguration }: RaftStatus): boolean {
+    return [configuration, committedConfiguration].some(({ servers }) => {
+      const voters = servers.filter(({ suffrage }) => suffrage === 'voter')
+      const having = voters.filter(({ id }) => {
+        const disk = this.servers().find((server) => server.id === id)?.disk
+        return disk !== undefined && (disk.termAt(disk.last) ?? 0) >= term
+      })
+      return having.length * 2 > voters.length
+    })
   }
 
   /** What counts as committed for the first time is on the disks of most voters. */

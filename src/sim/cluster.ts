@@ -7,6 +7,7 @@ import type { Server } from '../core/raft/messages.ts'
 import type { makeRaft } from '../core/raft/raft.ts'
 import { ConsulError } from '../model/errors.ts'
 import { Checkers } from './checkers.ts'
+import type { Moment } from './faults.ts'
 import { Network } from './network.ts'
 import { type Settings, SimServer } from './server.ts'
 import { World } from './world.ts'
@@ -26,6 +27,8 @@ export class Cluster {
   readonly servers: SimServer[]
   readonly founders: Server[]
   readonly checkers: Checkers
+  /** Who waits for a server to do something. */
+  readonly ambushes: { when: Moment; strike(server: SimServer): void }[] = []
   private readonly seed: number
   private sources = 0
 
@@ -37,6 +40,10 @@ export class Cluster {
         this.world.halted = true
       },
     )
+    this.checkers.moment = (server, when) => {
+      const at = this.ambushes.findIndex((ambush) => ambush.when === when)
+      if (at >= 0) this.ambushes.splice(at, 1)[0]!.strike(server)
+    }
     this.world.onError = (error) => this.checkers.fail(String(error))
     this.network = new Network(this.world, this.random())
     const all: Server[] = Array.from({ length: size + spares }, (_, n) => ({
@@ -94,6 +101,7 @@ export class Cluster {
   }
 
   heal(): void {
+    this.ambushes.length = 0
     this.network.cuts.clear()
   }
 }

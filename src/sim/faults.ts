@@ -28,13 +28,25 @@ export type Fault = { at: Millis } & (
   | { kind: 'clock'; server: number; rate: number }
   | { kind: 'change'; change: 'add-voter' | 'add-nonvoter' | 'demote' | 'remove'; server: number }
   | { kind: 'transfer' }
+  /** Two halves that hear each other only through one server. */
+  | { kind: 'bridge'; server: number; side: number }
+  /** Waits for the next server that does this, and strikes it. */
+  | { kind: 'ambush'; when: Moment; blow: Blow; afterMs: Millis }
 )
 type What = Fault extends infer F ? (F extends Fault ? Omit<F, 'at'> : never) : never
+
+/** What a blow may wait for. */
+export const MOMENTS = ['votes', 'leads', 'writes', 'commits', 'changes', 'answers'] as const
+export type Moment = (typeof MOMENTS)[number]
+const BLOWS = ['crash', 'bounce', 'isolate', 'pause'] as const
+type Blow = (typeof BLOWS)[number]
 
 const LEADER = -1
 /** Of the pauses between faults: they come in bursts, with quiet times in between. */
 const GAP_MS = 150
 const QUIET_MS = 4000
+/** Long enough for the others to find another leader. */
+const PAUSE_MS = 2600
 
 /** @param servers founders and spares together */
 export function drawFaults(random: Random, servers: number, untilMs: Millis): Fault[] {
@@ -67,6 +79,16 @@ export function drawFaults(random: Random, servers: number, untilMs: Millis): Fa
     [6, () => drawChange(random, someone())],
     [2, () => Array.from({ length: 3 }, () => drawChange(random, someone()))],
     [4, () => ({ kind: 'transfer' })],
+    [3, () => ({ kind: 'bridge', server: someone(), side: 1 + random.int(2 ** servers - 1) })],
+    [
+      14,
+      () => ({
+        kind: 'ambush',
+        when: MOMENTS[random.int(MOMENTS.length)]!,
+        blow: BLOWS[random.int(BLOWS.length)]!,
+        afterMs: random.float() < 0.5 ? 0 : random.float() * 20,
+      }),
+    ],
   ]
   const total = kinds.reduce((sum, [weight]) => sum + weight, 0)
   const faults: Fault[] = []
@@ -95,25 +117,15 @@ export function inflict(cluster: Cluster, fault: Fault): void {
     case 'crash':
       pick(fault.server)?.crash()
       return
-    case 'bounce': {
-      const server = pick(fault.server)
-      server?.crash()
-      if (server !== undefined) world.after(5, () => cluster.start(server))
+    case 'bounce':
+      bounce(cluster, pick(fault.server))
       return
-    }
     case 'restart':
       cluster.start(pick(fault.server)!)
       return
-    case 'pause': {
-      const server = pick(fault.server)
-      if (server?.running === undefined) return
-      const { life } = server
-      server.pause()
-      world.after(fault.ms, () => {
-        if (server.life === life) server.resume()
-      })
+    case 'pause':
+      pause(cluster, pick(fault.server), fault.ms)
       return
-    }
     case 'partition':
       separate(cluster, (n) => (fault.side & (1 << n)) !== 0)
       return
@@ -159,6 +171,17 @@ export function inflict(cluster: Cluster, fault: Fault): void {
     case 'change':
       change(cluster, { kind: fault.change, ...pick(fault.server)!.server })
       return
+    case 'bridge': {
+      const bridge = fault.server % servers.length
+      separate(cluster, (n) => (n === bridge ? undefined : (fault.side & (1 << n)) !== 0))
+      return
+    }
+    case 'ambush':
+      cluster.ambushes.push({
+        when: fault.when,
+        strike: (server) => world.after(fault.afterMs, () => strike(cluster, server, fault.blow)),
+      })
+      return
     case 'transfer':
       // Nobody waits for how it ends.
       cluster
@@ -169,6 +192,38 @@ export function inflict(cluster: Cluster, fault: Fault): void {
   }
 }
 
+function strike(cluster: Cluster, server: SimServer, blow: Blow): void {
+  switch (blow) {
+    case 'crash':
+      server.crash()
+      return
+    case 'bounce':
+      bounce(cluster, server)
+      return
+    case 'isolate':
+      separate(cluster, (n) => cluster.servers[n] === server)
+      return
+    case 'pause':
+      pause(cluster, server, PAUSE_MS)
+      return
+  }
+}
+
+function bounce(cluster: Cluster, server: SimServer | undefined): void {
+  if (server?.running === undefined) return
+  server.crash()
+  cluster.world.after(5, () => cluster.start(server))
+}
+
+function pause({ world }: Cluster, server: SimServer | undefined, ms: Millis): void {
+  if (server?.running === undefined) return
+  const { life } = server
+  server.pause()
+  world.after(ms, () => {
+    if (server.life === life) server.resume()
+  })
+}
+
 function change(cluster: Cluster, wanted: ServerChange): void {
   cluster
     .leader()
@@ -176,8 +231,12 @@ function change(cluster: Cluster, wanted: ServerChange): void {
     .catch(() => {})
 }
 
-function separate({ servers, network }: Cluster, there: (n: number) => boolean): void {
+/** @param there on which side a server is; undefined for both */
+function separate({ servers, network }: Cluster, there: (n: number) => boolean | undefined): void {
   for (const [a, { id: from }] of servers.entries()) {
-    for (const [b, { id: to }] of servers.entries()) if (there(a) !== there(b)) network.cuts.add(`${from}>${to}`)
+    for (const [b, { id: to }] of servers.entries()) {
+      const apart = there(a) !== undefined && there(b) !== undefined && there(a) !== there(b)
+      if (apart) network.cuts.add(`${from}>${to}`)
+    }
   }
 }

@@ -72,6 +72,7 @@ function planOf({ seed, faults }: RunOptions): Plan {
       trailingLogs: random.int(3) * 12,
       snapshotThreshold: 20 + random.int(80),
       snapshotIntervalMs: 200 + random.int(400),
+      appendEntriesMax: [1, 3, 8, 64][random.int(4)]!,
     },
     chaosMs,
     faults: faults ?? drawFaults(random, size + spares, chaosMs),

@@ -18,6 +18,7 @@ import type { ConfigurationCodec, RaftTiming, Server } from '../core/raft/messag
 import type { makeRaft, Raft } from '../core/raft/raft.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Host } from '../host/host.ts'
+import { AUTOPILOT_DEFAULTS } from '../model/autopilot.ts'
 import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
 import { encodeState } from '../wire/snapshot.ts'
 import type { Checkers } from './checkers.ts'

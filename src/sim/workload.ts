@@ -161,16 +161,14 @@ export class Client {
     }
   }
 
+  /** Of the server's own state: before it has heard of a leader it passes also such a read on. */
   private async staleRead(Key: string): Promise<void> {
     const server = this.anyServer()
-    const name = `${server.id}/${server.life}`
-    let at = 0
-    const outcome = await this.call(server, 'KVS.Get', { Key, AllowStale: true }, () => {
-      at = this.cluster.world.events
+    await this.call(server, 'KVS.Get', { Key, AllowStale: true }, (found) => {
+      const { value } = readOf(found)
+      const at = this.history.staleReads.length
+      this.history.staleReads.push({ server: `${server.id}/${server.life}`, key: Key, value, at })
     })
-    if (outcome.kind === 'answer' && name === `${server.id}/${server.life}` && at > 0) {
-      this.history.staleReads.push({ server: name, key: Key, value: readOf(outcome.value).value, at })
-    }
   }
 
   /** As through an agent's door: what can be answered at once is, the rest is called. */
@@ -178,7 +176,7 @@ export class Client {
     server: SimServer,
     method: M,
     args: Args<M>,
-    answering: () => void = () => {},
+    peeked: (found: Reply<M>) => void = () => {},
   ): Promise<Outcome<Reply<M>>> {
     const { world, network } = this.cluster
     return new Promise((resolve) => {
@@ -195,16 +193,19 @@ export class Client {
           if (server.running === undefined) return settle({ kind: 'refused' })
           server.live(() =>
             server.serve<Reply<M>>(
-              async (dispatch) => dispatch.peek(method, args) ?? dispatch.call(method, args),
-              (error, value) => {
-                answering()
+              async (dispatch) => {
+                const found = dispatch.peek(method, args)
+                if (found === undefined) return dispatch.call(method, args)
+                peeked(found)
+                return found
+              },
+              (error, value) =>
                 network.once(
                   server.id,
                   name,
                   () => settle(error === undefined ? { kind: 'answer', value: value! } : outcomeOf(error)),
                   () => settle({ kind: 'unknown' }),
-                )
-              },
+                ),
             ),
           )()
         },
