@@ -78,13 +78,13 @@ const FREE_PORT_TRIES = 20
 async function openBoth(host: Host, at: Address, dns: Dns): Promise<{ udp: Listener; tcp: Listener }> {
   for (let tries = 1; ; tries++) {
     const opening = host.udp(at, (bytes, from, port) => {
-      const answer = dns.udp(bytes)
+      const answer = dns.udp(bytes, from.host)
       if (answer instanceof Promise) answer.then((late) => late && port.send(late, from))
       else if (answer !== undefined) port.send(answer, from)
     })
     const udp = await bound('udp', at, opening)
     try {
-      const messages = host.messages(udp.address, (message) => dns.tcp(message))
+      const messages = host.messages(udp.address, (message, from) => dns.tcp(message, from.host))
       return { udp, tcp: await bound('tcp', udp.address, messages) }
     } catch (error) {
       await udp.close()
@@ -93,12 +93,13 @@ async function openBoth(host: Host, at: Address, dns: Dns): Promise<{ udp: Liste
   }
 }
 
-function zoneOf({ dns, datacenter }: RuntimeConfig): Zone {
+function zoneOf({ dns, datacenter, nodeName }: RuntimeConfig): Zone {
   const { soa } = dns
   return {
     domain: dns.domain,
     altDomain: dns.altDomain,
     datacenter,
+    nodeName,
     token: '',
     nodeTtlSeconds: dns.nodeTtlSeconds,
     serviceTtls: makeServiceTtls(dns.serviceTtlSeconds),

@@ -118,6 +118,9 @@ function answersOf(catalog: FakeCatalog): Answers {
       if (args.ServiceName === '') throw new ConsulError('refused', 'Must provide service name')
       return { ...META, Nodes: instances(catalog, args) }
     },
+    'PreparedQuery.Execute': () => {
+      throw new ConsulError('query-not-found')
+    },
     'Catalog.ListNodes': () => ({ ...META, Nodes: [...catalog.nodes.values()] }),
     'Catalog.NodeServices': (args) => {
       const node = catalog.nodes.get(args.Node.toLowerCase())

@@ -24,8 +24,9 @@ export type Network = 'udp' | 'tcp'
 export type DnsReply = Uint8Array | undefined | Promise<Uint8Array | undefined>
 
 export interface Dns {
-  udp(message: Uint8Array): DnsReply
-  tcp(message: Uint8Array): DnsReply
+  /** @param asker IP address of whoever asks, as text */
+  udp(message: Uint8Array, asker?: string): DnsReply
+  tcp(message: Uint8Array, asker?: string): DnsReply
 }
 
 export interface DnsOptions {
@@ -59,7 +60,7 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
   const around = { random: backend.random, measure: measureMessage, unixTime: 0 }
   let waiting = 0
 
-  function handle(bytes: Uint8Array, network: Network): DnsReply {
+  function handle(bytes: Uint8Array, network: Network, asker: string): DnsReply {
     const header = decodeHeader(bytes)
     if (header === undefined || (header.flags & FLAG.response) !== 0) return undefined
     const { id, flags } = header
@@ -77,13 +78,14 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
       return refusal(id, formatError, RCODE.formatError, error.partial?.questions ?? [])
     }
     if (asked.questions.length === 0) return refusal(id, replyFlags(flags), RCODE.refused, [])
-    return answer(asked, bytes, network)
+    return answer(asked, bytes, network, asker)
   }
 
-  function answer(asked: Message, bytes: Uint8Array, network: Network): DnsReply {
+  function answer(asked: Message, bytes: Uint8Array, network: Network, asker: string): DnsReply {
     const { edns } = asked
     const udpSize = Math.max(UDP_SIZE_DEFAULT, edns?.udpSize ?? 0)
-    const query: Query = { question: asked.questions[0]!, network, udpSize, edns: edns !== undefined }
+    const query: Query = { question: asked.questions[0]!, network, udpSize, edns: edns !== undefined, asker }
+    if (edns?.subnet !== undefined) query.subnet = edns.subnet.address
     around.unixTime = Math.floor(backend.date() / 1000)
     const resolution = resolve(query, zone, around)
     try {
@@ -206,8 +208,8 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
   }
 
   return {
-    udp: (message) => handle(message, 'udp'),
-    tcp: (message) => handle(message, 'tcp'),
+    udp: (message, asker = '') => handle(message, 'udp', asker),
+    tcp: (message, asker = '') => handle(message, 'tcp', asker),
   }
 }
 

@@ -11,6 +11,7 @@ import { connect } from 'node:net'
 import { makeFrames } from '../../src/host/net.ts'
 import {
   describeAnswer,
+  parseQuestion,
   readCatalog,
   readQuestions,
   type TableQuestion,
@@ -22,6 +23,36 @@ const WAIT_MS = 500
 async function register(http: string): Promise<void> {
   for (const entry of readCatalog()) {
     const response = await fetch(`${http}/v1/catalog/register`, { method: 'PUT', body: JSON.stringify(entry) })
+    if (!response.ok) throw new Error(`${http}: ${response.status} ${await response.text()}`)
+  }
+}
+
+/** Prepared queries over what `readCatalog` registers, and questions for them; asked side by side alone. */
+const QUERIES = [
+  { Name: 'q-plain', Service: { Service: 'web' } },
+  { Name: 'q-ttl', Service: { Service: 'web' }, DNS: { TTL: '90s' } },
+  { Name: 'q-short', Service: { Service: 'web' }, DNS: { TTL: '1500ms' } },
+  { Name: 'q-none', Service: { Service: 'none' } },
+  { Name: 'q-passing', Service: { Service: 'web', OnlyPassing: true } },
+  { Name: 'q.dotted', Service: { Service: 'web' } },
+  { Name: 'q-near', Service: { Service: 'web', Near: '_ip' } },
+  { Name: 'q-agent', Service: { Service: 'web', Near: '_agent' } },
+  { Name: 'tpl-', Template: { Type: 'name_prefix_match' }, Service: { Service: '\x24{name.suffix}' } },
+]
+const QUERY_NAMES = [
+  ...QUERIES.map(({ Name }) => Name).filter((name) => name !== 'tpl-'),
+  ...['tpl-web', 'TPL-Web', 'tpl-none', 'tpl-consul', 'unknown'],
+]
+const QUERY_QUESTIONS = QUERY_NAMES.flatMap((name) =>
+  ['A', 'AAAA', 'SRV', 'ANY', 'TXT'].flatMap((type) => [
+    parseQuestion(`${name}.query.consul. ${type} random`),
+    parseQuestion(`${name}.query.dc1.consul. ${type} tcp edns=4096 random`),
+  ]),
+)
+
+async function registerQueries(http: string): Promise<void> {
+  for (const query of QUERIES) {
+    const response = await fetch(`${http}/v1/query`, { method: 'POST', body: JSON.stringify(query) })
     if (!response.ok) throw new Error(`${http}: ${response.status} ${await response.text()}`)
   }
 }
@@ -62,8 +93,11 @@ function askTcp(host: string, port: number, bytes: Uint8Array): Promise<Uint8Arr
 }
 
 async function compare(httpA: string, dnsA: string, httpB: string, dnsB: string): Promise<number> {
-  await Promise.all([register(httpA), register(httpB)])
-  const questions = readQuestions()
+  for (const http of [httpA, httpB]) {
+    await register(http)
+    await registerQueries(http)
+  }
+  const questions = [...readQuestions(), ...QUERY_QUESTIONS]
   let different = 0
   for (const question of questions) {
     const [a, b] = await Promise.all([askOver(dnsA, question), askOver(dnsB, question)])

@@ -34,7 +34,8 @@ function instance(host: Node, service: Partial<Service> = {}, statuses: string[]
 
 /** Runs a resolution to its end; `reply` answers, or throws what the resolver is to see thrown. */
 function answer(name: string, type: number, zone: Partial<Zone>, reply: (ask: Ask) => Answered): Answer {
-  const query = { question: { name, type, class: 1 }, network: 'udp' as const, udpSize: 512, edns: false }
+  const question = { name, type, class: 1 }
+  const query = { question, network: 'udp' as const, udpSize: 512, edns: false, asker: '192.0.2.7' }
   const around = { random: seededRandom(1), measure: () => 100, unixTime: 1234 }
   const resolution = resolve(query, { ...DEFAULT_ZONE, ...zone }, around)
   let step = resolution.next()
@@ -275,8 +276,72 @@ suite('resolving', () => {
     assert.equal(serviceTtl(DEFAULT_ZONE, 'constructor'), 0)
   })
 
-  test('no prepared query and no mesh is known', () => {
-    for (const kind of ['query', 'connect', 'ingress']) {
+  const searched = (more: object) => (): Answered =>
+    ({ ...META, Service: 'web', Datacenter: 'dc1', DNS: { TTL: '' }, Failovers: 0, Nodes: null, ...more }) as Answered
+
+  test('a prepared query is run with who asks, and by whom', () => {
+    const asked: Ask[] = []
+    const run = (ask: Ask) => {
+      asked.push(ask)
+      throw new ConsulError('query-not-found', 'rpc error making call: Query not found')
+    }
+    const zone = { token: 'secret', nodeName: 'here' }
+    assert.equal(rcode(answer('My.Geo.query.DC2.consul.', TYPE.A, zone, run)), RCODE.nameError)
+    assert.deepEqual(asked, [
+      {
+        method: 'PreparedQuery.Execute',
+        args: {
+          Datacenter: 'dc2',
+          QueryIDOrName: 'my.geo',
+          Token: 'secret',
+          AllowStale: true,
+          Source: { Ip: '192.0.2.7' },
+          Agent: { Datacenter: 'dc1', Node: 'here', Segment: '' },
+        },
+      },
+    ])
+  })
+
+  test("a query's instances keep their order, and have its lifetime or their service's", () => {
+    const Nodes = [instance(node('b', { Address: '10.0.0.2' })), instance(node('a', { Address: '10.0.0.1' }))]
+    const run = (TTL: string) =>
+      answer('q.query.consul.', TYPE.A, { serviceTtls: makeServiceTtls({ web: 7 }) }, searched({ Nodes, DNS: { TTL } }))
+    assert.deepEqual(run('').answers.map(say), ['q.query.consul. 10.0.0.2', 'q.query.consul. 10.0.0.1'])
+    assert.deepEqual(
+      ['', '90s', '1500ms', '10ms', 'junk'].map((ttl) => run(ttl).answers[0]!.ttl),
+      [7, 90, 1, 0, 0],
+    )
+  })
+
+  test('where the instances are stands in the names of a query that went elsewhere', () => {
+    const found = answer(
+      'q.query.consul.',
+      TYPE.SRV,
+      {},
+      searched({ Datacenter: 'dc9', Nodes: [instance(node('a', { Address: '10.0.0.1' }))] }),
+    )
+    assert.deepEqual(found.answers.map(say), ['q.query.consul. 1 80 a.node.dc9.consul.'])
+  })
+
+  test('a query that finds nothing is no name, one that fails is a failure', () => {
+    assert.equal(rcode(answer('q.query.consul.', TYPE.A, {}, searched({}))), RCODE.nameError)
+    const fail = () => {
+      throw new ConsulError('no-leader')
+    }
+    assert.equal(rcode(answer('q.query.consul.', TYPE.A, {}, fail)), RCODE.serverFailure)
+  })
+
+  test('an answer that is too old is asked for again, of the leader', () => {
+    const stale: unknown[] = []
+    answer('q.query.consul.', TYPE.A, { maxStaleMs: 1000 }, (ask) => {
+      stale.push((ask as { args: { AllowStale: boolean } }).args.AllowStale)
+      return searched({ LastContact: 2e9 })()
+    })
+    assert.deepEqual(stale, [true, false])
+  })
+
+  test('no mesh is known', () => {
+    for (const kind of ['connect', 'ingress']) {
       assert.equal(rcode(answer(`web.${kind}.consul.`, TYPE.A, {}, never)), RCODE.nameError)
     }
   })

@@ -4,8 +4,9 @@
  * replies, and returns the answer. It encodes nothing and waits for nothing. Source: agent/dns.go of Consul 1.8.7.
  */
 import { assert } from '../../base/assert.ts'
+import { parseGoDuration } from '../../base/go-duration.ts'
 import { type Random, shuffle } from '../../base/random.ts'
-import { NANOS_PER_MS } from '../../base/units.ts'
+import { NANOS_PER_MS, NANOS_PER_SECOND } from '../../base/units.ts'
 import type { Node } from '../../model/catalog.ts'
 import { ConsulError } from '../../model/errors.ts'
 import type { CheckServiceNode } from '../../model/health.ts'
@@ -22,7 +23,7 @@ import {
   servicePort,
   srvRecord,
 } from './answer.ts'
-import { formatIp, parseIp, sameIp } from './ip.ts'
+import { formatIp, formatIpv4, parseIp, sameIp } from './ip.ts'
 import { CLASS_IN, FLAG, type Message, type Question, RCODE, type Resource, type SOARecord, TYPE } from './message.ts'
 import { addressOfReverse, parseForm, placeOf } from './name.ts'
 import { type Measure, trimTcp, trimUdp } from './trim.ts'
@@ -40,7 +41,12 @@ const NAME_SERVERS_MAX = 3
 const SERVERS_SERVICE = 'consul'
 const NOT_A_HOST_NAME = /[^A-Za-z0-9\\-]/
 
-type DnsMethod = 'Health.ServiceNodes' | 'Catalog.NodeServices' | 'Catalog.ListNodes' | 'Catalog.ServiceNodes'
+type DnsMethod =
+  | 'Health.ServiceNodes'
+  | 'Catalog.NodeServices'
+  | 'Catalog.ListNodes'
+  | 'Catalog.ServiceNodes'
+  | 'PreparedQuery.Execute'
 type MethodAsk = { [M in DnsMethod]: { method: M; args: Args<M> } }[DnsMethod]
 
 /** `Recurse` asks the recursors for the addresses of a name outside; its reply is the records they know, or none. */
@@ -54,6 +60,10 @@ export interface Query {
   /** What the asker can take; 512 without EDNS. */
   udpSize: number
   edns: boolean
+  /** IP address of whoever asks, as text. */
+  asker?: string
+  /** The address that a resolver asks on behalf of, 4 or 16 bytes (RFC 7871). */
+  subnet?: Uint8Array
 }
 
 export interface Surroundings {
@@ -130,9 +140,11 @@ function* named(task: Task, below: string): Asking<void> {
       answer.answers.push(addressRecord(TYPE.ANY, below + zone.domain, form.address, zone.nodeTtlSeconds) as Resource)
       break
     case 'query':
+      yield* queryLookup(task, form.target, form.datacenter || zone.datacenter)
+      break
     case 'connect':
     case 'ingress':
-      // No prepared query and no mesh exists here yet, so no such name does.
+      // No mesh exists here yet, so no such name does.
       nameError(task)
       break
     case 'invalid':
@@ -142,7 +154,7 @@ function* named(task: Task, below: string): Asking<void> {
 }
 
 function* serviceLookup(task: Task, service: string, tag: string, datacenter: string): Asking<void> {
-  const { zone, answer, query } = task
+  const { zone } = task
   let instances: CheckServiceNode[]
   try {
     instances = yield* healthyInstances(task, service, tag, datacenter)
@@ -150,15 +162,52 @@ function* serviceLookup(task: Task, service: string, tag: string, datacenter: st
     failed(task, error)
     return
   }
+  yield* answerInstances(task, instances, serviceTtl(zone, service), datacenter)
+}
+
+function* answerInstances(task: Task, instances: CheckServiceNode[], ttl: number, datacenter: string): Asking<void> {
+  const { answer, query } = task
   if (instances.length === 0) {
     nameError(task)
     return
   }
-  const ttl = serviceTtl(zone, service)
   if (query.question.type === TYPE.SRV) yield* srvRecords(task, instances, ttl, datacenter)
   else yield* serviceRecords(task, instances, ttl, datacenter)
   trim(task)
   if (answer.answers.length === 0 && (answer.flags & FLAG.truncated) === 0) addSoa(task)
+}
+
+/** A prepared query: what is healthy, in which order and from which datacenter is the servers' to say. */
+function* queryLookup(task: Task, name: string, datacenter: string): Asking<void> {
+  const { zone } = task
+  const args: Args<'PreparedQuery.Execute'> = {
+    Datacenter: datacenter,
+    QueryIDOrName: name,
+    Token: zone.token,
+    AllowStale: zone.allowStale,
+    Source: { Ip: askerOf(task.query) },
+    Agent: { Datacenter: zone.datacenter, Node: zone.nodeName, Segment: '' },
+  }
+  let reply: Reply<'PreparedQuery.Execute'>
+  try {
+    reply = yield* ask('PreparedQuery.Execute', args)
+    if (tooStale(zone, reply)) reply = yield* ask('PreparedQuery.Execute', { ...args, AllowStale: false })
+  } catch (error) {
+    failed(task, error)
+    return
+  }
+  const own = reply.DNS.TTL
+  const ttl =
+    own === ''
+      ? serviceTtl(zone, reply.Service)
+      : Math.max(0, Math.floor((parseGoDuration(own) ?? 0) / NANOS_PER_SECOND))
+  yield* answerInstances(task, reply.Nodes ?? [], ttl, reply.Datacenter)
+}
+
+function askerOf({ asker, subnet }: Query): string {
+  if (subnet === undefined || subnet.length === 0) return asker ?? ''
+  if (subnet.length !== 4) return formatIp(subnet)
+  return formatIpv4(subnet.reduce((address, byte) => address * 256 + byte, 0))
 }
 
 /** Shuffled. */
@@ -289,7 +338,8 @@ function* follow(task: Task, target: string): Asking<Resource[]> {
     if (task.aliasDepth < 1) return []
     const question = { name: target, type: TYPE.ANY, class: CLASS_IN }
     const answer: Answer = { flags: 0, answers: [], authority: [], additional: [], edns: false, forward: false }
-    const query: Query = { question, network: 'udp', udpSize: 0, edns: false }
+    const { asker = '' } = task.query
+    const query: Query = { question, network: 'udp', udpSize: 0, edns: false, asker }
     yield* named({ zone, around, query, answer, aliasDepth: task.aliasDepth - 1 }, place.below)
     return answer.answers
   }

@@ -8,6 +8,7 @@ export interface Zone {
   altDomain: string
   /** Of the agent that answers. */
   datacenter: string
+  nodeName: string
   /** Of the agent that answers; asked with every question. */
   token: string
   nodeTtlSeconds: number
@@ -38,6 +39,7 @@ export const DEFAULT_ZONE: Zone = {
   domain: 'consul.',
   altDomain: '',
   datacenter: 'dc1',
+  nodeName: '',
   token: '',
   nodeTtlSeconds: 0,
   serviceTtls: makeServiceTtls({}),
