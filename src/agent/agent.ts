@@ -12,6 +12,8 @@ import { joinHostPort } from './describe.ts'
 import { type Closers, openDns, openHttp } from './doors.ts'
 import type { NodeParts, RunningNode } from './node.ts'
 import { findNodeId } from './node-id.ts'
+import { makeReloads } from './reload.ts'
+import { startTelemetry } from './telemetry.ts'
 
 export interface Agent extends Caller {
   readonly nodeName: string
@@ -27,6 +29,8 @@ export interface Agent extends Caller {
   readonly ended: Promise<void>
   /** Leaves the cluster in good order; the doors stay open until `stop`. */
   leave(): Promise<void>
+  /** Reads the configuration again and takes up what can change. Rejects with what is wrong; nothing changes then. */
+  reload(): Promise<void>
   /** Closes the doors and lets go of the disk; what was acknowledged stays. May be called again. */
   stop(): Promise<void>
 }
@@ -36,45 +40,66 @@ const READY_WAIT_MS = 60_000
 /** A client agent knows at once that it knows no server. */
 const READY_PAUSE_MS = 50
 
+export interface StartOptions {
+  /** Called once it is known who this agent is, before it does anything that others can see. */
+  identified?(nodeId: string): void
+  /** Reads the configuration again from where it came. Throws what is wrong with it. */
+  reread?(): RuntimeConfig
+  /** Called with what a reload has brought, once all of it holds. */
+  reloaded?(config: RuntimeConfig): void
+}
+
 /**
- * @param identified called once it is known who this agent is, before it does anything that others can see
  * @throws an error that names the address, file or setting that is in the way; nothing is left open then
  */
-export async function startAgentOn(
-  config: RuntimeConfig,
-  host: Host,
-  identified: (nodeId: string) => void = () => {},
-): Promise<Agent> {
+export async function startAgentOn(config: RuntimeConfig, bare: Host, options: StartOptions = {}): Promise<Agent> {
   refuseUnbuilt(config)
-  const disk = await host.disk(config.dataDir)
+  const disk = await bare.disk(config.dataDir)
   const closers: Closers = [() => disk.close()]
   const closeAll = async () => {
     for (let close = closers.pop(); close !== undefined; close = closers.pop()) await close()
   }
   try {
+    const telemetry = await startTelemetry(config.telemetry, bare)
+    closers.push(async () => telemetry.stop())
+    const measured = telemetry.registry
+    const host = { ...bare, metrics: measured }
     const nodeId = await findNodeId(config, host, disk)
-    identified(nodeId)
-    let finish = () => {}
-    const ended = new Promise<void>((done) => {
-      finish = done
+    options.identified?.(nodeId)
+    let finish: (failure?: Error) => void = () => {}
+    const ended = new Promise<void>((done, fail) => {
+      finish = (failure) => (failure === undefined ? done() : fail(failure))
     })
+    // Nobody has to wait for it.
+    ended.catch(() => {})
     let stopping: Promise<void> | undefined
-    const stop = () => {
+    const stop = (failure?: Error) => {
       if (stopping === undefined) host.log.info('Requesting shutdown')
       stopping ??= closeAll().then(() => {
         host.log.info('shutdown complete')
-        finish()
+        finish(failure)
       })
       return stopping
     }
-    const node = await startNode({ config, nodeId, host, disk, stopAgent: () => void stop() })
+    const reloads = makeReloads(host.log, options.reread)
+    const node = await startNode({
+      config,
+      nodeId,
+      host,
+      disk,
+      stopAgent: (failure) => void stop(failure),
+      reloads,
+      measured,
+    })
     closers.push(async () => {
       await node.stop()
       host.log.info(`consul ${config.server ? 'server' : 'client'} down`)
     })
     const { backend } = node
-    const dnsDoors = await openDns(config, host, backend, closers)
-    const httpDoors = await openHttp(config, host, backend, closers)
+    const dnsDoors = await openDns(config, host, backend, closers, reloads.onReload)
+    const httpDoors = await openHttp(config, host, backend, closers, reloads.onReload)
+    reloads.onReload((fresh) => telemetry.reload(fresh.telemetry))
+    if (options.reloaded !== undefined) reloads.onReload(options.reloaded)
     // Before the doors close: they wait for what is under way, and nobody may then still wait for a change.
     closers.push(async () => node.turnAway())
     node.opened()
@@ -95,7 +120,8 @@ export async function startAgentOn(
       call: (method, args, context) => backend.call(method, args, context),
       peek: (method, args) => backend.peek(method, args),
       leave: () => node.leave(),
-      stop,
+      reload: () => reloads.reload(),
+      stop: () => stop(),
     }
   } catch (error) {
     await closeAll()

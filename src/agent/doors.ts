@@ -10,6 +10,7 @@ import { bodyBytesMax, makeHttpHandler } from '../serve/http/index.ts'
 import { bound } from './bound.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
+import type { OnReload } from './reload.ts'
 
 type Dns = ReturnType<typeof makeDns>
 /** What closes what was opened, to be run from the last to the first. */
@@ -20,6 +21,7 @@ export async function openHttp(
   host: Host,
   backend: Backend,
   closers: Closers,
+  onReload: OnReload,
 ): Promise<Listener[]> {
   if (config.ports.http < 0) return []
   const options = {
@@ -27,11 +29,15 @@ export async function openHttp(
     txnMaxReqLen: config.txnMaxReqLen,
     responseHeaders: config.httpResponseHeaders,
     enableScriptChecks: config.enableScriptChecks,
+    prometheus: config.telemetry.prometheusRetention > 0,
   }
   const handle = makeHttpHandler(backend, options)
+  const limits = { connsPerClientMax: config.httpMaxConnsPerClient }
+  onReload((fresh) => {
+    limits.connsPerClientMax = fresh.httpMaxConnsPerClient
+  })
   const doors: Listener[] = []
   for (const address of config.clientAddrs) {
-    const limits = { connsPerClientMax: config.httpMaxConnsPerClient }
     const at = { host: address, port: config.ports.http }
     const door = await bound('tcp', at, host.http(at, bodyBytesMax(options), handle, limits))
     const shown = { address: joinHostPort(door.address.host, door.address.port), network: 'tcp' }
@@ -50,9 +56,14 @@ export async function openDns(
   host: Host,
   backend: Backend,
   closers: Closers,
+  onReload: OnReload,
 ): Promise<Listener[]> {
   if (config.ports.dns < 0) return []
-  const dns = makeDns(backend, { zone: zoneOf(config) })
+  const options = { zone: zoneOf(config) }
+  onReload((fresh) => {
+    options.zone = zoneOf({ ...fresh, datacenter: config.datacenter })
+  })
+  const dns = makeDns(backend, options)
   const doors: Listener[] = []
   for (const address of config.clientAddrs) {
     const { udp, tcp } = await openBoth(host, { host: address, port: config.ports.dns }, dns)

@@ -4,13 +4,14 @@
  * call this (server.ts, client.ts).
  */
 import { arch, cpus, platform } from 'node:os'
-import { type Metrics, makeMetrics } from '../base/metrics.ts'
+import type { Registry } from '../base/metrics.ts'
 import { allowAll } from '../core/acl/authorizer.ts'
 import type { Disk, Host } from '../host/host.ts'
 import { hostInfo } from '../host/info.ts'
 import type { Caller } from '../model/rpc.ts'
 import type { SnapshotCaller } from '../model/snapshot.ts'
 import type { Backend } from '../serve/backend.ts'
+import { makeCache } from './cache.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { sendCoordinates } from './coordinates.ts'
 import { describeSelf, type Facts, infoSections, type RoleFacts } from './describe.ts'
@@ -28,6 +29,8 @@ export interface NodeParts {
   /** Called after a `leave` that came over HTTP. */
   stopAgent(failure?: Error): void
   reloads: Reloads
+  /** The same that `host.metrics` adds to. */
+  measured: Registry
 }
 
 /** A server or a client agent that runs. */
@@ -56,6 +59,8 @@ export interface CommonParts extends NodeParts {
 export interface Common {
   backend: Backend
   local: RunningLocal
+  /** Frees those who wait for the cache. */
+  turnAway(): void
   stop(): void
 }
 
@@ -88,7 +93,9 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
     runtime: { arch: goArch(arch()), os: platform(), cpus: cpus().length, version: `node ${process.version}` },
   })
 
+  const cache = makeCache(host, caller)
   const backend: Backend = {
+    cached: (method, args, context) => cache.get(method, args, context),
     call: (method, args, context) => caller.call(method, args, context),
     peek: (method, args) => caller.peek(method, args),
     snapshot: parts.snapshot,
@@ -102,6 +109,9 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
       stats: () => infoSections(facts()),
       hostInfo: () => hostInfo(host.date()),
       members: (pool) => pools.members(pool),
+      inWan: pools.wan !== undefined,
+      noSegment: (name) =>
+        config.server ? 'Network segments are not supported in this version of Consul' : `segment "${name}" not found`,
       ...pools.self,
       ...local.self,
       ...events.self,
@@ -116,30 +126,21 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
     date: () => host.date(),
     random: host.random,
     log: host.log,
-    metrics: measured(host),
+    measured: parts.measured,
     // Until ACLs are built every token may do all.
     authorize: () => allowAll,
   }
   return {
     backend,
     local,
+    turnAway: () => cache.stop(),
     stop() {
+      cache.stop()
       stopCoordinates()
       events.stop()
       local.stop()
     },
   }
-}
-
-/** Metrics, with what the process itself tells whenever they are read. Names: Consul's telemetry, `runtime.*`. */
-function measured(host: Host): Metrics {
-  const metrics = makeMetrics({ date: () => host.date() })
-  metrics.onRead(() => {
-    const { rss, heapUsed } = process.memoryUsage()
-    metrics.gauge('runtime.alloc_bytes', heapUsed)
-    metrics.gauge('runtime.sys_bytes', rss)
-  })
-  return metrics
 }
 
 /** Go's names for processors, as tools expect them in `consul info`. */

@@ -3,6 +3,7 @@
  * serves; give it a simulated one and a cluster lives in virtual time. Types alone: no code here.
  */
 import type { Log } from '../base/log.ts'
+import type { Metrics } from '../base/metrics.ts'
 import type { Random } from '../base/random.ts'
 import type { Index, Instant, WallMs } from '../base/units.ts'
 import type { Entry, HardState } from '../core/raft/messages.ts'
@@ -205,4 +206,6 @@ export interface Host {
   /** Addresses of this machine's interfaces, for `bind` and `advertise`. */
   interfaces(): { name: string; address: string; family: 4 | 6; internal: boolean }[]
   log: Log
+  /** What is counted of this host's programs. */
+  metrics: Metrics
 }

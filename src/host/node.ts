@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname, networkInterfaces } from 'node:os'
 import type { Log } from '../base/log.ts'
+import { NO_METRICS } from '../base/metrics.ts'
 import type { Random } from '../base/random.ts'
 import type { Host } from './host.ts'
 import { listenHttp } from './http.ts'
@@ -36,6 +37,11 @@ export function nodeHost(log: Log): Host {
     messages: listenMessages,
     listen: listenStream,
     dial: dialStream,
+    // Only joining by name asks for it.
+    lookup: async (name) => {
+      const { lookup } = await import('node:dns/promises')
+      return (await lookup(name, { all: true, order: 'verbatim' })).map(({ address }) => address)
+    },
     // The disk brings the embedded engine with it: dev mode never pays for loading that.
     disk: async (path) => {
       if (path === '') return (await import('./disk-memory.ts')).memoryDisk()
@@ -55,5 +61,6 @@ export function nodeHost(log: Log): Host {
         })),
       ),
     log,
+    metrics: NO_METRICS,
   }
 }

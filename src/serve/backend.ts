@@ -3,7 +3,7 @@
  * Implemented by servers now, by client agents and workers later; the doors cannot tell them apart.
  */
 import type { Log } from '../base/log.ts'
-import type { Metrics } from '../base/metrics.ts'
+import type { Registry } from '../base/metrics.ts'
 import type { Random } from '../base/random.ts'
 import type { Instant, Millis, WallMs } from '../base/units.ts'
 import type { Authorizer } from '../core/acl/authorizer.ts'
@@ -11,7 +11,7 @@ import type { NodeService } from '../model/catalog.ts'
 import type { CheckRun } from '../model/check-run.ts'
 import type { UserEvent } from '../model/event.ts'
 import type { HealthCheck } from '../model/health.ts'
-import type { Caller } from '../model/rpc.ts'
+import type { Args, CallContext, Caller, Method, Reply } from '../model/rpc.ts'
 import type { PortRange } from '../model/sidecar.ts'
 import type { SnapshotCaller } from '../model/snapshot.ts'
 
@@ -69,6 +69,10 @@ export interface Self {
   /** `GET /v1/agent/self`, as JSON-ready objects: Config, DebugConfig, Coord, Member, Stats, Meta. */
   describe(): Record<string, unknown>
   members(pool: 'lan' | 'wan'): Member[]
+  /** Servers alone are, and not even all of them. */
+  inWan: boolean
+  /** Why there is no such network segment: Consul's servers and clients have words of their own for it. */
+  noSegment(name: string): string
   services(): LocalService[]
   checks(): LocalCheck[]
   /** Where the ports of sidecars are taken from that name none. */
@@ -112,6 +116,22 @@ export interface Self {
   stats(): Record<string, Record<string, string>>
 }
 
+/** What the agent's cache keeps. */
+export type CachedMethod =
+  | 'Catalog.ListDatacenters'
+  | 'Catalog.ListServices'
+  | 'Catalog.ServiceNodes'
+  | 'Health.ServiceNodes'
+  | 'PreparedQuery.Execute'
+
+export interface CachedReply<M extends Method> {
+  reply: Reply<M>
+  /** It was there already. */
+  hit: boolean
+  /** How long ago it was last known to be true. */
+  ageMs: Millis
+}
+
 export interface Backend extends Caller {
   self: Self
   snapshot: SnapshotCaller
@@ -119,7 +139,10 @@ export interface Backend extends Caller {
   date(): WallMs
   random: Random
   log: Log
-  metrics: Metrics
+  /** What this agent counts of itself. */
+  measured: Registry
+  /** From the agent's cache, which then keeps it fresh. Rejects as `call` does. */
+  cached<M extends CachedMethod>(method: M, args: Args<M>, context?: CallContext): Promise<CachedReply<M>>
   /** What this token may do. Rejects with a `ConsulError` for tokens that are not known. */
   authorize(token: string): Authorizer | Promise<Authorizer>
 }

@@ -3,7 +3,7 @@
  * `PUT /v1/catalog/register` takes. Not part of the agent.
  */
 import { silentLog } from '../base/log.ts'
-import { NO_METRICS } from '../base/metrics.ts'
+import { Registry } from '../base/metrics.ts'
 import { seededRandom } from '../base/random.ts'
 import { allowAll } from '../core/acl/authorizer.ts'
 import { NO_CONNECT, NO_PROXY, type Node, type NodeService, type ServiceAddress } from '../model/catalog.ts'
@@ -186,7 +186,8 @@ export function fakeBackend(catalog: FakeCatalog, style: 'peek' | 'call' = 'peek
     date: () => 1_600_000_000_000,
     random: seededRandom(seed),
     log: silentLog,
-    metrics: NO_METRICS,
+    cached: async (method, args) => ({ reply: reply(method, args), hit: false, ageMs: 0 }),
+    measured: new Registry({ prefix: '', host: '', allow: [], block: [], otherwise: true }, 0),
     authorize: () => allowAll,
   }
 }

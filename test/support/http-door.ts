@@ -3,7 +3,7 @@
  * are the local core's, and the node `x` stands in the catalog as a fresh server in dev mode puts it there.
  */
 import { type Log, makeLog } from '../../src/base/log.ts'
-import { type Metrics, makeMetrics } from '../../src/base/metrics.ts'
+import { Registry } from '../../src/base/metrics.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import { allowAll } from '../../src/core/acl/authorizer.ts'
 import { type LocalInput, makeLocal } from '../../src/core/local/local.ts'
@@ -40,7 +40,7 @@ export interface TestDoor {
   /** When false, `peek` declines, as on an agent that must ask others. */
   local: boolean
   log: Log
-  metrics: Metrics
+  measured: Registry
   ask(method: string, url: string, options?: AskOptions): Promise<HttpResponse & { text: string }>
   /** The answer whose body is still to come. @param onGone is given what tells the door that the asker has gone */
   stream(method: string, url: string, onGone: (run: () => void) => void): Promise<HttpResponse>
@@ -99,7 +99,8 @@ export function makeDoor({ dev = true, authorize = () => allowAll, ...options }:
     }
   }
 
-  const metrics = makeMetrics({ date: () => 0 })
+  const naming = { prefix: 'consul', host: '', allow: [], block: [], otherwise: true }
+  const measured = new Registry(naming, 0)
   const door: TestDoor = {
     handle: () => ({ status: 500, headers: [] }),
     calls,
@@ -107,7 +108,7 @@ export function makeDoor({ dev = true, authorize = () => allowAll, ...options }:
     mistakes,
     local: true,
     log,
-    metrics,
+    measured,
     ask,
     stream: async (method, url, onGone) => door.handle(aRequest(method, url, { onGone })),
   }
@@ -118,7 +119,8 @@ export function makeDoor({ dev = true, authorize = () => allowAll, ...options }:
     date: () => 0,
     random: seededRandom(1),
     log,
-    metrics,
+    cached: async (method, args) => ({ reply: answer(method, args), hit: true, ageMs: 2500 }),
+    measured,
     authorize,
     async call(method, args, context) {
       calls.push({ method, args: args as Record<string, unknown>, signal: context?.signal })

@@ -7,12 +7,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../../src/agent/config/build.ts'
 import type { RunningNode } from '../../src/agent/node.ts'
+import { makeReloads } from '../../src/agent/reload.ts'
 import { startServer } from '../../src/agent/server.ts'
 import { type LogRecord, makeLog } from '../../src/base/log.ts'
+import { type MetricsNaming, Registry } from '../../src/base/metrics.ts'
 import type { Server } from '../../src/core/raft/messages.ts'
 import { nodeHost } from '../../src/host/node.ts'
 import type { Args, Caller, Method, Reply } from '../../src/model/rpc.ts'
 import { freePorts, type Ports } from './process.ts'
+
+const NAMING: MetricsNaming = { prefix: 'consul', host: '', allow: [], block: [], otherwise: true }
 
 export interface Member {
   readonly name: string
@@ -136,7 +140,10 @@ function makeMember(
     call: (method, args) => member.caller().call(method, args),
     async start() {
       const opened = await host.disk(disk ? dataDir : '')
-      const running = await startServer({ config, nodeId: id, host, disk: opened, cluster, stopAgent: () => {} })
+      const running = await startServer({
+        ...{ config, nodeId: id, host, disk: opened, cluster, stopAgent: () => {} },
+        ...{ reloads: makeReloads(host.log, undefined), measured: new Registry(NAMING, 0) },
+      })
       running.opened()
       const { stop } = running
       running.stop = async () => {

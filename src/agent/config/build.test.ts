@@ -245,7 +245,7 @@ suite('config: warnings', () => {
           audit: { enabled: true },
           services: [{ name: 'web' }],
           check: { id: 'c', args: ['x'] },
-          telemetry: { metrics_prefix: 'p' },
+          telemetry: { circonus_api_app: 'p' },
           domain: 'consul',
         }),
         'c/b.txt': '',
@@ -256,7 +256,7 @@ suite('config: warnings', () => {
       'config key "acl_enforce_version_8" is deprecated and should be removed',
       'config key "check" is not supported yet and will have no effect',
       'config key "services" is not supported yet and will have no effect',
-      'config key "telemetry.metrics_prefix" is not supported yet and will have no effect',
+      'config key "telemetry.circonus_api_app" is not supported yet and will have no effect',
       'config key "ui" is not supported yet and will have no effect',
       'skipping file c/b.txt, extension must be .hcl or .json, or config format must be set',
     ])

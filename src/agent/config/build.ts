@@ -33,6 +33,7 @@ import { AGENT_FLAGS } from './flags.ts'
 import { buildGossip } from './gossip.ts'
 import { ENTERPRISE_KEYS, FIXED_KEYS, HONOURED_KEYS } from './keys.ts'
 import type { DnsConfig, Ports, RuntimeConfig } from './runtime.ts'
+import { buildTelemetry } from './telemetry.ts'
 import { validateConfig } from './validate.ts'
 
 export interface ConfigSources {
@@ -216,6 +217,7 @@ function buildConfig(
     logLevel: readLevel(read.text('log_level') ?? ''),
     logJson: read.flag('log_json') ?? false,
     raftMultiplier: multiplier,
+    raftProtocol: settingAt(settings, 'raft_protocol') === 2 ? 2 : 3,
     raftSnapshotThreshold: read.whole('raft_snapshot_threshold'),
     raftSnapshotInterval: ms('raft_snapshot_interval'),
     raftTrailingLogs: read.whole('raft_trailing_logs'),
@@ -250,6 +252,7 @@ function buildConfig(
     ...definitions,
     checkOutputMaxSize: read.whole('check_output_max_size'),
     checkUpdateInterval: ms('check_update_interval'),
+    telemetry: buildTelemetry(read, warnings),
     discardCheckOutput: read.flag('discard_check_output') ?? false,
     syncInterval: SYNC_INTERVAL_MS,
     rpcHoldTimeout: ms('performance.rpc_hold_timeout'),

@@ -36,6 +36,7 @@ export const DEFAULTS: Settings = {
     rpc_rate: -1,
     txn_max_req_len: 512 * 1024,
   },
+  telemetry: { metrics_prefix: 'consul', filter_default: true, prometheus_retention_time: '0s' },
   performance: { leave_drain_time: '5s', raft_multiplier: 5, rpc_hold_timeout: '7s' },
   ports: {
     dns: 8600,

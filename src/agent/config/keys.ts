@@ -295,7 +295,9 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   proconsul.state_engine protocol raft_protocol raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs
   reconnect_timeout reconnect_timeout_wan rejoin_after_leave retry_interval retry_interval_wan retry_join retry_join_wan retry_max retry_max_wan serf_lan serf_lan_allowed_cidrs
   serf_wan serf_wan_allowed_cidrs server
-  skip_leave_on_interrupt start_join start_join_wan tagged_addresses
+  skip_leave_on_interrupt start_join start_join_wan tagged_addresses telemetry.disable_hostname telemetry.dogstatsd_addr
+  telemetry.dogstatsd_tags telemetry.filter_default telemetry.metrics_prefix telemetry.prefix_filter
+  telemetry.prometheus_retention_time telemetry.statsd_address telemetry.statsite_address
 `)
 
 /** Only the real one's own tests may set these; it overwrites them with its own values, as we do. */

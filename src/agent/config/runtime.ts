@@ -7,6 +7,7 @@ import type { Millis, Nanos } from '../../base/units.ts'
 import type { MemberlistConfig } from '../../core/gossip/config.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
 import type { PortRange } from '../../model/sidecar.ts'
+import type { TelemetryConfig } from '../telemetry.ts'
 import type { Settings } from './decode.ts'
 import type { Definitions } from './definitions.ts'
 
@@ -100,6 +101,8 @@ export interface RuntimeConfig extends Definitions {
   logJson: boolean
   /** 1..10; scales Raft's timeouts. */
   raftMultiplier: number
+  /** Below 3, servers are known to Raft by their addresses. */
+  raftProtocol: 2 | 3
   raftSnapshotThreshold: number
   raftSnapshotInterval: Millis
   raftTrailingLogs: number
@@ -136,6 +139,7 @@ export interface RuntimeConfig extends Definitions {
   /** How long a check's new output waits for the catalog while its status stays; 0 for not at all. */
   checkUpdateInterval: Millis
   discardCheckOutput: boolean
+  telemetry: TelemetryConfig
   syncInterval: Millis
   /** How long a read waits for a leader before it fails (performance.rpc_hold_timeout). */
   rpcHoldTimeout: Millis

@@ -1,19 +1,29 @@
 /** `/v1/agent/metrics`: what the agent has measured, as JSON or in the text form of Prometheus (version 0.0.4). */
-import type { Gauge, Label, MetricsInterval, Summary } from '../../base/metrics.ts'
+import {
+  type Aggregate,
+  type Interval,
+  type Labels,
+  quantile,
+  type Series,
+  standardDeviation,
+} from '../../base/metrics.ts'
 import type { HttpResponse } from '../../host/host.ts'
 import { jsonText, jsonTextMap, jsonValue } from '../../wire/json.ts'
 import { type Exchange, jsonCompact, plain } from './exchange.ts'
 import { permitAgent } from './permit.ts'
+
+const INTERVAL_SECONDS = 10
+const QUANTILES = [0.5, 0.9, 0.99]
 
 export async function metrics(exchange: Exchange): Promise<HttpResponse> {
   await permitAgent(exchange, 'read')
   const { backend, door, params } = exchange
   if (params.get('format') === 'prometheus' || prefersPrometheus(exchange)) {
     if (!door.prometheus) return plain(415, 'Prometheus is not enabled since its retention time is not positive')
-    const body = prometheusText(backend.metrics.totals())
+    const body = prometheusText(backend.measured.series())
     return { status: 200, headers: ['Content-Type', 'text/plain; version=0.0.4; charset=utf-8'], body }
   }
-  return jsonCompact(exchange, intervalJson(backend.metrics.interval()))
+  return jsonCompact(exchange, intervalJson(backend.measured.latest()))
 }
 
 /** A scraper names the form by its version (agent/agent_endpoint.go, acceptsOpenMetricsMimeType and before). */
@@ -21,67 +31,59 @@ function prefersPrometheus({ request, params }: Exchange): boolean {
   return !params.has('format') && /application\/openmetrics-text/.test(request.header('accept') ?? '')
 }
 
-function intervalJson({ from, lengthMs, gauges, counters, samples }: MetricsInterval): string {
-  const at = new Date(from).toISOString()
-  const summaries = (list: readonly Summary[]) =>
-    `[${list.map((summary) => summaryJson(summary, lengthMs / 1000)).join(',')}]`
-  return `{"Timestamp":"${at.slice(0, 10)} ${at.slice(11, 19)} +0000 UTC","Gauges":[${gauges
-    .map(gaugeJson)
-    .join(',')}],"Points":[],"Counters":${summaries(counters)},"Samples":${summaries(samples)}}`
+function intervalJson({ began, gauges, counters, samples }: Interval): string {
+  const at = new Date(began).toISOString()
+  const levels = gauges.map(
+    ({ series: { name, labels }, value }) =>
+      `{"Name":${jsonText(name)},"Value":${jsonValue(value)},"Labels":${jsonTextMap(labels)}}`,
+  )
+  const summaries = (list: Interval['samples']) => `[${list.map(summaryJson).join(',')}]`
+  return `{"Timestamp":"${at.slice(0, 10)} ${at.slice(11, 19)} +0000 UTC","Gauges":[${levels.join(',')}],"Points":[],"Counters":${summaries(counters)},"Samples":${summaries(samples)}}`
 }
 
-function gaugeJson({ name, labels, value }: Gauge): string {
-  return `{"Name":${jsonText(name)},"Value":${jsonValue(value)},"Labels":${labelsJson(labels)}}`
-}
-
-/** @param seconds that the interval is long */
-function summaryJson({ name, labels, count, sum, sumOfSquares, min, max }: Summary, seconds: number): string {
-  const spread = count * sumOfSquares - sum * sum
-  const deviation = count < 2 ? 0 : Math.sqrt(Math.max(0, spread) / (count * (count - 1)))
+function summaryJson({ series: { name, labels }, aggregate }: { series: Series; aggregate: Aggregate }): string {
+  const { count, sum, min, max } = aggregate
   const numbers = {
     Count: count,
-    Rate: sum / seconds,
+    Rate: sum / INTERVAL_SECONDS,
     Sum: sum,
     Min: min,
     Max: max,
     Mean: sum / count,
-    Stddev: deviation,
+    Stddev: standardDeviation(aggregate),
   }
-  return `{"Name":${jsonText(name)},${jsonValue(numbers, true).slice(1, -1)},"Labels":${labelsJson(labels)}}`
+  return `{"Name":${jsonText(name)},${jsonValue(numbers, true).slice(1, -1)},"Labels":${jsonTextMap(labels)}}`
 }
 
-function labelsJson(labels: readonly Label[]): string {
-  return jsonTextMap(Object.fromEntries(labels.map(({ name, value }) => [name, value])))
-}
+const PROMETHEUS_TYPES = { gauge: 'gauge', counter: 'counter', sample: 'summary' }
 
-interface Totals {
-  gauges: readonly Gauge[]
-  counters: readonly Summary[]
-  samples: readonly Summary[]
-}
-
-function prometheusText({ gauges, counters, samples }: Totals): string {
+function prometheusText(list: readonly Series[]): string {
   const lines: string[] = []
-  const typed = new Set<string>()
-  const head = (name: string, type: string): string => {
-    const safe = name.replaceAll(/[^a-zA-Z0-9_]/g, '_')
-    if (!typed.has(safe)) lines.push(`# HELP ${safe} ${safe}`, `# TYPE ${safe} ${type}`)
-    typed.add(safe)
-    return safe
-  }
-  for (const { name, labels, value } of gauges) lines.push(`${head(name, 'gauge')}${labelText(labels)} ${value}`)
-  for (const { name, labels, sum } of counters) lines.push(`${head(name, 'counter')}${labelText(labels)} ${sum}`)
-  for (const { name, labels, sum, count } of samples) {
-    const safe = head(name, 'summary')
-    lines.push(`${safe}_sum${labelText(labels)} ${sum}`, `${safe}_count${labelText(labels)} ${count}`)
+  let last = ''
+  for (const series of list) {
+    const { kind, labels, total } = series
+    const name = series.name.replaceAll(/[^a-zA-Z0-9_]/g, '_')
+    const value = kind === 'gauge' ? series.read() : total.sum
+    if (Number.isNaN(value) || (kind !== 'gauge' && total.count === 0)) continue
+    if (name !== last) lines.push(`# HELP ${name} ${name}`, `# TYPE ${name} ${PROMETHEUS_TYPES[kind]}`)
+    last = name
+    if (kind !== 'sample') {
+      lines.push(`${name}${labelText(labels)} ${value}`)
+      continue
+    }
+    for (const part of QUANTILES) {
+      lines.push(`${name}${labelText({ ...labels, quantile: String(part) })} ${quantile(series.recent, part)}`)
+    }
+    lines.push(`${name}_sum${labelText(labels)} ${total.sum}`, `${name}_count${labelText(labels)} ${total.count}`)
   }
   return `${lines.join('\n')}\n`
 }
 
-function labelText(labels: readonly Label[]): string {
-  if (labels.length === 0) return ''
-  const pairs = labels.map(({ name, value }) => `${name.replaceAll(/[^a-zA-Z0-9_]/g, '_')}=${escapeLabel(value)}`)
-  return `{${pairs.join(',')}}`
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(
+    ([name, value]) => `${name.replaceAll(/[^a-zA-Z0-9_]/g, '_')}=${escapeLabel(value)}`,
+  )
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
 }
 
 function escapeLabel(value: string): string {

@@ -113,13 +113,13 @@ suite('the agent itself', () => {
 
   test('shows what it measured, to Prometheus only when asked to keep it', async () => {
     const door = makeDoor({ prometheus: true })
-    door.metrics.count('rpc.request', 2, [{ name: 'a"b', value: 'c"d' }])
-    door.metrics.sample('took', 3)
-    door.metrics.gauge('level', 1.5)
+    door.measured.counter('rpc.request', { 'a"b': 'c"d' }).add(2)
+    door.measured.sample('took').add(3)
+    door.measured.gauge('level', () => 1.5)
     const { text } = await door.ask('GET', '/v1/agent/metrics?format=prometheus')
     assert.match(text, /^# HELP consul_level consul_level\n# TYPE consul_level gauge\nconsul_level 1.5\n/)
     assert.match(text, /\nconsul_rpc_request\{a_b="c\\"d"\} 2\n/)
-    assert.match(text, /\nconsul_took_sum 3\nconsul_took_count 1\n/)
+    assert.match(text, /\nconsul_took\{quantile="0.99"\} 3\nconsul_took_sum 3\nconsul_took_count 1\n/)
     const interval = JSON.parse((await door.ask('GET', '/v1/agent/metrics')).text)
     assert.equal(interval.Timestamp, '1970-01-01 00:00:00 +0000 UTC')
     assert.deepEqual(interval.Points, [])

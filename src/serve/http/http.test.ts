@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { aCheck, aService } from '../../../test/support/cluster.ts'
 import { aRequest, makeDoor, type TestDoor } from '../../../test/support/http-door.ts'
 import { makeLog } from '../../base/log.ts'
-import { NO_METRICS } from '../../base/metrics.ts'
+import { Registry } from '../../base/metrics.ts'
 import { allowAll } from '../../core/acl/authorizer.ts'
 import { ConsulError } from '../../model/errors.ts'
 import { bodyBytesMax, makeHttpHandler } from './index.ts'
@@ -252,7 +252,8 @@ suite('failures', () => {
       random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
       call: () => Promise.reject(new Error('no')),
       snapshot: () => Promise.reject(new Error('no')),
-      metrics: NO_METRICS,
+      cached: () => Promise.reject(new Error('no')),
+      measured: new Registry({ prefix: '', host: '', allow: [], block: [], otherwise: true }, 0),
       authorize: () => allowAll,
       peek: () => {
         throw new TypeError('broken')
@@ -278,7 +279,8 @@ suite('failures', () => {
       random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
       call: () => Promise.reject(new Error('no')),
       snapshot: () => Promise.reject(new Error('no')),
-      metrics: NO_METRICS,
+      cached: () => Promise.reject(new Error('no')),
+      measured: new Registry({ prefix: '', host: '', allow: [], block: [], otherwise: true }, 0),
       authorize: () => allowAll,
       peek: (method, args) =>
         method === 'Status.Peers' ? ([] as never) : (door.answers.get(method)?.(args as never) as never),

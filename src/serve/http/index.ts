@@ -5,6 +5,7 @@
  */
 import { formatGoDuration } from '../../base/go-duration.ts'
 import type { Log } from '../../base/log.ts'
+import type { Instrument, Metrics } from '../../base/metrics.ts'
 import { NANOS_PER_MS } from '../../base/units.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../host/host.ts'
 import { acceptsGzip, gzip, gzipChunks } from '../../wire/gzip.ts'
@@ -24,6 +25,8 @@ export interface HttpOptions {
   responseHeaders?: Record<string, string>
   /** Whether checks that run programs may be registered over HTTP (enable_script_checks). */
   enableScriptChecks?: boolean
+  /** Whether `?cached` is honoured (http_config.use_cache). */
+  useCache?: boolean
   /** Whether metrics are shown to Prometheus (telemetry.prometheus_retention_time). */
   prometheus?: boolean
   /** Whether what belongs to debugging answers (enable_debug); in dev mode it does. */
@@ -61,12 +64,14 @@ export function bodyBytesMax(options: HttpOptions = {}): (method: string, url: s
 export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): HttpHandler {
   const log = backend.log.named('http')
   const router = makeRouter(ROUTES)
+  const timer = makeTimers(backend.measured)
   const door: Door = {
     backend,
     pretty: backend.self.dev,
     kvValueBytesMax: options.kvMaxValueSize ?? KV_VALUE_BYTES_MAX,
     txnBytesMax: txnLimit(options),
     scriptsAllowed: options.enableScriptChecks ?? false,
+    useCache: options.useCache ?? true,
     prometheus: options.prometheus ?? false,
     debug: options.enableDebug ?? backend.self.dev,
     headers: Object.entries(options.responseHeaders ?? {}).flatMap(([name, value]) => [canonicalName(name), value]),
@@ -167,7 +172,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     const start = backend.now()
     const finish = (response: HttpResponse): HttpResponse => {
       const tookMs = backend.now() - start
-      backend.metrics.sample(metricOf(route, request.method), tookMs)
+      timer(route, request.method).add(tookMs)
       if (log.on('debug')) logRequest(log, request, formatGoDuration(Math.round(tookMs * NANOS_PER_MS)))
       return response
     }
@@ -176,22 +181,18 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
   }
 }
 
-const metricNames = new WeakMap<Route, Map<string, string>>()
-
-/** `http.GET.v1.kv._`: the method and the parts of the pattern, an underscore for what follows it. */
-function metricOf(route: Route, method: string): string {
-  let names = metricNames.get(route)
-  if (names === undefined) {
-    names = new Map()
-    metricNames.set(route, names)
-  }
-  let name = names.get(method)
-  if (name === undefined) {
+/** Of the requests of each route and method: `http.GET.v1.kv._`, an underscore standing for what follows the pattern. */
+function makeTimers(metrics: Metrics): (route: Route, method: string) => Instrument {
+  const timers = new Map<Route, Map<string, Instrument>>()
+  return (route, method) => {
+    const known = timers.get(route)?.get(method)
+    if (known !== undefined) return known
     const parts = route.pattern.slice(1).split('/')
-    name = ['http', method, ...parts.map((part) => part || '_')].join('.')
-    names.set(method, name)
+    const timer = metrics.sample(['http', method, ...parts.map((part) => part || '_')].join('.'))
+    const ofRoute = timers.get(route) ?? new Map<string, Instrument>()
+    timers.set(route, ofRoute.set(method, timer))
+    return timer
   }
-  return name
 }
 
 function logRequest(log: Log, request: HttpRequest, latency: string): void {
