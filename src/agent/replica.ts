@@ -3,7 +3,7 @@
  * proposals. It performs the core's effects and applies what is committed; it judges nothing.
  */
 
-import { assert, unreachable } from '../base/assert.ts'
+import { unreachable } from '../base/assert.ts'
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Index, Term } from '../base/units.ts'
@@ -22,8 +22,9 @@ import type { Store } from '../core/store/store.ts'
 import type { Host, LogDisk } from '../host/host.ts'
 import type { Command, Result } from '../model/command.ts'
 import { ConsulError, ERRORS } from '../model/errors.ts'
-import { CHUNK_BYTES, type ChunkAssembler, decodeNote, splitCommand } from '../wire/chunking.ts'
-import { decodeCommand, encodeCommand } from '../wire/command.ts'
+import { CHUNK_BYTES, type ChunkAssembler, splitCommand } from '../wire/chunking.ts'
+import { encodeCommand } from '../wire/command.ts'
+import { applyEntry } from './apply.ts'
 import { drive } from './drive.ts'
 import type { Transport } from './transport.ts'
 
@@ -280,7 +281,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
           if (host.now() > until) break
           sinceLook = 0
         }
-        applyEntry(batch[at]!)
+        apply(batch[at]!)
       }
       const last = batch[at - 1]
       if (last !== undefined) {
@@ -296,34 +297,15 @@ export function makeReplica(parts: ReplicaParts): Replica {
     return false
   }
 
-  function applyEntry(entry: Entry): void {
+  function apply(entry: Entry): void {
     bytesApplied += entry.data.length
-    const result = entry.type === 'command' ? applyCommand(entry) : undefined
-    if (result === undefined && entry.index > store.applied) store.advance(entry.index)
+    const result = applyEntry(store, chunks, entry)
     if (waitingIndexes.size === 0) return
     const waiting = waitingIndexes.get(entry.index)
     if (waiting === undefined) return
     waitingIndexes.delete(entry.index)
     if (waiting.term !== entry.term) waiting.waiter.reject(new ConsulError('leadership-lost'))
     else waiting.waiter.resolve({ index: entry.index, result: result ?? { kind: 'done' } })
-  }
-
-  function applyCommand(entry: Entry): Result | undefined {
-    let data: Uint8Array | undefined = entry.data
-    if (entry.extensions !== null) {
-      const note = decodeNote(entry.extensions)
-      if (note !== undefined) data = chunks.add(entry.term, note, entry.data)
-    }
-    // A store on disk may already hold the effect of entries that the log still has.
-    if (data === undefined || entry.index <= store.applied) return undefined
-    const command = decodeCommand(data)
-    if (command.type !== 'Opaque') return store.apply(entry.index, command).result
-    // As Consul does: what is marked as ignorable is passed over, and anything else must not be.
-    assert(
-      command.ignorable,
-      `log entry ${entry.index} holds a command of type ${command.number}, unknown to this version`,
-    )
-    return undefined
   }
 
   function submit<T>(

@@ -3,6 +3,7 @@
  * wires; when something here starts to decide, the decision belongs in core.
  */
 import { uuid } from '../base/random.ts'
+import { serverOf } from '../core/leader/autopilot.ts'
 import { makeLockDelays } from '../core/leader/lock-delay.ts'
 import { methods } from '../core/methods/index.ts'
 import type { Env } from '../core/methods/table.ts'
@@ -25,6 +26,7 @@ import { operatorActs } from './operator.ts'
 import { makePool } from './pool.ts'
 import { openPools } from './pools.ts'
 import { reconcileDuty } from './reconcile.ts'
+import { recover } from './recovery.ts'
 import { makeReplica, type Replica } from './replica.ts'
 import { runRouter } from './router.ts'
 import { makeSnapshots } from './snapshots.ts'
@@ -82,9 +84,13 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   let { config } = parts
   const log = host.log.named('server')
   const address = joinHostPort(config.advertiseAddr, config.ports.server)
-  const { store, saved, logDisk, snapshots, kept, chunks } = await openState(config, disk, log)
+  const { raftProtocol } = config
+  const raftId = raftProtocol < 3 ? address : nodeId
+  const opened = await openState(config, disk, log)
+  const { store, logDisk, snapshots, kept, chunks } = opened
+  const saved = config.dev ? opened.saved : await recover({ disk, host, opened, raftProtocol, log })
   const raft = makeRaft({
-    id: nodeId,
+    id: raftId,
     address,
     timing: raftTiming(config),
     random: host.random,
@@ -113,7 +119,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     log: log.named('raft'),
   })
   const untouched = saved.snapshot === null && saved.entries.length === 0
-  const first = cluster ?? (mayBegin(config) ? [{ id: nodeId, address, suffrage: 'voter' as const }] : undefined)
+  const first = cluster ?? (mayBegin(config) ? [{ id: raftId, address, suffrage: 'voter' as const }] : undefined)
   replica.begin(untouched && first !== undefined ? { servers: first } : null)
 
   const pools = await openPools({ config, nodeId, host, disk, stopAgent }).catch(async (error: unknown) => {
@@ -191,7 +197,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     propose: (command) => replica.propose(command),
     log,
   })
-  const joined = { config, nodeId, host, replica, pool, members: () => pools.lanMembers(), log }
+  const joined = { config, nodeId: raftId, host, replica, pool, members: () => pools.lanMembers(), log }
   const autopilot = makeAutopilot({ ...joined, store, forceLeave: (name) => pools.self.forceLeave(name, false) })
   const founding = makeFounding(joined)
   pools.onMember('lan', (event, member) => {
@@ -213,7 +219,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
       { start: pools.announceLeader, stop: () => {} },
     ],
     reconcile: catalog.all,
-    nameOf: (id) => pools.lanMembers().find(({ tags }) => tags.id === id)?.name ?? id,
+    nameOf: (id) => pools.lanMembers().find((member) => serverOf(member, config.datacenter)?.id === id)?.name ?? id,
     log,
   })
   const stopSnapshots = keepSnapshots({
@@ -233,14 +239,15 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     turnedAway = true
     log.info('shutting down server')
     dispatch.stop()
+    common.turnAway()
   }
 
   async function leave(): Promise<void> {
     log.info('server starting leave')
     const { configuration } = replica.status()
     const led = replica.role().leading
-    if (led && configuration.servers.some(({ id, suffrage }) => id !== nodeId && suffrage === 'voter')) {
-      await replica.change({ kind: 'remove', id: nodeId }).catch((error: Error) => {
+    if (led && configuration.servers.some(({ id, suffrage }) => id !== raftId && suffrage === 'voter')) {
+      await replica.change({ kind: 'remove', id: raftId }).catch((error: Error) => {
         log.error('failed to remove ourself as raft peer', { error: error.message })
       })
     }
@@ -252,7 +259,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   /** The leader takes us out of Raft when it hears that we leave; until then the others may count on us. */
   async function removedByLeader(): Promise<void> {
     const until = host.now() + REMOVAL_MS
-    const listed = () => replica.status().configuration.servers.some(({ id }) => id === nodeId)
+    const listed = () => replica.status().configuration.servers.some(({ id }) => id === raftId)
     while (listed() && host.now() < until) {
       await new Promise<void>((done) => void host.wake(host.now() + REMOVAL_LOOK_MS, done))
     }

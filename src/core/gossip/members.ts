@@ -15,6 +15,8 @@ export interface MemberIdentity {
   advertiseAddrWan: string
   bootstrap: boolean
   bootstrapExpect: number
+  /** 3 unless said otherwise. */
+  raftProtocol?: number
   ports: { server: number; serfLan: number; serfWan: number }
 }
 
@@ -100,7 +102,7 @@ function serverTags(self: MemberIdentity, build: string): Record<string, string>
     ...clientTags(self, build),
     ft_fs: '1',
     port: String(self.ports.server),
-    raft_vsn: '3',
+    raft_vsn: String(self.raftProtocol ?? 3),
     role: 'consul',
   }
   if (self.bootstrap) tags.bootstrap = '1'

@@ -1,0 +1,32 @@
+/** From an entry of the log to a change of the state: bytes gathered if they came in pieces, decoded, applied. */
+import { assert } from '../base/assert.ts'
+import type { Entry } from '../core/raft/messages.ts'
+import type { Store } from '../core/store/store.ts'
+import type { Result } from '../model/command.ts'
+import { type ChunkAssembler, decodeNote } from '../wire/chunking.ts'
+import { decodeCommand } from '../wire/command.ts'
+
+/** @returns undefined for entries that are no command, or not yet all of one */
+export function applyEntry(store: Store, chunks: ChunkAssembler, entry: Entry): Result | undefined {
+  const result = entry.type === 'command' ? applyCommand(store, chunks, entry) : undefined
+  if (result === undefined && entry.index > store.applied) store.advance(entry.index)
+  return result
+}
+
+function applyCommand(store: Store, chunks: ChunkAssembler, entry: Entry): Result | undefined {
+  let data: Uint8Array | undefined = entry.data
+  if (entry.extensions !== null) {
+    const note = decodeNote(entry.extensions)
+    if (note !== undefined) data = chunks.add(entry.term, note, entry.data)
+  }
+  // A store on disk may already hold the effect of entries that the log still has.
+  if (data === undefined || entry.index <= store.applied) return undefined
+  const command = decodeCommand(data)
+  if (command.type !== 'Opaque') return store.apply(entry.index, command).result
+  // As Consul does: what is marked as ignorable is passed over, and anything else must not be.
+  assert(
+    command.ignorable,
+    `log entry ${entry.index} holds a command of type ${command.number}, unknown to this version`,
+  )
+  return undefined
+}
