@@ -46,9 +46,15 @@ export class SideBySide {
   readonly #indexes: { ours: number; theirs: number }[] = [{ ours: 1, theirs: 1 }]
   asked = 0
 
-  constructor(ours: AgentProcess, theirs: AgentProcess, explained: readonly Explained[]) {
-    this.#ours = sideOf(ours)
-    this.#theirs = sideOf(theirs)
+  /** @param kind what both of them are */
+  constructor(
+    ours: AgentProcess,
+    theirs: AgentProcess,
+    explained: readonly Explained[],
+    kind: 'server' | 'client' = 'server',
+  ) {
+    this.#ours = sideOf(ours, kind)
+    this.#theirs = sideOf(theirs, kind)
     this.#explained = explained
   }
 
@@ -170,19 +176,25 @@ export class SideBySide {
   }
 }
 
-function sideOf(agent: AgentProcess): Side {
+function sideOf(agent: AgentProcess, kind: 'server' | 'client'): Side {
   const { http } = agent.ports
-  return { agent, http: new RawHttp(http), aside: new RawHttp(http), names: { node: 'x' }, begin: 0 }
+  return {
+    agent,
+    http: new RawHttp(http),
+    aside: new RawHttp(http),
+    names: { node: 'x', ...(kind === 'server' && { server: 'x' }) },
+    begin: 0,
+  }
 }
 
 /** Whether both have written: the leader the check of the member, the agent what only it knows of its node. */
 async function isRegistered({ http, names }: Side): Promise<boolean> {
   const node = await http.ask({ method: 'GET', url: `/v1/catalog/node/${names.node}` })
   const checks = await http.ask({ method: 'GET', url: '/v1/health/state/passing' })
-  return (
-    /"lan_ipv4".*"consul-network-segment".*"Service": "consul"/s.test(node.body.toString()) &&
-    checks.body.includes('serfHealth')
-  )
+  const found = node.body.toString()
+  // Of a server its own service too; that of a client agent has none.
+  const service = names.server === undefined || /"Service":\s*"consul"/.test(found)
+  return service && /"lan_ipv4".*"consul-network-segment"/s.test(found) && checks.body.includes(`"${names.node}"`)
 }
 
 function filledIn(request: Request, names: Record<string, string>): Request {
@@ -220,6 +232,7 @@ function comparable(
     text = text.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), `<${name}>`)
   if (text.includes('"LockDelay"')) text = sortedList(text, byAge)
   if (url.startsWith('/v1/agent/health/service/name/')) text = sortedList(text, byText)
+  if (url.startsWith('/v1/agent/members')) text = sortedList(text, byText)
   if (url.startsWith('/v1/catalog/services')) text = sortedTags(text)
   const atoms: Atom[] = []
   text = text.replace(ATOMS, (value) => {
@@ -234,18 +247,37 @@ function without(answer: RawAnswer, headers: RegExp): RawAnswer {
   return { ...answer, headers: answer.headers.filter((header) => !headers.test(header)) }
 }
 
-/** The elements of a pretty-printed list in an order of our own, where the real one's comes from chance. */
+/** The elements of the list that is the body, in an order of our own, where the real one's comes from chance. */
 function sortedList(text: string, order: (a: string, b: string) => number): string {
-  const start = text.indexOf('[\n    {')
-  const end = text.lastIndexOf('\n]')
-  if (start < 0 || end < start) return text
-  const elements = text.slice(start + 1, end).split(/(?<=^ {4}\}),/m)
-  return `${text.slice(0, start + 1)}${elements.sort(order).join(',')}${text.slice(end)}`
+  const start = text.indexOf('\n\n[') + 2
+  const end = text.lastIndexOf(']')
+  if (start < 2 || end < start) return text
+  const elements = elementsOf(text.slice(start + 1, end))
+  // The last one has what stands before the bracket that closes the list behind it.
+  const last = /\s*$/.exec(elements.at(-1) ?? '')![0]
+  const sorted = elements.map((element) => element.trimEnd()).sort(order)
+  return `${text.slice(0, start + 1)}${sorted.join(',')}${last}${text.slice(end)}`
+}
+
+/** What stands between the commas of a list in JSON, those of what is inside its elements apart. */
+function elementsOf(inside: string): string[] {
+  const elements: string[] = []
+  let depth = 0
+  let from = 0
+  for (const { 0: mark, index } of inside.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{},]/g)) {
+    if (mark === '{' || mark === '[') depth += 1
+    else if (mark === '}' || mark === ']') depth -= 1
+    else if (mark === ',' && depth === 0) {
+      elements.push(inside.slice(from, index))
+      from = index + 1
+    }
+  }
+  return [...elements, inside.slice(from)]
 }
 
 /** Of sessions: lists come in the order of their ids, which are random. */
 function byAge(a: string, b: string): number {
-  const age = (session: string) => Number(/"CreateIndex": (\d+)/.exec(session)?.[1] ?? 0)
+  const age = (session: string) => Number(/"CreateIndex": ?(\d+)/.exec(session)?.[1] ?? 0)
   return age(a) - age(b)
 }
 
@@ -256,10 +288,12 @@ function byText(a: string, b: string): number {
 
 /** The tags of all instances of a service are gathered in a map of Go, which has no order. */
 function sortedTags(text: string): string {
-  return text.replace(/(?:^ {8}".*\n)+(?= {4}\])/gm, (tags) => {
-    const sorted = tags.trimEnd().replaceAll(/,$/gm, '').split('\n').sort()
-    return `${sorted.join(',\n')}\n`
-  })
+  return text
+    .replace(/(?:^ {8}".*\n)+(?= {4}\])/gm, (tags) => {
+      const sorted = tags.trimEnd().replaceAll(/,$/gm, '').split('\n').sort()
+      return `${sorted.join(',\n')}\n`
+    })
+    .replace(/(?<=":\[)"[^\]\n]*(?=\])/g, (tags) => elementsOf(tags).sort().join(','))
 }
 
 function sameText([one, other]: [Comparable, Comparable]): boolean {

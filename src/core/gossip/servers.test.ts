@@ -11,7 +11,7 @@ const MINUTE = 60_000
 
 function member(name: string, dc = 'dc1', status: SerfMember['status'] = 'alive'): SerfMember {
   const tags = { role: 'consul', build: '1.8.7:', dc, id: `id-${name}`, port: '8300', vsn: '2' }
-  return { name, addr: '10.0.0.1', port: 8301, tags, status, vsn: [1, 5, 2, 2, 5, 4] } as SerfMember
+  return { name, addr: '10.0.0.1', port: 8301, tags, status, vsn: Uint8Array.of(1, 5, 2, 2, 5, 4) }
 }
 
 function startServers(seed = 1) {
@@ -89,9 +89,9 @@ suite('the list of servers', () => {
     assert.deepEqual(servers.take(), [])
     assert.deepEqual(names(), ['a', 'b'])
     servers.step(servers.wakeAt()!, { kind: 'tick' })
-    const [{ server }] = servers.take() as [{ server: { name: string } }]
-    tell('leave', member(server.name, 'dc1', 'left'))
-    servers.step(9 * MINUTE, { kind: 'pinged', server: server as never, alive: true })
+    const [ping] = servers.take()
+    tell('leave', member(ping!.server.name, 'dc1', 'left'))
+    servers.step(9 * MINUTE, { kind: 'pinged', server: ping!.server, alive: true })
     assert.equal(names().length, 1)
   })
 

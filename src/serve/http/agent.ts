@@ -47,8 +47,9 @@ export async function members(exchange: Exchange): Promise<HttpResponse> {
   const segment = params.get('segment')
   if (segment !== '' && segment !== '_all') {
     if (wan) throw new HttpError(400, 'Cannot provide a segment with wan=true')
-    throw new HttpError(500, 'Network segments are not supported in this version of Consul')
+    throw new HttpError(500, backend.self.noSegment(segment))
   }
+  if (wan && !backend.self.inWan) return jsonCompact(exchange, 'null')
   return jsonCompact(
     exchange,
     `[${backend.self
