@@ -6,6 +6,7 @@
 import { formatGoDuration } from '../base/go-duration.ts'
 import type {
   ConnectProxyConfig,
+  ExposeConfig,
   MeshGatewayConfig,
   Node,
   NodeService,
@@ -71,15 +72,15 @@ export function bareServiceJson(service: NodeService): string {
 
 function serviceText(service: NodeService, tags: readonly string[] | null): string {
   return `{${service.Kind === '' ? '' : `"Kind":${jsonText(service.Kind)},`}"ID":${jsonText(service.ID)},"Service":${jsonText(
-      service.Service,
-    )},"Tags":${jsonTexts(tags)},"Address":${jsonText(service.Address)}${optionalAddresses(
-      'TaggedAddresses',
-      service.TaggedAddresses,
-    )},"Meta":${jsonTextMap(service.Meta)},"Port":${service.Port},"Weights":${weights(
-      service.Weights,
-    )},"EnableTagOverride":${service.EnableTagOverride},"Proxy":${proxyJson(service.Proxy)},"Connect":${connect(
-      service.Connect,
-    )},"CreateIndex":${service.CreateIndex},"ModifyIndex":${service.ModifyIndex}}`
+    service.Service,
+  )},"Tags":${jsonTexts(tags)},"Address":${jsonText(service.Address)}${optionalAddresses(
+    'TaggedAddresses',
+    service.TaggedAddresses,
+  )},"Meta":${jsonTextMap(service.Meta)},"Port":${service.Port},"Weights":${weights(
+    service.Weights,
+  )},"EnableTagOverride":${service.EnableTagOverride},"Proxy":${proxyJson(service.Proxy)},"Connect":${connect(
+    service.Connect,
+  )},"CreateIndex":${service.CreateIndex},"ModifyIndex":${service.ModifyIndex}}`
 }
 
 /** An instance together with its node, as the catalog lists a service; such rows are joined anew for each read. */
@@ -116,12 +117,12 @@ export function bareInstanceJson({ Node, Service, Checks }: CheckServiceNode): s
 
 function checkText(check: HealthCheck, tags: readonly string[] | null): string {
   return `{"Node":${jsonText(check.Node)},"CheckID":${jsonText(check.CheckID)},"Name":${jsonText(check.Name)},"Status":${jsonText(
-      check.Status,
-    )},"Notes":${jsonText(check.Notes)},"Output":${jsonText(check.Output)},"ServiceID":${jsonText(
-      check.ServiceID,
-    )},"ServiceName":${jsonText(check.ServiceName)},"ServiceTags":${jsonTexts(tags)},"Type":${jsonText(
-      check.Type,
-    )},"Definition":${definitionJson(check.Definition)},"CreateIndex":${check.CreateIndex},"ModifyIndex":${check.ModifyIndex}}`
+    check.Status,
+  )},"Notes":${jsonText(check.Notes)},"Output":${jsonText(check.Output)},"ServiceID":${jsonText(
+    check.ServiceID,
+  )},"ServiceName":${jsonText(check.ServiceName)},"ServiceTags":${jsonTexts(tags)},"Type":${jsonText(
+    check.Type,
+  )},"Definition":${definitionJson(check.Definition)},"CreateIndex":${check.CreateIndex},"ModifyIndex":${check.ModifyIndex}}`
 }
 
 /**
@@ -225,11 +226,15 @@ function proxyJson(proxy: ConnectProxyConfig, upstream = upstreamJson): string {
   if (proxy.Upstreams !== null && proxy.Upstreams.length > 0) {
     fields.push('Upstreams', `[${proxy.Upstreams.map(upstream).join(',')}]`)
   }
-  fields.push('MeshGateway', meshGatewayJson(proxy.MeshGateway))
+  fields.push('MeshGateway', meshGatewayJson(proxy.MeshGateway), 'Expose', exposeJson(proxy.Expose))
+  return jsonObject(fields, -1)
+}
+
+export function exposeJson({ Checks, Paths }: ExposeConfig): string {
   const expose: string[] = []
-  if (proxy.Expose.Checks) expose.push('Checks', 'true')
-  if (proxy.Expose.Paths !== null && proxy.Expose.Paths.length > 0) {
-    const paths = proxy.Expose.Paths.map((path) => {
+  if (Checks) expose.push('Checks', 'true')
+  if (Paths !== null && Paths.length > 0) {
+    const paths = Paths.map((path) => {
       const parts: string[] = []
       number(parts, 'ListenerPort', path.ListenerPort)
       text(parts, 'Path', path.Path)
@@ -240,8 +245,7 @@ function proxyJson(proxy: ConnectProxyConfig, upstream = upstreamJson): string {
     })
     expose.push('Paths', `[${paths.join(',')}]`)
   }
-  fields.push('Expose', jsonObject(expose, -1))
-  return jsonObject(fields, -1)
+  return jsonObject(expose, -1)
 }
 
 function upstreamJson(upstream: Upstream): string {
@@ -271,7 +275,7 @@ function apiUpstreamJson(upstream: Upstream): string {
   return jsonObject(fields, -1)
 }
 
-function meshGatewayJson({ Mode }: MeshGatewayConfig): string {
+export function meshGatewayJson({ Mode }: MeshGatewayConfig): string {
   return Mode === '' ? '{}' : `{"Mode":${jsonText(Mode)}}`
 }
 

@@ -1,7 +1,14 @@
 /** `/v1/catalog/…`: nodes and services as the cluster knows them (agent/catalog_endpoint.go). */
 import type { HttpResponse } from '../../host/host.ts'
-import type { IndexedNodeServiceList, IndexedNodeServices } from '../../model/catalog.ts'
+import type {
+  IndexedNodeServiceList,
+  IndexedNodeServices,
+  IndexedServiceNodes,
+  IndexedServices,
+} from '../../model/catalog.ts'
+import type { QueryOptions } from '../../model/query.ts'
 import { atDepth, inside, jsonArray, jsonMap, jsonObject, jsonTexts, sortedKeys } from '../../wire/json.ts'
+import { gatewayServiceJson } from '../../wire/json-mesh.ts'
 import { nodeJson, nodeServiceJson, serviceNodeJson } from '../../wire/json-rows.ts'
 import { decodeDeregister, decodeRegister } from './bodies.ts'
 import { HttpError } from './errors.ts'
@@ -18,7 +25,7 @@ import {
   readSource,
   token,
 } from './options.ts'
-import { ask, askCatalog } from './read.ts'
+import { ask, askCached, askCatalog } from './read.ts'
 
 export async function register(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
@@ -43,7 +50,9 @@ export function datacenters(exchange: Exchange): HttpResponse | Promise<HttpResp
   readConsistency(exchange, options)
   const cacheControl = exchange.request.header('cache-control')
   if (cacheControl !== undefined) readCacheControl(cacheControl, options)
-  return ask(exchange, 'Catalog.ListDatacenters', options, (_, reply) => jsonCompact(exchange, jsonTexts(reply)))
+  const finish = (_: Exchange, reply: string[]) => jsonCompact(exchange, jsonTexts(reply))
+  const plainly = () => ask(exchange, 'Catalog.ListDatacenters', options, finish)
+  return askCached(exchange, 'Catalog.ListDatacenters', options, plainly, finish)
 }
 
 export function nodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
@@ -61,13 +70,30 @@ export function nodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> 
 export function services(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
   refuseNamespace(exchange)
   const args = { ...readOptions(exchange), NodeMetaFilters: readMetaFilter(exchange) }
-  return askCatalog(exchange, 'Catalog.ListServices', args, (_, reply, options) => {
+  const finish = (_: Exchange, reply: IndexedServices, options: QueryOptions = args) => {
     const body = atDepth(jsonMap(reply.Services, jsonTexts), exchange.depth)
     return jsonWithMeta(exchange, reply, body, consistencyOf(options))
+  }
+  const plainly = () => askCatalog(exchange, 'Catalog.ListServices', args, finish)
+  return askCached(exchange, 'Catalog.ListServices', args, plainly, finish)
+}
+
+/** Who takes connections of the mesh for a service. */
+export function connectNodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  return serviceNodes(exchange, true)
+}
+
+export function gatewayServices(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  refuseNamespace(exchange)
+  const args = { ...readOptions(exchange), ServiceName: exchange.rest }
+  if (exchange.rest === '') throw new HttpError(400, 'Missing gateway name')
+  return askCatalog(exchange, 'Catalog.GatewayServices', args, (_, reply, options) => {
+    if (reply.Services === null) return jsonWithMeta(exchange, reply, 'null', consistencyOf(options))
+    return listWithMeta(exchange, reply, reply.Services, gatewayServiceJson, consistencyOf(options))
   })
 }
 
-export function serviceNodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+export function serviceNodes(exchange: Exchange, connect = false): HttpResponse | Promise<HttpResponse> {
   refuseNamespace(exchange)
   const { params, rest } = exchange
   const args = {
@@ -77,12 +103,14 @@ export function serviceNodes(exchange: Exchange): HttpResponse | Promise<HttpRes
     ServiceName: rest,
     ServiceTags: params.has('tag') ? params.all('tag') : null,
     TagFilter: params.has('tag'),
+    Connect: connect,
     ...readFilter(exchange),
   }
   if (rest === '') throw new HttpError(400, 'Missing service name')
-  return askCatalog(exchange, 'Catalog.ServiceNodes', args, (_, reply, options) => {
-    return listWithMeta(exchange, reply, reply.ServiceNodes ?? [], serviceNodeJson, consistencyOf(options))
-  })
+  const finish = (_: Exchange, reply: IndexedServiceNodes, options: QueryOptions = args) =>
+    listWithMeta(exchange, reply, reply.ServiceNodes ?? [], serviceNodeJson, consistencyOf(options))
+  const plainly = () => askCatalog(exchange, 'Catalog.ServiceNodes', args, finish)
+  return askCached(exchange, 'Catalog.ServiceNodes', args, plainly, finish)
 }
 
 export function nodeServices(exchange: Exchange): HttpResponse | Promise<HttpResponse> {

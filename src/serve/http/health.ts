@@ -1,6 +1,6 @@
 /** `/v1/health/…`: checks, and service instances with their checks (agent/health_endpoint.go). */
 import type { HttpResponse } from '../../host/host.ts'
-import type { CheckServiceNode, IndexedHealthChecks } from '../../model/health.ts'
+import type { CheckServiceNode, IndexedCheckServiceNodes, IndexedHealthChecks } from '../../model/health.ts'
 import type { QueryOptions } from '../../model/query.ts'
 import type { Depth } from '../../wire/json.ts'
 import { checkServiceNodesChunks, checkServiceNodesJson, healthCheckJson } from '../../wire/json-rows.ts'
@@ -9,7 +9,7 @@ import { bodyWithMeta, type Exchange, refuseNamespace } from './exchange.ts'
 import { listWithMeta } from './lists.ts'
 import { consistencyOf, readFilter, readMetaFilter, readOptions, readSource } from './options.ts'
 import { NO_PARAMS, type Params } from './params.ts'
-import { askCatalog } from './read.ts'
+import { askCached, askCatalog } from './read.ts'
 
 export function nodeChecks(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
   refuseNamespace(exchange)
@@ -31,6 +31,21 @@ export function checksInState(exchange: Exchange): HttpResponse | Promise<HttpRe
 }
 
 export function serviceHealth(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  return instances(exchange, {})
+}
+
+export function connectHealth(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  return instances(exchange, { Connect: true })
+}
+
+export function ingressHealth(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  return instances(exchange, { Ingress: true })
+}
+
+function instances(
+  exchange: Exchange,
+  ways: { Connect?: boolean; Ingress?: boolean },
+): HttpResponse | Promise<HttpResponse> {
   const { params, rest } = exchange
   const tagged = params !== NO_PARAMS && params.has('tag')
   const args = {
@@ -38,9 +53,10 @@ export function serviceHealth(exchange: Exchange): HttpResponse | Promise<HttpRe
     ServiceName: rest,
     ServiceTags: tagged ? params.all('tag') : null,
     TagFilter: tagged,
+    ...ways,
   }
   requireRest(exchange, 'Missing service name')
-  return askCatalog(exchange, 'Health.ServiceNodes', args, (_, reply, options) => {
+  const finish = (_: Exchange, reply: IndexedCheckServiceNodes, options: QueryOptions = args) => {
     const wanted = wantsPassing(params)
     if (wanted === undefined) {
       exchange.metaOnFailure = false
@@ -49,7 +65,9 @@ export function serviceHealth(exchange: Exchange): HttpResponse | Promise<HttpRe
     const found = wanted ? onlyPassing(reply.Nodes ?? []) : (reply.Nodes ?? [])
     const body = found.length > INSTANCES_KEPT_MAX ? checkServiceNodesChunks : instancesBody
     return bodyWithMeta(reply, body(found, exchange.depth), consistencyOf(options))
-  })
+  }
+  const plainly = () => askCatalog(exchange, 'Health.ServiceNodes', args, finish)
+  return askCached(exchange, 'Health.ServiceNodes', args, plainly, finish)
 }
 
 interface KnownBody {

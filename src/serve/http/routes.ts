@@ -27,8 +27,10 @@ import { metrics } from './agent-metrics.ts'
 import { monitor } from './agent-monitor.ts'
 import { localService } from './agent-service.ts'
 import {
+  connectNodes,
   datacenters,
   deregister,
+  gatewayServices,
   nodeServiceList,
   nodeServices,
   nodes,
@@ -36,10 +38,12 @@ import {
   serviceNodes,
   services,
 } from './catalog.ts'
+import { applyConfig, config, discoveryChain } from './config.ts'
 import { coordinateDatacenters, coordinateNode, coordinateNodes, coordinateUpdate } from './coordinate.ts'
 import { fireEvent, listEvents } from './event.ts'
 import type { Endpoint } from './exchange.ts'
-import { checksInState, nodeChecks, serviceChecks, serviceHealth } from './health.ts'
+import { checksInState, connectHealth, ingressHealth, nodeChecks, serviceChecks, serviceHealth } from './health.ts'
+import { checkIntention, intentionEndpoint, intentionsEndpoint, matchIntentions } from './intention.ts'
 import { keyring } from './keyring.ts'
 import { kv } from './kv.ts'
 import { autopilotConfiguration, raftConfiguration, raftPeer, serverHealth } from './operator.ts'
@@ -120,7 +124,7 @@ export const ROUTES: readonly Route[] = [
   route('/v1/agent/service/deregister/', PUT, serviceDeregister),
   route('/v1/agent/service/maintenance/', PUT, serviceMaintenance),
   route('/v1/catalog/register', PUT, register),
-  route('/v1/catalog/connect/', GET),
+  route('/v1/catalog/connect/', GET, connectNodes),
   route('/v1/catalog/deregister', PUT, deregister),
   route('/v1/catalog/datacenters', GET, datacenters),
   route('/v1/catalog/nodes', GET, nodes),
@@ -128,15 +132,15 @@ export const ROUTES: readonly Route[] = [
   route('/v1/catalog/service/', GET, serviceNodes),
   route('/v1/catalog/node/', GET, nodeServices),
   route('/v1/catalog/node-services/', GET, nodeServiceList),
-  route('/v1/catalog/gateway-services/', GET),
-  route('/v1/config/', ['GET', 'DELETE']),
-  route('/v1/config', PUT),
+  route('/v1/catalog/gateway-services/', GET, gatewayServices),
+  route('/v1/config/', ['GET', 'DELETE'], config),
+  route('/v1/config', PUT, applyConfig),
   route('/v1/connect/ca/configuration', ['GET', 'PUT']),
   route('/v1/connect/ca/roots', GET),
-  route('/v1/connect/intentions', ['GET', 'POST']),
-  route('/v1/connect/intentions/match', GET),
-  route('/v1/connect/intentions/check', GET),
-  route('/v1/connect/intentions/', ['GET', 'PUT', 'DELETE']),
+  route('/v1/connect/intentions', ['GET', 'POST'], intentionsEndpoint),
+  route('/v1/connect/intentions/match', GET, matchIntentions),
+  route('/v1/connect/intentions/check', GET, checkIntention),
+  route('/v1/connect/intentions/', ['GET', 'PUT', 'DELETE'], intentionEndpoint),
   route('/v1/coordinate/datacenters', GET, coordinateDatacenters),
   route('/v1/coordinate/nodes', GET, coordinateNodes),
   route('/v1/coordinate/node/', GET, coordinateNode),
@@ -144,15 +148,15 @@ export const ROUTES: readonly Route[] = [
   route('/v1/internal/federation-states', GET),
   route('/v1/internal/federation-states/mesh-gateways', GET),
   route('/v1/internal/federation-state/', GET),
-  route('/v1/discovery-chain/', ['GET', 'POST']),
+  route('/v1/discovery-chain/', ['GET', 'POST'], discoveryChain),
   route('/v1/event/fire/', PUT, fireEvent),
   route('/v1/event/list', GET, listEvents),
   route('/v1/health/node/', GET, nodeChecks),
   route('/v1/health/checks/', GET, serviceChecks),
   route('/v1/health/state/', GET, checksInState),
   route('/v1/health/service/', GET, serviceHealth),
-  route('/v1/health/connect/', GET),
-  route('/v1/health/ingress/', GET),
+  route('/v1/health/connect/', GET, connectHealth),
+  route('/v1/health/ingress/', GET, ingressHealth),
   route('/v1/internal/ui/nodes', GET, uiNodes),
   route('/v1/internal/ui/node/', GET, uiNode),
   route('/v1/internal/ui/services', GET, uiServices),

@@ -1,0 +1,112 @@
+/** `/v1/config…` and `/v1/discovery-chain/…` (agent/config_endpoint.go, agent/discovery_chain_endpoint.go). */
+import { quoteGo } from '../../base/go-quote.ts'
+import type { HttpResponse } from '../../host/host.ts'
+import type { MeshGatewayConfig } from '../../model/catalog.ts'
+import { type ConfigEntry, isConfigKind } from '../../model/config-entry.ts'
+import { inside, jsonObject } from '../../wire/json.ts'
+import { decodeJson, JsonError } from '../../wire/json-decode.ts'
+import { chainJson, configEntryJson } from '../../wire/json-mesh.ts'
+import { emptyEntry } from '../../wire/structs/config-entry.ts'
+import { configBody, decodeEntry, decodeOverrides, undecodable } from './config-bodies.ts'
+import { badRequest, HttpError } from './errors.ts'
+import { type Exchange, json, jsonWithMeta, refuseNamespace } from './exchange.ts'
+import { listWithMeta } from './lists.ts'
+import { consistencyOf, datacenter, readOptions, requireUint64, token } from './options.ts'
+import { ask, askCatalog } from './read.ts'
+
+const MESH_GATEWAY_MODES = ['none', 'local', 'remote']
+
+export async function applyConfig(exchange: Exchange): Promise<HttpResponse> {
+  const asked = decodeEntry(readBody(exchange) ?? {})
+  refuseNamespace(exchange)
+  const cas = exchange.params.get('cas')
+  const Entry = cas === '' ? asked : ({ ...asked, ModifyIndex: Number(requireUint64(cas)) } as ConfigEntry)
+  const applied = await exchange.backend.call('ConfigEntry.Apply', {
+    Datacenter: datacenter(exchange),
+    Token: token(exchange),
+    Op: cas === '' ? 'upsert' : 'upsert-cas',
+    Entry,
+  })
+  return json(exchange, String(applied))
+}
+
+export function config(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  return exchange.method === 'DELETE' ? deleteConfig(exchange) : readConfig(exchange)
+}
+
+/** The kind, and the name if there is one: all that follows the first slash. */
+function pathParts({ rest }: Exchange): [kind: string, name: string | undefined] {
+  const slash = rest.indexOf('/')
+  return slash < 0 ? [rest, undefined] : [rest.slice(0, slash), rest.slice(slash + 1)]
+}
+
+function readConfig(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  const options = readOptions(exchange)
+  const [Kind, Name] = pathParts(exchange)
+  refuseNamespace(exchange)
+  if (Name === undefined) {
+    return ask(exchange, 'ConfigEntry.List', { ...options, Kind }, (_, reply) =>
+      listWithMeta(exchange, reply, reply.Entries, configEntryJson),
+    )
+  }
+  return ask(exchange, 'ConfigEntry.Get', { ...options, Kind, Name }, (_, reply) => {
+    if (reply.Entry === null) {
+      throw new HttpError(404, `Config entry not found for ${quoteGo(Kind)} / ${quoteGo(Name)}`)
+    }
+    return jsonWithMeta(exchange, reply, configEntryJson(reply.Entry, exchange.depth))
+  })
+}
+
+async function deleteConfig(exchange: Exchange): Promise<HttpResponse> {
+  const [kind, name] = pathParts(exchange)
+  if (name === undefined) throw new HttpError(404, 'Must provide both a kind and name to delete')
+  if (!isConfigKind(kind)) throw new HttpError(400, `invalid config entry kind: ${kind}`)
+  refuseNamespace(exchange)
+  await exchange.backend.call('ConfigEntry.Delete', {
+    Datacenter: datacenter(exchange),
+    Token: token(exchange),
+    Op: '',
+    Entry: emptyEntry(kind, name),
+  })
+  return json(exchange, '{}')
+}
+
+function readBody({ request }: Exchange): Record<string, unknown> | null | undefined {
+  if (request.tooLarge) throw new HttpError(413, 'Request body too large')
+  try {
+    return decodeJson(request.body, configBody)
+  } catch (error) {
+    if (error instanceof JsonError) throw undecodable(error.message)
+    throw error
+  }
+}
+
+export function discoveryChain(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  const options = readOptions(exchange)
+  const { rest: Name, params } = exchange
+  if (Name === '') throw badRequest('Missing chain name')
+  refuseNamespace(exchange)
+  const overrides = exchange.method === 'POST' ? chainOverrides(exchange) : {}
+  const args = {
+    ...options,
+    Name,
+    EvaluateInDatacenter: params.get('compile-dc'),
+    EvaluateInNamespace: 'default',
+    ...overrides,
+  }
+  return askCatalog(exchange, 'DiscoveryChain.Get', args, (_, reply, asked) => {
+    const { depth } = exchange
+    const chain = reply.Chain === null ? 'null' : chainJson(reply.Chain, inside(depth))
+    return jsonWithMeta(exchange, reply, jsonObject(['Chain', chain], depth), consistencyOf(asked))
+  })
+}
+
+function chainOverrides(exchange: Exchange) {
+  const { OverrideMeshGateway, ...others } = decodeOverrides(readBody(exchange) ?? {})
+  const none: MeshGatewayConfig = { Mode: '' }
+  if (OverrideMeshGateway.Mode === '') return { ...others, OverrideMeshGateway: none }
+  if (!MESH_GATEWAY_MODES.includes(OverrideMeshGateway.Mode)) {
+    throw new HttpError(400, 'Invalid OverrideMeshGateway.Mode parameter')
+  }
+  return { ...others, OverrideMeshGateway }
+}

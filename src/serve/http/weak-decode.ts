@@ -1,0 +1,168 @@
+/**
+ * Values whose types are taken loosely, as mitchellh's mapstructure reads them with weakly typed input: "8080" is a
+ * port, 1 is true, one thing stands for a list of it. Configuration entries are read so, since they are written by hand.
+ * Names compare in any case and may have a second spelling; names that nobody asked for are gathered.
+ */
+import { parseGoDuration } from '../../base/go-duration.ts'
+import { quoteGo } from '../../base/go-quote.ts'
+
+/** What was read and could not be, each by its place: complaints and names that are not known. */
+export interface Findings {
+  faults: string[]
+  unused: string[]
+}
+
+/** @param at where the value stands, for complaints */
+export type Weak<T> = (value: unknown, at: string, found: Findings) => T
+
+export const weakText: Weak<string> = (given, at, found) => {
+  const value = single(given)
+  if (value === null || value === undefined) return ''
+  if (typeof value === 'string') return value
+  if (typeof value === 'number') return String(value)
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  found.faults.push(`'${at}' expected type 'string', got unconvertible type '${typeName(value)}'`)
+  return ''
+}
+
+export const weakInt: Weak<number> = (given, at, found) => {
+  const value = single(given)
+  if (value === null || value === undefined) return 0
+  if (typeof value === 'number') return Math.trunc(value)
+  if (typeof value === 'boolean') return value ? 1 : 0
+  if (typeof value === 'string') {
+    if (/^[+-]?\d+$/.test(value)) return Number(value)
+    found.faults.push(`cannot parse '${at}' as int: strconv.ParseInt: parsing ${quoteGo(value)}: invalid syntax`)
+    return 0
+  }
+  found.faults.push(`'${at}' expected type 'int', got unconvertible type '${typeName(value)}'`)
+  return 0
+}
+
+export const weakFloat: Weak<number> = (given, at, found) => {
+  const value = single(given)
+  if (value === null || value === undefined) return 0
+  if (typeof value === 'number') return Math.fround(value)
+  if (typeof value === 'boolean') return value ? 1 : 0
+  if (typeof value === 'string' && value.trim() === value && value !== '' && Number.isFinite(Number(value))) {
+    return Math.fround(Number(value))
+  }
+  found.faults.push(
+    typeof value === 'string'
+      ? `cannot parse '${at}' as float: strconv.ParseFloat: parsing ${quoteGo(value)}: invalid syntax`
+      : `'${at}' expected type 'float32', got unconvertible type '${typeName(value)}'`,
+  )
+  return 0
+}
+
+const TRUE = new Set(['1', 't', 'T', 'TRUE', 'true', 'True'])
+const FALSE = new Set(['', '0', 'f', 'F', 'FALSE', 'false', 'False'])
+
+export const weakBool: Weak<boolean> = (given, at, found) => {
+  const value = single(given)
+  if (value === null || value === undefined) return false
+  if (typeof value === 'boolean') return value
+  if (typeof value === 'number') return value !== 0
+  if (typeof value === 'string') {
+    if (TRUE.has(value)) return true
+    if (FALSE.has(value)) return false
+    found.faults.push(`cannot parse '${at}' as bool: strconv.ParseBool: parsing ${quoteGo(value)}: invalid syntax`)
+    return false
+  }
+  found.faults.push(`'${at}' expected type 'bool', got unconvertible type '${typeName(value)}'`)
+  return false
+}
+
+/** Text like "10s", or nanoseconds. */
+export const weakDuration: Weak<number> = (given, at, found) => {
+  const value = single(given)
+  if (typeof value !== 'string') return weakInt(value, at, found)
+  const nanos = parseGoDuration(value)
+  if (nanos !== undefined) return nanos
+  found.faults.push(`error decoding '${at}': time: invalid duration ${value}`)
+  return 0
+}
+
+export function weakList<T>(item: Weak<T>): Weak<T[] | null> {
+  return (value, at, found) => {
+    if (value === null || value === undefined) return null
+    const items = Array.isArray(value) ? value : isMap(value) && Object.keys(value).length === 0 ? [] : [value]
+    return items.map((each, i) => item(each, `${at}[${i}]`, found))
+  }
+}
+
+export function weakMap<T>(item: Weak<T>): Weak<Record<string, T> | null> {
+  return (given, at, found) => {
+    const value = single(given)
+    if (value === null || value === undefined) return null
+    if (!isMap(value)) {
+      found.faults.push(`'${at}' expected a map, got '${kindName(value)}'`)
+      return null
+    }
+    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, item(each, `${at}[${name}]`, found)]))
+  }
+}
+
+export const untypedValue: Weak<unknown> = (value) => value ?? null
+
+/** @param aliases second spellings: the usual one wins where both are given */
+export function weakStruct<T extends object>(
+  fields: { [K in keyof T]-?: Weak<T[K]> },
+  aliases: Record<string, keyof T & string> = {},
+): Weak<T> {
+  const names = Object.keys(fields) as (keyof T & string)[]
+  const byName = new Map<string, keyof T & string>(names.map((name) => [name.toLowerCase(), name]))
+  const byAlias = new Map(Object.entries(aliases))
+  return (value, at, found) => {
+    const given = new Map<string, unknown>()
+    const map = single(value)
+    if (isMap(map)) {
+      for (const [name, each] of Object.entries(map)) {
+        const lower = name.toLowerCase()
+        const known = byName.get(lower)
+        const meant = known ?? byAlias.get(lower)
+        if (meant === undefined) found.unused.push(at === '' ? name : `${at}.${name}`)
+        else if (known !== undefined || !given.has(meant)) given.set(meant, each)
+      }
+    } else if (map !== null && map !== undefined) {
+      found.faults.push(`'${at}' expected a map, got '${kindName(map)}'`)
+    }
+    const out = {} as T
+    for (const name of names) out[name] = fields[name](given.get(name), at === '' ? name : `${at}.${name}`, found)
+    return out
+  }
+}
+
+/** Something that need not be there. */
+export function weakOptional<T>(item: Weak<T>): Weak<T | null> {
+  return (value, at, found) => (value === null || value === undefined ? null : item(value, at, found))
+}
+
+/** One value may stand in a list of its own. */
+function single(value: unknown): unknown {
+  return Array.isArray(value) && value.length <= 1 ? value[0] : value
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** As Go names the type of what JSON gave. */
+function typeName(value: unknown): string {
+  return Array.isArray(value) ? '[]interface {}' : isMap(value) ? 'map[string]interface {}' : kindName(value)
+}
+
+function kindName(value: unknown): string {
+  if (Array.isArray(value)) return 'slice'
+  if (typeof value === 'number') return 'float64'
+  return typeof value === 'boolean' ? 'bool' : typeof value === 'string' ? 'string' : 'map'
+}
+
+/** The complaints as mapstructure words them; undefined when there are none. */
+export function faultText({ faults }: Findings): string | undefined {
+  if (faults.length === 0) return undefined
+  return `${faults.length} error(s) decoding:\n\n${[...faults]
+    .sort()
+    .map((fault) => `* ${fault}`)
+    .join('\n')}`
+}
