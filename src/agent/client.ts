@@ -94,6 +94,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
     if (stopped) return
     stopped = true
     log.info('shutting down client')
+    common.turnAway()
     pool.stop()
   }
 

@@ -36,11 +36,6 @@ export const EXPLAINED: readonly Explained[] = [
     but: /^Connection: close$/,
   },
   {
-    request: /^GET .*[?&]cached/,
-    reason: "the agent's cache comes with a later issue: answers are fresh, and do not tell how old they are",
-    but: /^(X-Cache|Age): /,
-  },
-  {
     request: /^PUT \/v1\//,
     reason:
       'of a wrong type, ours names the type that was wanted, the real one spells out a nameless type of its decoder',

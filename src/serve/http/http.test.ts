@@ -263,6 +263,20 @@ suite('failures', () => {
     assert.deepEqual(records, ['agent.http error Request error', 'agent.http error Unexpected failure'])
   })
 
+  test('what comes from the cache says so, and how old it is', async () => {
+    const door = makeDoor()
+    for (const url of ['/v1/health/service/consul', '/v1/catalog/service/consul', '/v1/catalog/services']) {
+      const response = await door.ask('GET', `${url}?cached`)
+      assert.deepEqual([headerOf(response, 'X-Cache'), headerOf(response, 'Age')], ['HIT', '3'], url)
+      assert.equal(response.text, (await door.ask('GET', url)).text)
+      assert.equal(headerOf(await door.ask('GET', url), 'X-Cache'), undefined)
+    }
+    assert.equal(
+      headerOf(await makeDoor({ useCache: false }).ask('GET', '/v1/catalog/services?cached'), 'Age'),
+      undefined,
+    )
+  })
+
   test('each request is a line in the debug log, without its token', async () => {
     const urls: unknown[] = []
     const log = makeLog(

@@ -10,6 +10,8 @@ import { HttpError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { NO_PARAMS } from './params.ts'
 
+export { quoteGo }
+
 export type ReadOptions = QueryOptions & ToDatacenter
 
 /** Throws `HttpError` (400) for what cannot be read. */

@@ -28,7 +28,7 @@ import { bareInstanceJson } from '../../wire/json-rows.ts'
 import { HttpError } from './errors.ts'
 import { done, type Exchange, jsonCompact, jsonWithMeta, plain } from './exchange.ts'
 import { askerIp, consistencyOf, datacenter, readOptions, readSource, requireInt, token } from './options.ts'
-import { askCatalog } from './read.ts'
+import { askCached, askCatalog } from './read.ts'
 
 const EXECUTE = '/execute'
 const EXPLAIN = '/explain'
@@ -119,12 +119,12 @@ function execute(exchange: Exchange, id: string): HttpResponse | Promise<HttpRes
   const args = searchArgs(exchange, id)
   const connect = exchange.params.get('connect')
   if (connect !== '') args.Connect = requireBool(connect)
-  return orNotFound(exchange, () =>
-    askCatalog(exchange, 'PreparedQuery.Execute', args, (_, reply, options) => {
-      const body = executeJson(reply, consistencyOf(options))
-      return jsonWithMeta(exchange, reply, atDepth(body, exchange.depth), consistencyOf(options))
-    }),
-  )
+  const finish = (_: Exchange, reply: PreparedQueryExecuteResponse, options: QueryOptions = args) => {
+    const body = executeJson(reply, consistencyOf(options))
+    return jsonWithMeta(exchange, reply, atDepth(body, exchange.depth), consistencyOf(options))
+  }
+  const plainly = () => orNotFound(exchange, () => askCatalog(exchange, 'PreparedQuery.Execute', args, finish))
+  return askCached(exchange, 'PreparedQuery.Execute', args, plainly, finish)
 }
 
 function explain(exchange: Exchange, id: string): HttpResponse | Promise<HttpResponse> {

@@ -5,6 +5,7 @@
 import type { HttpResponse } from '../../host/host.ts'
 import type { QueryMeta, QueryOptions } from '../../model/query.ts'
 import type { Args, Method, Reply } from '../../model/rpc.ts'
+import type { CachedMethod } from '../backend.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Methods whose replies carry an index. */
@@ -47,5 +48,28 @@ export function askCatalog<M extends IndexedMethod>(
     if ((reply as QueryMeta).LastContact <= args.MaxStaleDuration!) return finish(exchange, reply, args)
     const again = { ...args, AllowStale: false, MaxStaleDuration: 0 }
     return finish(exchange, await backend.call(method, again, context), again)
+  })
+}
+
+/**
+ * The same for what the agent's cache keeps: from there when the asker says `?cached` (and http_config.use_cache does not
+ * forbid it), with the headers that tell so.
+ */
+export function askCached<M extends CachedMethod>(
+  exchange: Exchange,
+  method: M,
+  args: Args<M> & QueryOptions,
+  otherwise: () => HttpResponse | Promise<HttpResponse>,
+  finish: (exchange: Exchange, reply: Reply<M>) => HttpResponse,
+): HttpResponse | Promise<HttpResponse> {
+  if (!args.UseCache || !exchange.door.useCache) return otherwise()
+  exchange.metaOnFailure = 'Datacenter' in args
+  const gone = new AbortController()
+  exchange.request.onGone(() => gone.abort())
+  return exchange.backend.cached(method, args, { signal: gone.signal }).then(({ reply, hit, ageMs }) => {
+    const response = finish(exchange, reply)
+    if (hit) response.headers.unshift('Age', (ageMs / 1000).toFixed(0))
+    response.headers.push('X-Cache', hit ? 'HIT' : 'MISS')
+    return response
   })
 }
