@@ -78,7 +78,27 @@ export function drawFaults(random: Random, servers: number, untilMs: Millis): Fa
     [2, () => ({ kind: 'clock', server: someone(), rate: 0.9 + random.float() * 0.2 })],
     [6, () => drawChange(random, someone())],
     [2, () => Array.from({ length: 3 }, () => drawChange(random, someone()))],
+    // Several at once, and the leader cut off with them.
+    [
+      3,
+      () => [
+        { kind: 'ambush', when: 'changes', blow: 'isolate', afterMs: 0 },
+        ...Array.from(
+          { length: 2 + random.int(2) },
+          () => ({ kind: 'change', change: 'remove', server: someone() }) as const,
+        ),
+      ],
+    ],
     [4, () => ({ kind: 'transfer' })],
+    // An election in which two do not hear each other, and whoever votes for one of them forgets what was not written.
+    [
+      5,
+      () => [
+        { kind: 'bridge', server: LEADER, side: 1 + random.int(2 ** servers - 1) },
+        { kind: 'ambush', when: 'votes', blow: 'bounce', afterMs: 0 },
+        { kind: 'bounce', server: LEADER },
+      ],
+    ],
     [3, () => ({ kind: 'bridge', server: someone(), side: 1 + random.int(2 ** servers - 1) })],
     [
       14,
@@ -172,8 +192,8 @@ export function inflict(cluster: Cluster, fault: Fault): void {
       change(cluster, { kind: fault.change, ...pick(fault.server)!.server })
       return
     case 'bridge': {
-      const bridge = fault.server % servers.length
-      separate(cluster, (n) => (n === bridge ? undefined : (fault.side & (1 << n)) !== 0))
+      const bridge = pick(fault.server)
+      separate(cluster, (n) => (servers[n] === bridge ? undefined : (fault.side & (1 << n)) !== 0))
       return
     }
     case 'ambush':

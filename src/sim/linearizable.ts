@@ -77,54 +77,71 @@ function apply(state: State, { action, answer }: Operation): State | undefined {
 interface Mark {
   /** Number of the operation. */
   of: number
-  /** On a call: its return. */
-  end: Mark | undefined
+  isCall: boolean
   before: Mark | undefined
   after: Mark | undefined
 }
 
+/** One step of the order: what was there before, and who else could have come next. */
+interface Step {
+  state: State
+  candidates: number[]
+  next: number
+}
+
 function checkKey(key: string, all: Operation[], stepsMax: number): Verdict {
-  // A read that nobody answered says nothing.
-  const operations = all.filter(({ action, answer }) => action.kind !== 'get' || answer !== undefined)
-  const head = marks(operations)
+  const operations = all.filter(telling(all))
+  const { head, calls, returns } = marks(operations)
   const done = new Uint16Array((operations.length >> 4) + 1)
   const tried = new Set<string>()
-  const taken: { call: Mark; state: State }[] = []
-  let state = ABSENT
-  let answeredLeft = operations.filter(({ answer }) => answer !== undefined).length
-  let best = 0
+  const order: number[] = []
   let bestOrder: number[] = []
-  let at = head.after
-  for (let steps = 0; ; steps++) {
-    if (answeredLeft === 0) return { kind: 'linearizable' }
+  let answeredLeft = operations.filter(({ answer }) => answer !== undefined).length
+  const path: Step[] = [{ state: ABSENT, candidates: candidates(), next: 0 }]
+  for (let steps = 0; answeredLeft > 0; steps++) {
     if (steps > stepsMax) return { kind: 'undecided', key }
-    if (at?.end !== undefined) {
-      const operation = operations[at.of]!
-      const next = apply(state, operation)
-      if (next !== undefined && isNew(at.of, next)) {
-        taken.push({ call: at, state })
-        state = next
-        if (operation.answer !== undefined) answeredLeft--
-        flip(at.of)
-        lift(at)
-        if (taken.length > best) {
-          best = taken.length
-          bestOrder = taken.map(({ call }) => call.of)
-        }
-        at = head.after
-      } else {
-        at = at.after
-      }
+    const step = path[path.length - 1]!
+    const of = step.candidates[step.next++]
+    if (of === undefined) {
+      // Nobody can come next: take the last step back.
+      path.pop()
+      const last = order.pop()
+      if (last === undefined) return violated(key, operations, bestOrder)
+      put(last)
       continue
     }
-    // Somebody was answered before anything else could come: take the last step back.
-    const last = taken.pop()
-    if (last === undefined) return violated(key, operations, bestOrder)
-    if (operations[last.call.of]!.answer !== undefined) answeredLeft++
-    flip(last.call.of)
-    unlift(last.call)
-    state = last.state
-    at = last.call.after
+    const state = apply(step.state, operations[of]!)
+    if (state === undefined || !isNew(of, state)) continue
+    take(of)
+    order.push(of)
+    if (order.length > bestOrder.length) bestOrder = order.slice()
+    path.push({ state, candidates: candidates(), next: 0 })
+  }
+  return { kind: 'linearizable' }
+
+  /** Who was asked before the next answer: those with an answer first, since they must come and the others may. */
+  function candidates(): number[] {
+    const answered: number[] = []
+    const open: number[] = []
+    for (let at = head.after; at?.isCall === true; at = at.after) {
+      if (operations[at.of]!.answer === undefined) open.push(at.of)
+      else answered.push(at.of)
+    }
+    return answered.concat(open)
+  }
+
+  function take(of: number): void {
+    if (operations[of]!.answer !== undefined) answeredLeft--
+    flip(of)
+    lift(calls[of]!)
+    lift(returns[of]!)
+  }
+
+  function put(of: number): void {
+    if (operations[of]!.answer !== undefined) answeredLeft++
+    flip(of)
+    unlift(returns[of]!)
+    unlift(calls[of]!)
   }
 
   function flip(of: number): void {
@@ -141,40 +158,56 @@ function checkKey(key: string, all: Operation[], stepsMax: number): Verdict {
   }
 }
 
-function marks(operations: Operation[]): Mark {
-  const events = operations.flatMap(({ asked, answered, answer }, of) => {
+/**
+ * Leaves out what says nothing: reads without an answer, and writes without one whose value nobody ever saw, unless
+ * somebody found a value other than the one expected: that may have been theirs.
+ */
+function telling(all: readonly Operation[]): (operation: Operation) => boolean {
+  const seen = new Set<Value>()
+  let mismatch = false
+  for (const { action, answer } of all) {
+    if (typeof answer === 'object') seen.add(answer.value)
+    if (action.kind !== 'cas' && action.kind !== 'delete-cas') continue
+    seen.add(action.expected)
+    if (answer === false) mismatch = true
+  }
+  return ({ action, answer }) => {
+    if (answer !== undefined) return true
+    if (action.kind === 'get') return false
+    return (action.kind !== 'put' && action.kind !== 'cas') || mismatch || seen.has(action.value)
+  }
+}
+
+function marks(operations: Operation[]): { head: Mark; calls: Mark[]; returns: Mark[] } {
+  const mark = (of: number, isCall: boolean): Mark => ({ of, isCall, before: undefined, after: undefined })
+  const calls = operations.map((_, of) => mark(of, true))
+  const returns = operations.map((_, of) => mark(of, false))
+  const at = ({ of, isCall }: Mark): number => {
+    const { asked, answered, answer } = operations[of]!
     // What may still happen is answered after everything else.
-    const end: Mark = { of, end: undefined, before: undefined, after: undefined }
-    const call: Mark = { of, end, before: undefined, after: undefined }
-    return [
-      { at: asked, isEnd: 0, mark: call },
-      { at: answer === undefined ? Number.POSITIVE_INFINITY : answered, isEnd: 1, mark: end },
-    ]
-  })
+    return isCall ? asked : answer === undefined ? Number.POSITIVE_INFINITY : answered
+  }
+  const events = [...calls, ...returns].map((each) => ({ at: at(each), each }))
   // At one moment, asking comes before answering: the kinder reading.
-  events.sort((a, b) => (a.at === b.at ? a.isEnd - b.isEnd : a.at - b.at))
-  const head: Mark = { of: -1, end: undefined, before: undefined, after: undefined }
+  events.sort((a, b) => (a.at === b.at ? Number(b.each.isCall) - Number(a.each.isCall) : a.at - b.at))
+  const head = mark(-1, true)
   let last = head
-  for (const { mark } of events) {
-    last.after = mark
-    mark.before = last
-    last = mark
+  for (const { each } of events) {
+    last.after = each
+    each.before = last
+    last = each
   }
-  return head
+  return { head, calls, returns }
 }
 
-function lift(call: Mark): void {
-  for (const mark of [call, call.end!]) {
-    mark.before!.after = mark.after
-    if (mark.after !== undefined) mark.after.before = mark.before
-  }
+function lift(mark: Mark): void {
+  mark.before!.after = mark.after
+  if (mark.after !== undefined) mark.after.before = mark.before
 }
 
-function unlift(call: Mark): void {
-  for (const mark of [call.end!, call]) {
-    mark.before!.after = mark
-    if (mark.after !== undefined) mark.after.before = mark
-  }
+function unlift(mark: Mark): void {
+  mark.before!.after = mark
+  if (mark.after !== undefined) mark.after.before = mark
 }
 
 function violated(key: string, operations: Operation[], order: number[]): Verdict {

@@ -66,7 +66,7 @@ function planOf({ seed, faults }: RunOptions): Plan {
   return {
     size,
     spares,
-    clients: 2 + random.int(3),
+    clients: 3 + random.int(3),
     settings: {
       preVote: random.float() < 0.5,
       trailingLogs: random.int(3) * 12,

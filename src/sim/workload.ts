@@ -13,8 +13,8 @@ import type { Cluster } from './cluster.ts'
 import type { Action, History, Seen } from './history.ts'
 import type { SimServer } from './server.ts'
 
-/** A client waits no longer for an answer. */
-const PATIENCE_MS: Millis = 4000
+/** A client waits this long for an answer: some give up soon, and ask elsewhere. */
+const PATIENCE_MS: [min: Millis, span: Millis] = [400, 2400]
 const THINK_MS: Millis = 25
 /** Keys of one time; they change, so that no key's history grows without end. */
 const KEYS = 3
@@ -34,6 +34,7 @@ export class Client {
   private readonly history: History
   private readonly random: Random
   private servers: SimServer[]
+  private readonly patienceMs: Millis
   private session = ''
   private values = 0
   /** What it last saw of a key: for compare-and-set. */
@@ -46,6 +47,7 @@ export class Client {
     this.history = history
     this.random = cluster.random()
     this.servers = cluster.servers
+    this.patienceMs = PATIENCE_MS[0] + this.random.float() * PATIENCE_MS[1]
   }
 
   async run(): Promise<void> {
@@ -181,7 +183,7 @@ export class Client {
     const { world, network } = this.cluster
     return new Promise((resolve) => {
       const { name } = this
-      const cancel = world.after(PATIENCE_MS, () => resolve({ kind: 'unknown' }))
+      const cancel = world.after(this.patienceMs, () => resolve({ kind: 'unknown' }))
       const settle = (outcome: Outcome<Reply<M>>) => {
         cancel()
         resolve(outcome)
