@@ -36,7 +36,7 @@ export const EXPLAINED: readonly Explained[] = [
     but: /^Connection: close$/,
   },
   {
-    request: /^PUT \/v1\//,
+    request: /^(PUT|POST) \/v1\//,
     reason:
       'of a wrong type, ours names the type that was wanted, the real one spells out a nameless type of its decoder',
     holds: (ours, theirs) => {

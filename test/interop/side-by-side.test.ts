@@ -12,8 +12,10 @@ import { EXPLAINED } from './explained.ts'
 import { randomRequests } from './random-requests.ts'
 import { AGENT_REQUESTS } from './requests/agent.ts'
 import { CATALOG_REQUESTS } from './requests/catalog.ts'
+import { CONFIG_REQUESTS } from './requests/config.ts'
 import { FILTER_REQUESTS, randomFilters } from './requests/filter.ts'
 import { HEALTH_REQUESTS } from './requests/health.ts'
+import { INTENTION_REQUESTS } from './requests/intention.ts'
 import { KV_REQUESTS } from './requests/kv.ts'
 import { OPERATOR_REQUESTS } from './requests/operator.ts'
 import { OVERVIEW_REQUESTS } from './requests/overview.ts'
@@ -44,6 +46,8 @@ const TABLES: Record<string, readonly Request[]> = {
   filters: FILTER_REQUESTS,
   [`filters by chance, seed ${SEED}`]: randomFilters(SEED, RANDOM_FILTERS),
   sessions: SESSION_REQUESTS,
+  'configuration entries and the mesh': CONFIG_REQUESTS,
+  intentions: INTENTION_REQUESTS,
   transactions: TXN_REQUESTS,
   'prepared queries': QUERY_REQUESTS,
   'overviews for the UI, and coordinates': OVERVIEW_REQUESTS,

@@ -32,7 +32,8 @@ export const intentionMethods = {
     kind: 'read',
     run(txn, args, can) {
       const id = args.IntentionID ?? ''
-      refuseBadId(id)
+      const fault = idFault(id)
+      if (fault !== undefined) throw refused(fault)
       const { Index, Intention: found } = intentionById(txn, id)
       if (found === undefined) throw refused('Intention not found')
       if (!mayRead(can, found)) throw new ConsulError('permission-denied')
@@ -83,11 +84,11 @@ function allowed(txn: ReadTxn, check: IntentionQueryCheck): boolean {
 }
 
 /** The index of intentions takes whole ids alone, and says so before it looks. */
-function refuseBadId(id: string): void {
+function idFault(id: string): string | undefined {
   const fault = uuidFault(id)
-  if (fault === undefined) return
+  if (fault === undefined) return undefined
   const why = fault === 'uuid string is wrong length' ? 'UUID must be 36 characters' : `Invalid UUID: ${fault}`
-  throw refused(`failed intention lookup: index error: ${why}`)
+  return `failed intention lookup: index error: ${why}`
 }
 
 /** The intention as the log will hold it. */
@@ -113,12 +114,8 @@ function prepared(txn: ReadTxn, args: IntentionRequest, can: Authorizer, env: En
 }
 
 function existing(txn: ReadTxn, id: string, verb: string): Intention {
-  try {
-    refuseBadId(id)
-  } catch (error) {
-    if (verb !== 'modify' || !(error instanceof ConsulError)) throw error
-    throw refused(`Intention lookup failed: ${error.message}`)
-  }
+  const fault = idFault(id)
+  if (fault !== undefined) throw refused(`Intention lookup failed: ${fault}`)
   const { Intention: found } = intentionById(txn, id)
   if (found === undefined) throw refused(`Cannot ${verb} non-existent intention: '${id}'`)
   return found

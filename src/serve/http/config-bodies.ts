@@ -19,9 +19,9 @@ import {
   type ServiceSplit,
 } from '../../model/config-entry.ts'
 import { listed } from '../../model/service-rules.ts'
-import { type Decode, untypedMap } from '../../wire/json-decode.ts'
 import { badRequest } from './errors.ts'
 import {
+  asMap,
   type Findings,
   faultText,
   untypedValue,
@@ -198,10 +198,11 @@ const ENTRIES: { [K in ConfigKind]: Weak<EntryOf<K>> } = {
   }),
 }
 
-export const configBody: Decode<Record<string, unknown> | null> = untypedMap
-
 /** Throws `HttpError` (400) for what is no entry. */
-export function decodeEntry(raw: Record<string, unknown>): ConfigEntry {
+export function decodeEntry(body: unknown): ConfigEntry {
+  const given: Findings = { faults: [], unused: [] }
+  const raw = asMap(body ?? {}, '', given)
+  if (raw === undefined) throw undecodable(given.faults[0]!)
   const kindGiven = Object.hasOwn(raw, 'Kind') ? raw.Kind : raw.kind
   if (kindGiven === undefined) throw undecodable('Payload does not contain a kind/Kind key at the top level')
   if (typeof kindGiven !== 'string') throw undecodable('Kind value in payload is not a string')

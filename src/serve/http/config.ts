@@ -4,25 +4,26 @@ import type { HttpResponse } from '../../host/host.ts'
 import type { MeshGatewayConfig } from '../../model/catalog.ts'
 import { type ConfigEntry, isConfigKind } from '../../model/config-entry.ts'
 import { inside, jsonObject } from '../../wire/json.ts'
-import { decodeJson, JsonError } from '../../wire/json-decode.ts'
+import { type Decode, decodeJson, JsonError, untyped, untypedMap } from '../../wire/json-decode.ts'
 import { chainJson, configEntryJson } from '../../wire/json-mesh.ts'
 import { emptyEntry } from '../../wire/structs/config-entry.ts'
-import { configBody, decodeEntry, decodeOverrides, undecodable } from './config-bodies.ts'
+import { decodeEntry, decodeOverrides, undecodable } from './config-bodies.ts'
 import { badRequest, HttpError } from './errors.ts'
-import { type Exchange, json, jsonWithMeta, refuseNamespace } from './exchange.ts'
+import { type Exchange, json, jsonWithMeta, plain, pushMeta, refuseNamespace } from './exchange.ts'
 import { listWithMeta } from './lists.ts'
-import { consistencyOf, datacenter, readOptions, requireUint64, token } from './options.ts'
+import { consistencyOf, readOptions, requireUint64, token } from './options.ts'
 import { ask, askCatalog } from './read.ts'
 
 const MESH_GATEWAY_MODES = ['none', 'local', 'remote']
 
+/** Whatever datacenter is named: entries are kept in one for all, as Consul keeps them in its primary. */
 export async function applyConfig(exchange: Exchange): Promise<HttpResponse> {
-  const asked = decodeEntry(readBody(exchange) ?? {})
+  const asked = decodeEntry(readBody(exchange, untyped))
   refuseNamespace(exchange)
   const cas = exchange.params.get('cas')
   const Entry = cas === '' ? asked : ({ ...asked, ModifyIndex: Number(requireUint64(cas)) } as ConfigEntry)
   const applied = await exchange.backend.call('ConfigEntry.Apply', {
-    Datacenter: datacenter(exchange),
+    Datacenter: exchange.backend.self.datacenter,
     Token: token(exchange),
     Op: cas === '' ? 'upsert' : 'upsert-cas',
     Entry,
@@ -51,7 +52,9 @@ function readConfig(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
   }
   return ask(exchange, 'ConfigEntry.Get', { ...options, Kind, Name }, (_, reply) => {
     if (reply.Entry === null) {
-      throw new HttpError(404, `Config entry not found for ${quoteGo(Kind)} / ${quoteGo(Name)}`)
+      const missing = plain(404, `Config entry not found for ${quoteGo(Kind)} / ${quoteGo(Name)}`)
+      pushMeta(missing.headers, reply)
+      return missing
     }
     return jsonWithMeta(exchange, reply, configEntryJson(reply.Entry, exchange.depth))
   })
@@ -63,7 +66,7 @@ async function deleteConfig(exchange: Exchange): Promise<HttpResponse> {
   if (!isConfigKind(kind)) throw new HttpError(400, `invalid config entry kind: ${kind}`)
   refuseNamespace(exchange)
   await exchange.backend.call('ConfigEntry.Delete', {
-    Datacenter: datacenter(exchange),
+    Datacenter: exchange.backend.self.datacenter,
     Token: token(exchange),
     Op: '',
     Entry: emptyEntry(kind, name),
@@ -71,10 +74,10 @@ async function deleteConfig(exchange: Exchange): Promise<HttpResponse> {
   return json(exchange, '{}')
 }
 
-function readBody({ request }: Exchange): Record<string, unknown> | null | undefined {
+function readBody<T>({ request }: Exchange, decode: Decode<T>): T | undefined {
   if (request.tooLarge) throw new HttpError(413, 'Request body too large')
   try {
-    return decodeJson(request.body, configBody)
+    return decodeJson(request.body, decode)
   } catch (error) {
     if (error instanceof JsonError) throw undecodable(error.message)
     throw error
@@ -102,7 +105,7 @@ export function discoveryChain(exchange: Exchange): HttpResponse | Promise<HttpR
 }
 
 function chainOverrides(exchange: Exchange) {
-  const { OverrideMeshGateway, ...others } = decodeOverrides(readBody(exchange) ?? {})
+  const { OverrideMeshGateway, ...others } = decodeOverrides(readBody(exchange, untypedMap) ?? {})
   const none: MeshGatewayConfig = { Mode: '' }
   if (OverrideMeshGateway.Mode === '') return { ...others, OverrideMeshGateway: none }
   if (!MESH_GATEWAY_MODES.includes(OverrideMeshGateway.Mode)) {

@@ -11,7 +11,7 @@ import { type Decode, int, struct, text, textMap, uint64 } from '../../wire/json
 import { intentionJson } from '../../wire/json-mesh.ts'
 import { decodeBody } from './bodies.ts'
 import { badRequest, HttpError } from './errors.ts'
-import { type Exchange, json, jsonCompact, jsonWithMeta } from './exchange.ts'
+import { type Exchange, json, jsonCompact } from './exchange.ts'
 import { listWithMeta } from './lists.ts'
 import { datacenter, readFilter, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
@@ -32,8 +32,8 @@ export function intentionEndpoint(exchange: Exchange): HttpResponse | Promise<Ht
 }
 
 function listIntentions(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
-  exchange.metaOnFailure = true
   const args = { ...readOptions(exchange), ...readFilter(exchange) }
+  exchange.metaOnFailure = true
   return ask(exchange, 'Intention.List', args, (_, reply) =>
     listWithMeta(exchange, reply, reply.Intentions ?? [], intentionJson),
   )
@@ -75,7 +75,8 @@ async function readIntention(exchange: Exchange): Promise<HttpResponse> {
     return await ask(exchange, 'Intention.Get', args, (_, reply) => {
       const found = reply.Intentions?.[0]
       if (found === undefined) throw new HttpError(404, '')
-      return jsonWithMeta(exchange, reply, intentionJson(found, exchange.depth))
+      // The index is not told, as 1.8.7 does not tell it; asking with one blocks all the same.
+      return json(exchange, intentionJson(found, exchange.depth))
     })
   } catch (error) {
     if (!(error instanceof ConsulError)) throw error

@@ -3,7 +3,7 @@
  * port, 1 is true, one thing stands for a list of it. Configuration entries are read so, since they are written by hand.
  * Names compare in any case and may have a second spelling; names that nobody asked for are gathered.
  */
-import { parseGoDuration } from '../../base/go-duration.ts'
+import { goDurationFault, parseGoDuration } from '../../base/go-duration.ts'
 import { quoteGo } from '../../base/go-quote.ts'
 
 /** What was read and could not be, each by its place: complaints and names that are not known. */
@@ -79,7 +79,7 @@ export const weakDuration: Weak<number> = (given, at, found) => {
   if (typeof value !== 'string') return weakInt(value, at, found)
   const nanos = parseGoDuration(value)
   if (nanos !== undefined) return nanos
-  found.faults.push(`error decoding '${at}': time: invalid duration ${value}`)
+  found.faults.push(`error decoding '${at}': ${goDurationFault(value)}`)
   return 0
 }
 
@@ -136,6 +136,13 @@ export function weakStruct<T extends object>(
 /** Something that need not be there. */
 export function weakOptional<T>(item: Weak<T>): Weak<T | null> {
   return (value, at, found) => (value === null || value === undefined ? null : item(value, at, found))
+}
+
+/** @returns undefined, and a complaint, when it is none */
+export function asMap(value: unknown, at: string, found: Findings): Record<string, unknown> | undefined {
+  if (isMap(value)) return value
+  found.faults.push(`'${at}' expected a map, got '${kindName(value)}'`)
+  return undefined
 }
 
 /** One value may stand in a list of its own. */
