@@ -10,7 +10,7 @@
  * ```
  */
 import { type Agent, startAgentOn } from './agent/agent.ts'
-import { loadConfig } from './agent/config/build.ts'
+import { type ConfigSources, loadConfig } from './agent/config/build.ts'
 import { type Level, makeLog, type Sink } from './base/log.ts'
 import { nodeHost } from './host/node.ts'
 
@@ -42,13 +42,19 @@ export async function startAgent(options: AgentOptions = {}): Promise<Agent> {
   let level: Level = 'info'
   const log = makeLog('agent', sink, () => level)
   const host = nodeHost(log)
-  const { config, warnings } = loadConfig({
+  const sources: ConfigSources = {
     args: dev ? ['-dev', ...args] : args,
     settings,
     hostname: host.hostname(),
     interfaces: host.interfaces(),
-  })
+  }
+  const { config, warnings } = loadConfig(sources)
   level = config.logLevel
   for (const warning of warnings) log.warn(warning)
-  return startAgentOn(config, host)
+  return startAgentOn(config, host, {
+    reread: () => loadConfig(sources).config,
+    reloaded(fresh) {
+      level = fresh.logLevel
+    },
+  })
 }

@@ -25,7 +25,7 @@ export interface Agent extends Caller {
   readonly dns: Address | undefined
   /** Resolves once a leader answers and this node is in the catalog. Rejects when the agent is stopped before. */
   readonly ready: Promise<void>
-  /** Resolves once all is closed. */
+  /** Resolves once all is closed; rejects when the agent has ended itself because it could not go on. */
   readonly ended: Promise<void>
   /** Leaves the cluster in good order; the doors stay open until `stop`. */
   leave(): Promise<void>

@@ -94,10 +94,19 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
   })
 
   const cache = makeCache(host, caller)
+  const calls = host.metrics.counter('client.rpc')
   const backend: Backend = {
     cached: (method, args, context) => cache.get(method, args, context),
-    call: (method, args, context) => caller.call(method, args, context),
-    peek: (method, args) => caller.peek(method, args),
+    call(method, args, context) {
+      calls.add(1)
+      return caller.call(method, args, context)
+    },
+    peek(method, args) {
+      const found = caller.peek(method, args)
+      // Else it is asked for by `call`, and counted there.
+      if (found !== undefined) calls.add(1)
+      return found
+    },
     snapshot: parts.snapshot,
     self: {
       nodeName: config.nodeName,

@@ -79,6 +79,10 @@ export interface Agent {
   join(address: string, options?: RequestOptions & { wan?: boolean }): Promise<void>
   /** Counts a failed member as one that left; `prune` takes it off the list. */
   forceLeave(name: string, options?: RequestOptions & { prune?: boolean }): Promise<void>
+  /** Takes the node, or one of its services, out of use until it is told otherwise. */
+  maintain(wish: { enable: boolean; service?: string; reason?: string }, options?: RequestOptions): Promise<void>
+  /** The agent reads its configuration again. */
+  reload(options?: RequestOptions): Promise<void>
   /** The agent leaves its cluster and ends. */
   leave(options?: RequestOptions): Promise<void>
 }
@@ -106,6 +110,11 @@ export function makeAgent(caller: Caller): Agent {
       put(`/v1/agent/join/${escapePath(address)}`, options, undefined, { wan: options?.wan ? '1' : undefined }),
     forceLeave: (name, options) =>
       put(`/v1/agent/force-leave/${escapePath(name)}`, options, undefined, { prune: options?.prune ? '1' : undefined }),
+    maintain({ enable, service = '', reason }, options) {
+      const path = service === '' ? '/v1/agent/maintenance' : `/v1/agent/service/maintenance/${escapePath(service)}`
+      return put(path, options, undefined, { enable: String(enable), reason: enable ? reason : undefined })
+    },
+    reload: (options) => put('/v1/agent/reload', options),
     leave: (options) => put('/v1/agent/leave', options),
   }
 }

@@ -26,6 +26,9 @@ function play(
     async stop() {
       seen.push('(stop)')
     },
+    async reload() {
+      seen.push('(reload)')
+    },
     ended: new Promise(() => {}),
     ...options.agent,
   }
@@ -129,13 +132,21 @@ suite('a signal', () => {
     life.signal('SIGTERM')
     assert.equal(await life.code, 1)
   })
-  test('a hangup does not end it', async () => {
+  test('a hangup makes it read its configuration again', async () => {
     const life = play()
     await life.whenRunning
     life.signal('SIGHUP')
     await settle()
-    assert.deepEqual(life.seen.slice(1, 2), ['Caught hangup'])
-    assert.match(life.seen[2]!, /^Reload config failed /)
+    assert.deepEqual(life.seen.slice(1), ['Caught hangup', 'Reloading configuration...', '(reload)'])
+    life.signal('SIGTERM')
+    assert.equal(await life.code, 1)
+  })
+  test('a configuration that cannot be read is told, and does not end it', async () => {
+    const life = play({ agent: { reload: () => Promise.reject(new Error('data_dir cannot be empty')) } })
+    await life.whenRunning
+    life.signal('SIGHUP')
+    await settle()
+    assert.equal(life.seen.at(-1), 'Reload config failed data_dir cannot be empty')
     life.signal('SIGTERM')
     assert.equal(await life.code, 1)
   })

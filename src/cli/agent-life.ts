@@ -9,6 +9,8 @@ import { reason } from './command.ts'
 export interface RunningAgent {
   /** Leaves the cluster in good order. The doors stay open until `stop`. */
   leave(): Promise<void>
+  /** Reads the configuration again and takes up what can change. Rejects with what is wrong with it. */
+  reload(): Promise<void>
   /** Closes the doors and lets go of the disk; what was acknowledged stays. */
   stop(): Promise<void>
   /** Resolves when the agent has ended by itself, after `consul leave` for instance. */
@@ -48,8 +50,8 @@ async function liveUntilEnd(life: Life, signals: Signals): Promise<number> {
   const { log } = life
   const starting = life.start()
   // One listener for start and run alike: a second one could be handed a signal that nobody looks at any more.
-  const why = { cannotReload: 'cannot reload before agent started' }
-  const told = nextEnd(life, signals, why)
+  let running: RunningAgent | undefined
+  const told = nextEnd(life, signals, () => running)
   const first = await Promise.race([outcome(starting), told])
   if (first.kind === 'failed') {
     log.error('Error starting agent', { error: first.why })
@@ -62,7 +64,7 @@ async function liveUntilEnd(life: Life, signals: Signals): Promise<number> {
     return 1
   }
   const agent = first.value
-  why.cannotReload = 'this version of Proconsul cannot reload its configuration'
+  running = agent
   life.running()
   const last = await Promise.race([outcome(agent.ended), told])
   const code = last.kind === 'signal' ? await end(life, agent, last.signal, signals) : last.kind === 'done' ? 0 : 1
@@ -116,13 +118,22 @@ async function stopAgent(life: Life, agent: RunningAgent, signals: Signals): Pro
   if (stopped.kind === 'signal') life.log.warn('Stopped waiting', { signal: SIGNAL_TEXT[stopped.signal] })
 }
 
-/** The next signal that ends the agent; a hangup only gets its answer. */
-async function nextEnd(life: Life, signals: Signals, why: { cannotReload: string }) {
+/** The next signal that ends the agent; a hangup makes it read its configuration again. */
+async function nextEnd(life: Life, signals: Signals, running: () => RunningAgent | undefined) {
   for (;;) {
     const signal = await signals.next()
     life.log.info('Caught', { signal: SIGNAL_TEXT[signal] })
     if (signal !== 'SIGHUP') return { kind: 'signal', signal } as const
-    life.log.error('Reload config failed', { error: why.cannotReload })
+    const agent = running()
+    if (agent === undefined) {
+      life.log.error('Reload config failed', { error: 'cannot reload before agent started' })
+      continue
+    }
+    life.log.info('Reloading configuration...')
+    // Not waited for: another signal may end the agent meanwhile.
+    void outcome(agent.reload()).then((reloaded) => {
+      if (reloaded.kind === 'failed') life.log.error('Reload config failed', { error: reloaded.why })
+    })
   }
 }
 

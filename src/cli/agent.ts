@@ -31,16 +31,18 @@ async function run(io: Io, argv: string[]): Promise<number> {
     makeLog(
       'agent',
       (record) => output.sink(record),
-      () => config.logLevel,
+      () => level,
     ),
   )
   let loaded: ReturnType<typeof loadConfig>
+  const load = () => loadConfig({ args: argv, hostname: host.hostname(), interfaces: host.interfaces() })
   try {
-    loaded = loadConfig({ args: argv, hostname: host.hostname(), interfaces: host.interfaces() })
+    loaded = load()
   } catch (error) {
     return refuse(io, error)
   }
   const { config, warnings } = loaded
+  let level = config.logLevel
   const output = makeAgentOutput({
     json: config.logJson,
     clock: () => performance.timeOrigin + performance.now(),
@@ -62,9 +64,17 @@ async function run(io: Io, argv: string[]): Promise<number> {
         shown = true
         showBanner(output, config, nodeId)
       }
+      const reread = () => {
+        const fresh = load()
+        for (const warning of fresh.warnings) host.log.warn(warning)
+        return fresh.config
+      }
+      const reloaded = (fresh: RuntimeConfig) => {
+        level = fresh.logLevel
+      }
       try {
         const { startAgentOn } = await import('../agent/agent.ts')
-        return await withPidFile(config.pidFile, () => startAgentOn(config, host, identified))
+        return await withPidFile(config.pidFile, () => startAgentOn(config, host, { identified, reread, reloaded }))
       } catch (error) {
         // The log is still held back, and with it what went wrong.
         if (!shown) io.err(`==> ${reason(error)}`)
@@ -126,7 +136,12 @@ async function withPidFile(path: string, start: () => Promise<RunningAgent>): Pr
   const remove = () => rmSync(path, { force: true })
   try {
     const agent = await start()
-    return { ended: agent.ended, leave: () => agent.leave(), stop: () => agent.stop().finally(remove) }
+    return {
+      ended: agent.ended,
+      leave: () => agent.leave(),
+      reload: () => agent.reload(),
+      stop: () => agent.stop().finally(remove),
+    }
   } catch (error) {
     remove()
     throw error

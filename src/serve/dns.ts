@@ -30,6 +30,7 @@ export interface Dns {
 }
 
 export interface DnsOptions {
+  /** Looked at with each question: another may be put in its place. */
   zone: Zone
   /** Asks the recursors: their answer, or undefined when none has one. Without it they are all taken to be down. */
   forward?: (message: Uint8Array, network: Network) => Promise<Uint8Array | undefined>
@@ -41,6 +42,7 @@ const OPCODE_QUERY = 0
 /** Answered like a query, as Consul does. */
 const OPCODE_NOTIFY = 4
 const OPCODE_MASK = 0x7800
+const TYPE_PTR = 12
 /** Of the flags in a message that is refused by its header, all stay but these. */
 const CLEARED_ON_REFUSAL = FLAG.authoritative | FLAG.zero | 0xf
 
@@ -56,9 +58,10 @@ function plausible(counts: Counts): boolean {
 }
 
 export function makeDns(backend: Backend, options: DnsOptions): Dns {
-  const { zone } = options
   const around = { random: backend.random, measure: measureMessage, unixTime: 0 }
   let waiting = 0
+  const names = backend.measured.sample('dns.domain_query', { node: backend.self.nodeName })
+  const addresses = backend.measured.sample('dns.ptr_query', { node: backend.self.nodeName })
 
   function handle(bytes: Uint8Array, network: Network, asker: string): DnsReply {
     const header = decodeHeader(bytes)
@@ -87,15 +90,21 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
     const query: Query = { question: asked.questions[0]!, network, udpSize, edns: edns !== undefined, asker }
     if (edns?.subnet !== undefined) query.subnet = edns.subnet.address
     around.unixTime = Math.floor(backend.date() / 1000)
-    const resolution = resolve(query, zone, around)
+    const began = backend.now()
+    const meter = query.question.type === TYPE_PTR ? addresses : names
+    const resolution = resolve(query, options.zone, around)
     try {
       const found = run(resolution)
       if (found instanceof Promise) {
         return found.then(
-          (later) => finish(asked, later, bytes, network),
+          (later) => {
+            meter.add(backend.now() - began)
+            return finish(asked, later, bytes, network)
+          },
           (error: unknown) => internalError(asked, error),
         )
       }
+      meter.add(backend.now() - began)
       return finish(asked, found, bytes, network)
     } catch (error) {
       return internalError(asked, error)
@@ -186,7 +195,7 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
     }
     if (found.edns && asked.edns !== undefined) message.edns = replyEdns(asked.edns)
     try {
-      return encodeMessage(message, zone.compress)
+      return encodeMessage(message, options.zone.compress)
     } catch (error) {
       return internalError(asked, error)
     }
@@ -204,7 +213,7 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
       additional: [],
     }
     if (asked.edns !== undefined) message.edns = replyEdns(asked.edns)
-    return encodeMessage(message, zone.compress)
+    return encodeMessage(message, options.zone.compress)
   }
 
   return {

@@ -254,8 +254,6 @@ suite('config: warnings', () => {
     assert.deepEqual(warnings.sort(), [
       '"audit" is a Consul Enterprise configuration and will have no effect',
       'config key "acl_enforce_version_8" is deprecated and should be removed',
-      'config key "check" is not supported yet and will have no effect',
-      'config key "services" is not supported yet and will have no effect',
       'config key "telemetry.circonus_api_app" is not supported yet and will have no effect',
       'config key "ui" is not supported yet and will have no effect',
       'skipping file c/b.txt, extension must be .hcl or .json, or config format must be set',

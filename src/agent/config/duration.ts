@@ -8,7 +8,10 @@ export function readDuration(key: string, text: string, problems: string[]): Nan
   const nanos = parseGoDuration(text)
   if (nanos !== undefined) return nanos
   const missing = /^[-+]?(\d+\.?\d*|\.\d+)$/.test(text)
-  problems.push(
+  // As with the real one, the newest of them stands alone.
+  problems.splice(
+    0,
+    Infinity,
     `${key}: invalid duration: ${quoteGo(text)}: time: ${missing ? 'missing unit in' : 'invalid'} duration ${quoteGo(text)}`,
   )
   return 0

@@ -286,7 +286,9 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   gossip_lan.gossip_interval gossip_lan.gossip_nodes gossip_lan.probe_interval gossip_lan.probe_timeout
   gossip_lan.retransmit_mult gossip_lan.suspicion_mult gossip_wan.gossip_interval gossip_wan.gossip_nodes
   gossip_wan.probe_interval gossip_wan.probe_timeout gossip_wan.retransmit_mult gossip_wan.suspicion_mult
-  enable_local_script_checks enable_script_checks http_config.response_headers leave_on_terminate
+  disable_http_unprintable_char_filter enable_debug enable_local_script_checks enable_script_checks http_config.allow_write_http_from
+  http_config.block_endpoints http_config.response_headers http_config.use_cache leave_on_terminate translate_wan_addrs
+  unix_sockets.group unix_sockets.mode unix_sockets.user
   limits.http_max_conns_per_client limits.kv_max_value_size limits.rpc_handshake_timeout limits.rpc_max_burst
   limits.rpc_max_conns_per_client limits.rpc_rate limits.txn_max_req_len log_json log_level max_query_time
   node_id node_meta node_name performance.leave_drain_time performance.raft_multiplier performance.rpc_hold_timeout
@@ -319,6 +321,4 @@ export const PROTECTIONS: readonly string[] = [
   'verify_incoming',
   'verify_incoming_rpc',
   'verify_incoming_https',
-  'http_config.allow_write_http_from',
-  'http_config.block_endpoints',
 ]

@@ -12,7 +12,7 @@ import type { Instant } from '../../base/units.ts'
 import type { NodeService } from '../../model/catalog.ts'
 import type { HealthCheck } from '../../model/health.ts'
 import { earliest, makeChecks } from './checks.ts'
-import type { LocalContext, LocalEffect, LocalInput, LocalSettings } from './messages.ts'
+import type { LocalContext, LocalDefinitions, LocalEffect, LocalInput, LocalSettings } from './messages.ts'
 import { makeRegistry } from './registry.ts'
 import { LocalState } from './state.ts'
 import { makeSync } from './sync.ts'
@@ -20,6 +20,7 @@ import { makeSync } from './sync.ts'
 export type {
   LocalCall,
   LocalCheckRegistration,
+  LocalDefinitions,
   LocalEffect,
   LocalInput,
   LocalServiceRegistration,
@@ -43,8 +44,7 @@ export interface Local extends Core<LocalInput, LocalEffect> {
 
 export function makeLocal(options: LocalOptions): Local {
   const { random, ...given } = options
-  // The catalog's meta of an agent always names its network segment, the default one being "".
-  const settings: LocalSettings = { ...given, meta: { ...given.meta, 'consul-network-segment': '' } }
+  const settings: LocalSettings = { ...given, meta: withSegment(given.meta) }
   const effects: LocalEffect[] = []
   const context: LocalContext = {
     settings,
@@ -58,6 +58,20 @@ export function makeLocal(options: LocalOptions): Local {
   const sync = makeSync(context, state, checks, random)
   const registry = makeRegistry(context, state, checks)
 
+  function load(now: Instant, ticket: number, definitions: LocalDefinitions): void {
+    const refusal = registry.load(now, definitions)
+    if (refusal === undefined) {
+      settings.discardCheckOutput = definitions.discardCheckOutput
+      const meta = withSegment(definitions.meta)
+      if (JSON.stringify(meta) !== JSON.stringify(settings.meta)) {
+        settings.meta = meta
+        state.nodeDirty = true
+        state.touched = true
+      }
+    }
+    registry.answer(ticket, refusal)
+  }
+
   function handle(now: Instant, input: LocalInput | Tick): void {
     switch (input.kind) {
       case 'register-service':
@@ -68,6 +82,10 @@ export function makeLocal(options: LocalOptions): Local {
         return registry.answer(input.ticket, registry.addCheck(now, input.registration))
       case 'deregister-check':
         return registry.answer(input.ticket, registry.removeCheck(input.id))
+      case 'load':
+        return load(now, input.ticket, input.definitions)
+      case 'maintain':
+        return registry.answer(input.ticket, registry.maintain(now, input))
       case 'update-check':
         return registry.answer(input.ticket, registry.report(now, input.id, input.status, input.output, input.date))
       case 'restore':
@@ -130,4 +148,9 @@ export function makeLocal(options: LocalOptions): Local {
     },
     ttls: checks.ttls,
   }
+}
+
+/** The catalog's meta of an agent always names its network segment, the default one being "". */
+function withSegment(meta: Record<string, string>): Record<string, string> {
+  return { ...meta, 'consul-network-segment': '' }
 }

@@ -42,6 +42,14 @@ export interface LocalServiceRegistration {
   replaceExistingChecks: boolean
 }
 
+/** What the configuration says of this node's services and checks, in place of what it said before. */
+export interface LocalDefinitions {
+  services: LocalServiceRegistration[]
+  checks: LocalCheckRegistration[]
+  meta: Record<string, string>
+  discardCheckOutput: boolean
+}
+
 /** What files of the data directory hold, parsed as JSON: of any shape, since anything may stand in a file. */
 export interface PersistedFiles {
   services: unknown[]
@@ -55,6 +63,10 @@ type Asked = { ticket: number } & (
   | { kind: 'deregister-service'; id: string }
   | { kind: 'register-check'; registration: LocalCheckRegistration }
   | { kind: 'deregister-check'; id: string }
+  /** All or nothing: refused, it changes nothing. At start it comes before `restore`. */
+  | { kind: 'load'; definitions: LocalDefinitions }
+  /** A critical check takes a service, or with "" the whole node, out of use until it is switched off again. */
+  | { kind: 'maintain'; service: string; enable: boolean; reason: string; token: string }
   /** A TTL check's owner reports. `date`: now, for what must outlive the process. */
   | { kind: 'update-check'; id: string; status: string; output: string; date: WallMs }
 )

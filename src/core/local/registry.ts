@@ -6,18 +6,23 @@
 import { quoteGo } from '../../base/go-flags.ts'
 import { type Instant, NANOS_PER_MS, type WallMs } from '../../base/units.ts'
 import type { NodeService, ServiceAddress } from '../../model/catalog.ts'
-import type { CheckRun } from '../../model/check-run.ts'
-import type { HealthCheck } from '../../model/health.ts'
+import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
+import { type HealthCheck, NO_DEFINITION, NODE_MAINTENANCE, SERVICE_MAINTENANCE_PREFIX } from '../../model/health.ts'
+import { sidecarId } from '../../model/sidecar.ts'
 import { type Checks, shownCheck } from './checks.ts'
 import type {
   LocalCheckRegistration,
   LocalContext,
+  LocalDefinitions,
   LocalServiceRegistration,
   PersistedFiles,
   PersistFolder,
 } from './messages.ts'
 import { persistedCheck, persistedService, persistedState, readCheck, readService, readState } from './persisted.ts'
 import type { LocalState } from './state.ts'
+
+/** How a check came to be: over the API, or from the configuration by itself or with its service. */
+type Origin = 'asked' | 'defined' | 'service-defined'
 
 /** Why a request is refused, in Consul's words; undefined when it was done. */
 export type Refusal = string | undefined
@@ -30,6 +35,9 @@ export interface Registry {
   removeCheck(id: string): Refusal
   report(now: Instant, id: string, status: string, output: string, date: WallMs): Refusal
   restore(now: Instant, files: PersistedFiles, date: WallMs): void
+  /** What the configuration says now: what it said before and no longer says goes. Refused, it changes nothing. */
+  load(now: Instant, definitions: LocalDefinitions): Refusal
+  maintain(now: Instant, wish: { service: string; enable: boolean; reason: string; token: string }): Refusal
 }
 
 export function makeRegistry(context: LocalContext, state: LocalState, checks: Checks): Registry {
@@ -41,26 +49,26 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     if (settings.durable) emit({ kind: 'forget', folder, id })
   }
 
-  /** Of two checks that a registration gives the same id, the last one counts. */
-  function addService(now: Instant, { service: given, ...rest }: LocalServiceRegistration): Refusal {
+  /** @param definition of the configuration that it comes from: it is then not stored */
+  function addService(
+    now: Instant,
+    { service: given, ...rest }: LocalServiceRegistration,
+    definition?: string,
+  ): Refusal {
     if (given.Service === '') return 'Service name missing'
     const service = completed(given)
     const id = service.ID
     const before = [...state.checksOf(id)].filter((checkId) => state.check(checkId) !== undefined)
-    state.setService(id, { service, token: rest.token, deleted: false })
+    state.setService(id, { service, token: rest.token, deleted: false, definition })
     checks.serviceChanged(id)
-    persist('services', id, persistedService(service, rest.token))
-    const named = new Map(
-      rest.checks.map((given, i) => [
-        given.check.CheckID || `service:${id}${rest.checks.length > 1 ? `:${i + 1}` : ''}`,
-        given,
-      ]),
-    )
+    if (definition === undefined) persist('services', id, persistedService(service, rest.token))
+    const named = namedChecks(id, rest.checks)
     for (const [CheckID, { check, run }] of named) {
       keepCheck(
         now,
         ofService({ ...check, CheckID, Name: check.Name || `Service '${service.Service}' check` }, service),
         { run, token: rest.token },
+        definition === undefined ? 'asked' : 'service-defined',
       )
     }
     if (rest.replaceExistingChecks) for (const checkId of before) if (!named.has(checkId)) removeCheck(checkId)
@@ -80,13 +88,15 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     entry.deleted = true
     state.touchService(id)
     checks.serviceChanged(id)
-    forget('services', id)
+    if (entry.definition === undefined) forget('services', id)
     for (const checkId of [...state.checksOf(id)]) if (state.check(checkId) !== undefined) removeCheck(checkId)
     log('debug', 'removed service', { service: id })
+    const sidecar = sidecarId(id)
+    if (state.service(sidecar)?.LocallyRegisteredAsSidecar) return removeService(sidecar)
     return undefined
   }
 
-  function addCheck(now: Instant, { check, run, token }: LocalCheckRegistration): Refusal {
+  function addCheck(now: Instant, { check, run, token }: LocalCheckRegistration, origin: Origin = 'asked'): Refusal {
     if (check.CheckID === '') return 'CheckID missing'
     let shown = check
     if (check.ServiceID !== '') {
@@ -94,26 +104,30 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       if (service === undefined) return `ServiceID ${quoteGo(check.ServiceID)} does not exist`
       shown = ofService(check, service)
     }
-    keepCheck(now, shown, { run, token })
+    keepCheck(now, shown, { run, token }, origin)
     return undefined
   }
 
   /** A check that was here before keeps its status, so that registering it again does not make it flap. */
-  function keepCheck(now: Instant, given: HealthCheck, how: { run: CheckRun; token: string }): void {
+  function keepCheck(now: Instant, given: HealthCheck, how: { run: CheckRun; token: string }, origin: Origin): void {
     const id = given.CheckID
     const old = state.check(id)
-    const check = shownCheck(given, how.run, settings.nodeName, settings.discardCheckOutput)
+    const full = shownCheck(given, how.run, settings.nodeName, settings.discardCheckOutput)
+    // The real agent does not name the type of a check that stands by itself in the configuration.
+    const check = origin === 'defined' ? { ...full, Type: given.Type } : full
     state.setCheck(id, {
       check: old === undefined ? check : { ...check, Status: old.check.Status, Output: old.check.Output },
       run: how.run,
       token: how.token,
       deleted: false,
+      configured: origin !== 'asked',
       criticalSince: old?.criticalSince ?? null,
       lastOutput: old?.lastOutput ?? '',
       reapAfterMs: 0,
     })
     checks.started(now, id)
-    persist('checks', id, persistedCheck(check, how.run, how.token))
+    if (origin === 'asked') persist('checks', id, persistedCheck(check, how.run, how.token))
+    else if (old !== undefined && !old.configured) forget('checks', id)
   }
 
   function removeCheck(id: string): Refusal {
@@ -123,7 +137,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       entry.deleted = true
       checks.stopped(id)
       state.touchCheck(id)
-      forget('checks', id)
+      if (!entry.configured) forget('checks', id)
       forget('checks/state', id)
     }
     log('debug', 'removed check', { check: id })
@@ -145,6 +159,11 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
         log('error', 'Failed decoding service file')
         continue
       }
+      if (state.service(file.service.ID) !== undefined) {
+        log('debug', 'service exists, not restoring from file', { service: file.service.ID })
+        forget('services', file.service.ID)
+        continue
+      }
       state.setService(file.service.ID, { ...file, deleted: false })
       log('debug', 'restored service definition from file', { service: file.service.ID })
     }
@@ -159,6 +178,11 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       return
     }
     const { check, run, token } = file
+    if (state.check(check.CheckID) !== undefined) {
+      log('debug', 'check exists, not restoring from file', { check: check.CheckID })
+      forget('checks', check.CheckID)
+      return
+    }
     if (check.ServiceID !== '' && state.service(check.ServiceID) === undefined) {
       const error = `ServiceID ${quoteGo(check.ServiceID)} does not exist`
       log('warn', 'Failed to restore check', { check: check.CheckID, error })
@@ -194,10 +218,78 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     checks.update(now, file.id, file.status, file.output)
   }
 
+  function load(now: Instant, { services, checks: sole }: LocalDefinitions): Refusal {
+    const wanted = new Map(services.map((one) => [one.service.ID || one.service.Service, one]))
+    const wantedChecks = new Set(sole.map(({ check }) => check.CheckID))
+    for (const [id, { checks: own }] of wanted) for (const name of namedChecks(id, own).keys()) wantedChecks.add(name)
+    const stays = (id: string) => wanted.has(id) || (state.service(id) && !state.services.get(id)?.definition)
+    for (const { check } of sole) {
+      if (check.ServiceID === '' || stays(check.ServiceID)) continue
+      return `Failed to register check '${check.Name}': ServiceID ${quoteGo(check.ServiceID)} does not exist`
+    }
+    for (const [id, { definition, deleted }] of [...state.services]) {
+      if (definition !== undefined && !deleted && !wanted.has(id)) removeService(id)
+    }
+    for (const [id, { configured, deleted }] of [...state.checks]) {
+      if (configured && !deleted && !wantedChecks.has(id)) removeCheck(id)
+    }
+    for (const [id, registration] of wanted) loadService(now, id, registration)
+    for (const registration of sole) addCheck(now, registration, 'defined')
+    return undefined
+  }
+
+  /** What is defined as it was before is left alone: its checks go on in their rhythm. */
+  function loadService(now: Instant, id: string, registration: LocalServiceRegistration): void {
+    const definition = JSON.stringify(registration)
+    const old = state.services.get(id)
+    if (old !== undefined && !old.deleted && old.service !== null) {
+      if (old.definition === definition) return
+      if (old.definition === undefined) forget('services', id)
+    }
+    addService(now, registration, definition)
+  }
+
+  function maintain(
+    now: Instant,
+    { service: id, enable, reason, token }: { service: string; enable: boolean; reason: string; token: string },
+  ): Refusal {
+    const service = id === '' ? undefined : state.service(id)
+    if (id !== '' && service === undefined) return `No service registered with ID ${quoteGo(id)}`
+    const what = service === undefined ? 'Node' : 'Service'
+    const CheckID = service === undefined ? NODE_MAINTENANCE : `${SERVICE_MAINTENANCE_PREFIX}${id}`
+    const is = state.check(CheckID) !== undefined
+    if (is === enable) return undefined
+    if (!enable) {
+      removeCheck(CheckID)
+      log('info', `${what} left maintenance mode`, id === '' ? {} : { service: id })
+      return undefined
+    }
+    const check: HealthCheck = {
+      Node: settings.nodeName,
+      CheckID,
+      Name: `${what} Maintenance Mode`,
+      Status: 'critical',
+      Notes: reason || noReason(what),
+      Output: '',
+      ServiceID: '',
+      ServiceName: '',
+      ServiceTags: null,
+      Type: 'maintenance',
+      Definition: NO_DEFINITION,
+      CreateIndex: 0,
+      ModifyIndex: 0,
+    }
+    keepCheck(now, service === undefined ? check : ofService(check, service), { run: NO_RUN, token }, 'asked')
+    log('info', `${what} entered maintenance mode`, id === '' ? {} : { service: id })
+    return undefined
+  }
+
   return {
-    addService,
+    load,
+    maintain,
+    addService: (now, registration) => addService(now, registration),
     removeService,
-    addCheck,
+    addCheck: (now, registration) => addCheck(now, registration),
     removeCheck,
     report,
     restore,
@@ -205,6 +297,18 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       emit(refusal === undefined ? { kind: 'done', ticket } : { kind: 'refused', ticket, message: refusal })
     },
   }
+}
+
+function noReason(what: 'Node' | 'Service'): string {
+  return `Maintenance mode is enabled for this ${what.toLowerCase()}, but no reason was provided. This is a default message.`
+}
+
+/** A service's checks by their ids. Of two with the same id, the last one counts. */
+function namedChecks(service: string, checks: LocalCheckRegistration[]): Map<string, LocalCheckRegistration> {
+  const several = checks.length > 1
+  return new Map(
+    checks.map((given, i) => [given.check.CheckID || `service:${service}${several ? `:${i + 1}` : ''}`, given]),
+  )
 }
 
 function ofService(check: HealthCheck, service: NodeService): HealthCheck {

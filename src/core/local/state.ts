@@ -13,6 +13,8 @@ export interface ServiceEntry {
   service: NodeService | null
   token: string
   deleted: boolean
+  /** The definition it came from, when that stands in the configuration. */
+  definition?: string
 }
 
 export interface CheckEntry {
@@ -22,6 +24,8 @@ export interface CheckEntry {
   run: CheckRun
   token: string
   deleted: boolean
+  /** It came with the configuration. */
+  configured?: boolean
   /** Since when the check is critical without a break; null when it is not. */
   criticalSince: Instant | null
   /** What a TTL check's owner said last. */

@@ -3,12 +3,12 @@
  * (agent/structs/{service,check}_definition.go, check_type.go), validation with its complaints, and the registrations
  * that come of them. What a service may not say of proxies and gateways is in model/service-rules.ts.
  */
-import { quoteGo } from '../../base/go-quote.ts'
 import type { NodeService, ServiceAddress, ServiceConnect, ServiceKind } from '../../model/catalog.ts'
 import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
-import { ConsulError } from '../../model/errors.ts'
 import type { HealthCheck } from '../../model/health.ts'
+import { metaFault, runFault, taggedAddressFault, weightsFault } from '../../model/registration-rules.ts'
 import { serviceFault } from '../../model/service-rules.ts'
+import { expandSidecar, type PortRange } from '../../model/sidecar.ts'
 import {
   bool,
   type Decode,
@@ -23,7 +23,7 @@ import {
   textsMap,
 } from '../../wire/json-decode.ts'
 import type { CheckRegistration, ServiceRegistration } from '../backend.ts'
-import { connect, emptyCheck, emptyService, proxy, serviceAddresses, type WeightsField, weights } from './bodies.ts'
+import { emptyCheck, emptyService, proxy, serviceAddresses, type WeightsField, weights } from './bodies.ts'
 import { HttpError } from './errors.ts'
 
 /** How a check is run, and what it is called: the common part of both forms. */
@@ -178,7 +178,7 @@ interface ServiceFields extends WeightsField {
   Token: string
   EnableTagOverride: boolean
   Proxy: NodeService['Proxy']
-  Connect: ServiceConnect
+  Connect: { Native?: boolean; SidecarService?: ServiceDefinition; sidecar_service?: ServiceDefinition }
   enable_tag_override: boolean
   tagged_addresses: Record<string, ServiceAddress> | null
 }
@@ -199,7 +199,7 @@ const serviceFields = struct<ServiceFields>(
     Token: text,
     EnableTagOverride: bool,
     Proxy: proxy,
-    Connect: connect,
+    Connect: (value, at) => connectBlock(value, at),
     enable_tag_override: bool,
     tagged_addresses: serviceAddresses,
   },
@@ -209,7 +209,24 @@ const serviceFields = struct<ServiceFields>(
 export interface ServiceDefinition {
   service: NodeService
   checks: CheckDefinition[]
+  /** The service's own; "" for the caller's. */
+  token: string
+  /** Defined within it, to stand beside it. */
+  sidecar?: ServiceDefinition
 }
+
+/** What a connect block holds for an agent; the catalog keeps the first field alone. */
+const connectBlock = struct<{ Native: boolean; SidecarService: ServiceDefinition; sidecar_service: ServiceDefinition }>(
+  {
+    Native: bool,
+    SidecarService: (value, at) => sidecarDefinition(value, at),
+    sidecar_service: (value, at) => sidecarDefinition(value, at),
+  },
+  { type: 'structs.ServiceConnect', own: true, ignoreUnknown: true },
+)
+
+const sidecarDefinition: Decode<ServiceDefinition> = (value, at) =>
+  value === null ? undefined : serviceDefinitionBody(value, at)
 
 export const serviceDefinitionBody: Decode<ServiceDefinition> = (value, at) => {
   const given = serviceFields(value, at) ?? {}
@@ -229,42 +246,94 @@ export const serviceDefinitionBody: Decode<ServiceDefinition> = (value, at) => {
     Weights: given.Weights === undefined ? null : { Passing: 0, Warning: 0, ...given.Weights },
     EnableTagOverride: given.EnableTagOverride || given.enable_tag_override || false,
   }
-  if (given.Connect !== undefined) service.Connect = given.Connect
+  const sidecar = given.Connect?.SidecarService ?? given.Connect?.sidecar_service
+  if (given.Connect !== undefined) {
+    service.Connect = {
+      Native: given.Connect.Native ?? false,
+      SidecarService: sidecar === undefined ? null : nested(sidecar),
+    }
+  }
   if (given.Proxy !== undefined) {
     service.Proxy = given.Proxy
     for (const upstream of service.Proxy.Upstreams ?? []) upstream.DestinationType ||= 'service'
   }
   const checks = [...(given.Check === undefined || given.Check.empty ? [] : [given.Check]), ...(given.Checks ?? [])]
-  return { service, checks }
+  return { service, checks, token: given.Token ?? '', sidecar }
 }
 
-/** What the agent is asked to register. Throws `HttpError` in Consul's words, for the first thing that it refuses. */
-export function serviceRegistration(
-  { service, checks }: ServiceDefinition,
+/** As much of a nested definition as the rules for services look at. */
+function nested({ service }: ServiceDefinition): ServiceConnect['SidecarService'] {
+  return { ID: service.Service === service.ID ? '' : service.ID, Connect: service.Connect }
+}
+
+export interface RegistrationOptions {
+  replaceExistingChecks: boolean
+  scriptsAllowed: boolean
+  /** All that the agent has: a sidecar gets a port that none of them has. */
+  services: Iterable<NodeService>
+  sidecarPorts: PortRange
+}
+
+/**
+ * What the agent is asked to register: the service, and the sidecar that is defined within it. Throws `HttpError` in
+ * Consul's words, for the first thing that it refuses.
+ */
+export function serviceRegistrations(
+  definition: ServiceDefinition,
   token: string,
-  options: { replaceExistingChecks: boolean; scriptsAllowed: boolean },
-): ServiceRegistration {
+  options: RegistrationOptions,
+): ServiceRegistration[] {
+  const { service, checks, sidecar } = definition
   if (service.Service === '') throw new HttpError(400, 'Missing service name')
   if (service.Address === '0.0.0.0' || service.Address === '::' || service.Address === '[::]') {
     throw new HttpError(400, 'Invalid service address')
   }
-  const fault = weightsFault(service) ?? metaFault(service) ?? serviceFault(service) ?? checksFault(checks)
+  const fault =
+    prefixed('Invalid Weights: ', weightsFault(service.Weights)) ??
+    prefixed('Invalid Service Meta: ', metaFault(service)) ??
+    serviceFault(service) ??
+    checksFault(checks, 'Invalid check') ??
+    checksFault(sidecar?.checks ?? [], 'Invalid check in sidecar_service')
   if (fault !== undefined) throw new HttpError(400, fault)
-  if (service.Connect.SidecarService !== null) {
-    throw new ConsulError(
-      'not-built',
-      'Connect.SidecarService: sidecars are not built yet, register the proxy by itself',
-    )
+  const beside = sidecarRegistration(definition, token, options.services, options.sidecarPorts)
+  if (typeof beside === 'string') throw new HttpError(400, `Invalid SidecarService: ${beside}`)
+  for (const one of [definition, ...(sidecar === undefined ? [] : [sidecar])]) {
+    const addressFault = taggedAddressFault(one.service)
+    if (addressFault !== undefined) throw new HttpError(500, addressFault)
+    for (const check of one.checks) refuseScript(check, options.scriptsAllowed)
   }
-  const addressFault = taggedAddressFault(service)
-  if (addressFault !== undefined) throw new HttpError(500, addressFault)
-  for (const check of checks) refuseScript(check, options.scriptsAllowed)
+  const { replaceExistingChecks } = options
+  return [
+    { ...ownRegistration(definition, token), replaceExistingChecks },
+    ...(beside === undefined ? [] : [{ ...beside, replaceExistingChecks }]),
+  ]
+}
+
+/** The service alone: a sidecar's definition does not go with it any further. */
+export function ownRegistration({ service, checks }: ServiceDefinition, token: string): ServiceRegistration {
   return {
-    service,
+    service: { ...service, Connect: { ...service.Connect, SidecarService: null } },
     checks: checks.map((check) => checkRegistration({ ...check, serviceId: service.ID }, token)),
     token,
-    replaceExistingChecks: options.replaceExistingChecks,
+    replaceExistingChecks: false,
   }
+}
+
+/** @returns undefined when none is asked for, or why there cannot be one */
+export function sidecarRegistration(
+  { service, sidecar }: ServiceDefinition,
+  token: string,
+  services: Iterable<NodeService>,
+  ports: PortRange,
+): ServiceRegistration | string | undefined {
+  if (sidecar === undefined) return undefined
+  const meta = sidecar.service.Meta === null ? undefined : metaFault(sidecar.service)
+  if (meta !== undefined) return meta
+  const own = ownRegistration(sidecar, sidecar.token || token)
+  const expanded = expandSidecar(service, own, services, ports)
+  if (typeof expanded === 'string') return expanded
+  const checks = expanded.checks.map((check) => ({ ...check, token: own.token }))
+  return { service: expanded.service, checks, token: own.token, replaceExistingChecks: false }
 }
 
 /** For a check on its own. Throws as `serviceRegistration` does. */
@@ -275,14 +344,14 @@ export function soleCheckRegistration(
 ): CheckRegistration {
   if (check.name === '') throw new HttpError(400, 'Missing check name')
   if (!isStatus(check.status)) throw new HttpError(400, 'Bad check status')
-  const fault = checkFault(check)
+  const fault = runFault(check.run)
   if (fault !== undefined) throw new HttpError(400, `Invalid check: ${fault}`)
   refuseScript(check, options.scriptsAllowed)
   return checkRegistration({ ...check, id: check.id || check.name }, token)
 }
 
 /** The id and name that a service's check gets when it has none are the agent's to choose: it knows how many there are. */
-function checkRegistration(check: CheckDefinition, token: string): CheckRegistration {
+export function checkRegistration(check: CheckDefinition, token: string): CheckRegistration {
   const row: HealthCheck = {
     ...emptyCheck(),
     CheckID: check.id,
@@ -294,29 +363,21 @@ function checkRegistration(check: CheckDefinition, token: string): CheckRegistra
   return { check: row, run: check.run, token }
 }
 
+function prefixed(what: string, fault: string | undefined): string | undefined {
+  return fault === undefined ? undefined : what + fault
+}
+
 function isStatus(status: string): boolean {
   return status === '' || status === 'passing' || status === 'warning' || status === 'critical'
 }
 
-function checksFault(checks: CheckDefinition[]): string | undefined {
+function checksFault(checks: CheckDefinition[], what: string): string | undefined {
   for (const check of checks) {
-    const fault = checkFault(check)
-    if (fault !== undefined) return `Invalid check: ${fault}`
+    const fault = runFault(check.run)
+    if (fault !== undefined) return `${what}: ${fault}`
   }
   const known = checks.every(({ status }) => isStatus(status))
   return known ? undefined : "Status for checks must 'passing', 'warning', 'critical'"
-}
-
-function checkFault({ run }: CheckDefinition): string | undefined {
-  const targets = [run.HTTP, run.TCP, run.GRPC, run.UDP, run.H2PING]
-  const timed = (run.ScriptArgs?.length ?? 0) > 0 || targets.some((target) => target !== '')
-  const alias = run.AliasNode !== '' || run.AliasService !== ''
-  if (run.Interval > 0 && run.TTL > 0) return 'Interval and TTL cannot both be specified'
-  if (timed && run.Interval <= 0) return 'Interval must be > 0 for Script, HTTP, or TCP checks'
-  if (timed && alias) return 'Interval cannot be set for Alias checks'
-  if (alias && run.TTL > 0) return 'TTL must be not be set for Alias checks'
-  if (!timed && !alias && run.TTL <= 0) return 'TTL must be > 0 for TTL checks'
-  return run.OutputMaxSize < 0 ? 'MaxOutputMaxSize must be positive' : undefined
 }
 
 /** Whoever may register over HTTP shall not thereby run programs here. */
@@ -326,74 +387,4 @@ function refuseScript({ run }: CheckDefinition, allowed: boolean): void {
     500,
     "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true",
   )
-}
-
-const WEIGHT_MAX = 65535
-
-function weightsFault({ Weights }: NodeService): string | undefined {
-  if (Weights === null) return undefined
-  const { Passing, Warning } = Weights
-  if (Passing < 1) return 'Invalid Weights: Passing must be greater than 0'
-  if (Warning < 0) return 'Invalid Weights: Warning must be greater or equal than 0'
-  const tooBig = Passing > WEIGHT_MAX || Warning > WEIGHT_MAX
-  return tooBig ? 'Invalid Weights: DNS Weight must be between 0 and 65535' : undefined
-}
-
-const META_PAIRS_MAX = 64
-const META_KEY_MAX = 128
-const META_VALUE_MAX = 512
-const META_KEY = /^[a-zA-Z0-9_-]+$/
-const META_RESERVED = 'consul-'
-/** The one reserved key that a mesh gateway may set itself. */
-const META_OF_GATEWAYS = 'consul-wan-federation'
-
-function metaFault({ Kind, Meta }: NodeService): string | undefined {
-  const pairs = Object.entries(Meta ?? {})
-  if (pairs.length > META_PAIRS_MAX) {
-    return `Invalid Service Meta: Node metadata cannot contain more than ${META_PAIRS_MAX} key/value pairs`
-  }
-  for (const [key, value] of pairs) {
-    const why = metaPairFault(key, value, Kind === 'mesh-gateway')
-    if (why !== undefined) return `Invalid Service Meta: Couldn't load metadata pair ('${key}', '${value}'): ${why}`
-  }
-  return undefined
-}
-
-function metaPairFault(key: string, value: string, isMeshGateway: boolean): string | undefined {
-  if (key === '') return 'Key cannot be blank'
-  if (!META_KEY.test(key)) return 'Key contains invalid characters'
-  if (key.length > META_KEY_MAX) return `Key is too long (limit: ${META_KEY_MAX} characters)`
-  if (key.startsWith(META_RESERVED) && !(isMeshGateway && key === META_OF_GATEWAYS)) {
-    return `Key prefix '${META_RESERVED}' is reserved for internal use`
-  }
-  const bytes = new TextEncoder().encode(value).byteLength
-  return bytes > META_VALUE_MAX ? `Value is too long (limit: ${META_VALUE_MAX} characters)` : undefined
-}
-
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/
-
-/** The addresses that carry a family in their name must be of it. Not wan_ipv6: Consul forgets it, too. */
-function taggedAddressFault({ TaggedAddresses }: NodeService): string | undefined {
-  for (const [name, family] of [
-    ['lan_ipv4', 'ipv4'] as const,
-    ['wan_ipv4', 'ipv4'] as const,
-    ['lan_ipv6', 'ipv6'] as const,
-  ]) {
-    const address = TaggedAddresses?.[name]?.Address
-    if (address === undefined) continue
-    if (family === 'ipv4' ? IPV4.test(address) : isIPv6(address)) continue
-    return `Service tagged address ${quoteGo(name)} must be a valid ${family} address`
-  }
-  return undefined
-}
-
-/** Eight groups, or fewer around one `::`; an IPv4 address may stand for the last two (RFC 4291 section 2.2). */
-function isIPv6(address: string): boolean {
-  const halves = address.split('::')
-  if (halves.length > 2 || !address.includes(':')) return false
-  const groups = halves.flatMap((half) => (half === '' ? [] : half.split(':')))
-  const last = groups.at(-1)
-  const count = groups.length + (last !== undefined && IPV4.test(last) ? 1 : 0)
-  if (halves.length === 2 ? count > 7 : count !== 8) return false
-  return groups.every((group, i) => /^[0-9a-fA-F]{1,4}$/.test(group) || (i === groups.length - 1 && IPV4.test(group)))
 }
