@@ -2,6 +2,7 @@
  * Drives one gossip pool: UDP and TCP on one port, packets and streams as bytes, the core's effects on the host. What any
  * message means is decided in core/gossip; who may be in the pool by what it is opened with.
  */
+import { isIP } from 'node:net'
 import type { Random } from '../base/random.ts'
 import type { Millis } from '../base/units.ts'
 import { type MemberlistConfig, SERF } from '../core/gossip/config.ts'
@@ -29,6 +30,7 @@ import { bound } from './bound.ts'
 import { joinHostPort } from './describe.ts'
 import { drive } from './drive.ts'
 import type { PoolKeys } from './keyring.ts'
+import { poolMeters } from './meters.ts'
 import type { SerfSnapshot } from './serf-snapshot.ts'
 
 /** Streams that peers have opened; more are closed at once. As many push/pulls as memberlist takes at a time. */
@@ -101,6 +103,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
   const waiting = new Map<number, { done(joined: number): void; refused(error: Error): void }>()
   const asking = new Map<number, (outcome: KeyOutcome) => void>()
   const conns = new Set<Conn>()
+  const meters = poolMeters(host.metrics)
   let nextId = 1
   let stopped = false
 
@@ -133,6 +136,8 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
   function receivePacket(bytes: Uint8Array, from: GossipAddress): void {
     if (stopped) return
     const { messages, faults } = decodePacket(bytes, options)
+    meters.packetIn.add(bytes.length)
+    if (faults.length > 0) meters.fault.add(faults.length)
     for (const fault of faults) logs.memberlist.error(`memberlist: ${fault} from=${from.host}:${from.port}`)
     if (messages.length > 0) driven.tell({ kind: 'packet', from, messages })
   }
@@ -144,7 +149,9 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
       case 'send': {
         const packet = encodePacket(effect.parts, { crc: effect.crc, compress: true })
         const key = sealing() ? keyring.keys[0] : undefined
-        udp.send(key === undefined ? packet : seal(key, host.random.bytes(12), packet), effect.to)
+        const sent = key === undefined ? packet : seal(key, host.random.bytes(12), packet)
+        meters.packetOut.add(sent.length)
+        udp.send(sent, effect.to)
         return
       }
       case 'open-stream':
@@ -158,10 +165,12 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
         logs[effect.part][effect.level](effect.message, effect.fields)
         return
       case 'member':
+        meters.member(effect.event)
         parts.snapshot?.onMember(effect.event, effect.member)
         parts.onMember(effect.event, effect.member)
         return
       case 'user-event':
+        meters.event(effect.name)
         parts.onUserEvent(effect.name, effect.payload, effect.time)
         return
       case 'done':
@@ -213,6 +222,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
         return
       }
       conns.add(conn)
+      meters.streamOut.add(1)
       conn.deadline(deadline)
       const reader = new StreamReader(options)
       conn.open({
@@ -234,6 +244,18 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     }, fail)
   }
 
+  /** A name stands for all of its addresses. */
+  async function resolve({ host: name, port }: GossipAddress): Promise<{ at: GossipAddress[]; problem?: string }> {
+    if (isIP(name) !== 0 || host.lookup === undefined) return { at: [{ host: name, port }] }
+    try {
+      return { at: (await host.lookup(name)).map((address) => ({ host: address, port })) }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const why = code === 'ENOTFOUND' ? 'no such host' : reason(error)
+      return { at: [], problem: `Failed to resolve ${joinHostPort(name, port)}: lookup ${name}: ${why}` }
+    }
+  }
+
   function acceptStream(conn: Conn): void {
     if (stopped) {
       conn.destroy()
@@ -242,6 +264,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     const { remote } = conn
     logs.memberlist.debug(`memberlist: Stream connection from=${remote.host}:${remote.port}`)
     conns.add(conn)
+    meters.streamIn.add(1)
     conn.deadline(host.now() + parts.memberlist.tcpTimeoutMs)
     const reader = new StreamReader(options)
     const id = nextId++
@@ -261,6 +284,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
           driven.tellNow({ kind: 'stream-request', id, from: remote, message })
         } catch (error) {
           asked = true
+          meters.fault.add(1)
           logs.memberlist.error(`memberlist: failed to receive: ${reason(error)} from=${remote.host}:${remote.port}`)
           answer({ type: 'err', Error: reason(error) })
         }
@@ -308,8 +332,12 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     port,
     serf,
     members: () => serf.members().map(poolMember),
-    join: (addresses) =>
-      ask({ kind: 'join', addresses: addresses.map((a) => parseJoin(a, pool)), ignoreOldEvents: true }),
+    async join(texts) {
+      const found = await Promise.all(texts.map((text) => resolve(parseJoin(text, pool))))
+      const unresolved = found.flatMap(({ problem }) => problem ?? [])
+      for (const problem of unresolved) logs.memberlist.warn(`memberlist: ${problem}`)
+      return ask({ kind: 'join', addresses: found.flatMap(({ at }) => at), unresolved, ignoreOldEvents: true })
+    },
     async leave() {
       await parts.snapshot?.leave()
       await ask({ kind: 'leave' })

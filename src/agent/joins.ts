@@ -18,7 +18,7 @@ export interface JoinsParts {
   wan: Pick<GossipPool, 'join'> | undefined
   wishes: Record<PoolName, JoinConfig>
   /** After the last attempt to join has failed. */
-  stopAgent(): void
+  stopAgent(failure: Error): void
 }
 
 export interface Joins {
@@ -51,28 +51,35 @@ export function makeJoins({ host, lan, wan, wishes, stopAgent }: JoinsParts): Jo
 
   function retry(pool: PoolName, wish: JoinConfig): void {
     if (wish.retry.length === 0) return
-    host.log.info('Joining cluster...', { cluster: pool.toUpperCase() })
+    const cluster = pool.toUpperCase()
+    if (pool === 'wan' && wan === undefined) {
+      host.log.warn("(WAN) couldn't join: Err: Must be a server to join WAN cluster")
+      return
+    }
+    host.log.info('Joining cluster...', { cluster })
     let attempts = 0
     const attempt = async () => {
       const addresses = wish.retry.filter((address) => {
         if (!address.includes('provider=')) return true
         const error = 'cloud providers are not built: name addresses'
-        host.log.error('Cannot discover address', { address, error })
+        host.log.error('Cannot discover address', { cluster, address, error })
         return false
       })
       try {
         if (addresses.length === 0) throw new Error('No servers to join')
         const joined = await join(addresses, pool)
-        host.log.info('Join cluster completed. Synced with initial agents', { num_agents: joined })
+        host.log.info('Join cluster completed. Synced with initial agents', { cluster, num_agents: joined })
       } catch (error) {
         if (stopped) return
         attempts += 1
         if (wish.attemptsMax > 0 && attempts > wish.attemptsMax) {
-          host.log.error(`agent: max join ${pool.toUpperCase()} retry exhausted, exiting`)
-          stopAgent()
+          const failure = new Error(`agent: max join ${cluster} retry exhausted, exiting`)
+          host.log.error('Retry join failed', { error: failure.message })
+          stopAgent(failure)
           return
         }
         host.log.warn('Join cluster failed, will retry', {
+          cluster,
           retry_interval: formatGoDuration(wish.retryIntervalMs * NANOS_PER_MS),
           error: messageOf(error),
         })

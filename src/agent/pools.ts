@@ -61,7 +61,7 @@ export interface PoolsParts {
   host: Host
   disk: Disk
   /** After the last attempt to join has failed. */
-  stopAgent(): void
+  stopAgent(failure: Error): void
 }
 
 /** @throws an error in Consul's words when a port cannot be had; nothing is left open then */

@@ -26,6 +26,13 @@ export interface MeetingsOptions {
   log(level: Level, message: string): void
 }
 
+export interface JoinWish {
+  addresses: readonly GossipAddress[]
+  /** What is wrong with other addresses, that could not be tried. */
+  unresolved?: readonly string[]
+  ignoreOldEvents: boolean
+}
+
 export class Meetings {
   readonly #options: MeetingsOptions
   #ignoreOldEvents = 0
@@ -41,11 +48,7 @@ export class Meetings {
   }
 
   /** @param done how many answered, and what went wrong when none did */
-  join(
-    addresses: readonly GossipAddress[],
-    ignoreOldEvents: boolean,
-    done: (joined: number, error: string) => void,
-  ): void {
+  join({ addresses, unresolved = [], ignoreOldEvents }: JoinWish, done: (joined: number, error: string) => void): void {
     const { list, staying, announce, log } = this.#options
     if (!staying()) {
       done(0, "Serf can't Join after Leave or Shutdown")
@@ -53,7 +56,7 @@ export class Meetings {
     }
     let waiting = addresses.length
     let joined = 0
-    const errors: string[] = []
+    const errors = [...unresolved]
     if (ignoreOldEvents) this.#ignoreOldEvents += 1
     const finish = () => {
       if (ignoreOldEvents) this.#ignoreOldEvents -= 1

@@ -240,8 +240,8 @@ export class Pool implements Serf, Delegate {
 
   // ---- what the owner asks
 
-  #join({ ticket, addresses, ignoreOldEvents }: Extract<SerfInput, { kind: 'join' }>): void {
-    this.#meetings.join(addresses, ignoreOldEvents, (joined, message) => {
+  #join({ ticket, ...wish }: Extract<SerfInput, { kind: 'join' }>): void {
+    this.#meetings.join(wish, (joined, message) => {
       if (message === '') this.#out.push({ kind: 'done', ticket, joined })
       else this.#out.push({ kind: 'refused', ticket, message })
     })

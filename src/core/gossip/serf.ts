@@ -68,8 +68,14 @@ export type SerfInput =
   | { kind: 'stream-request'; id: number; from: GossipAddress; message: StreamMessage }
   | { kind: 'stream-reply'; id: number; message: StreamMessage }
   | { kind: 'stream-failed'; id: number; error: string }
-  /** All of the addresses are tried. */
-  | { kind: 'join'; ticket: number; addresses: readonly GossipAddress[]; ignoreOldEvents: boolean }
+  /** All of the addresses are tried. `unresolved`: what is wrong with others that could not be. */
+  | {
+      kind: 'join'
+      ticket: number
+      addresses: readonly GossipAddress[]
+      unresolved?: readonly string[]
+      ignoreOldEvents: boolean
+    }
   /** Whom this node knew before a restart: asked one after the other, until one answers. */
   | { kind: 'rejoin'; previous: readonly PreviousAddress[] }
   | { kind: 'leave'; ticket: number }
