@@ -240,3 +240,107 @@ suite('handing over (thesis, section 3.10)', () => {
     assert(script.now < 1000 + TIMING.heartbeatTimeoutMs)
   })
 })
+
+suite("a user's snapshot in place of the state", () => {
+  const restore = (ticket: number, index: number): RaftInput => ({ kind: 'restore-snapshot', ticket, index })
+
+  test('stands beyond both logs, and is sent to the followers before anything else', () => {
+    for (const [index, expected] of [
+      [1, 4],
+      [100, 101],
+    ] as const) {
+      const script = new Script().leadAll()
+      script.tell({ kind: 'applied', index: 2 }).tell({ kind: 'propose', ticket: 1, data: command(3, 2, 'x').data })
+      script.forget().tell(restore(2, index))
+      assert.deepEqual(
+        script.seen('refused').map(({ ticket, why }) => [ticket, why]),
+        [[1, 'restored']],
+        'what was under way is gone with the state',
+      )
+      const { meta } = script.seen('replace')[0]!
+      assert.deepEqual([meta.index, meta.term], [expected, script.status.term])
+      script.tell({ kind: 'propose', ticket: 3, data: command(4, 2, 'y').data }, restore(4, 1))
+      assert.deepEqual(
+        script.seen('refused').map(({ ticket, why }) => [ticket, why]),
+        [
+          [3, 'restore-in-progress'],
+          [4, 'restore-in-progress'],
+        ],
+      )
+      script.forget().tell({ kind: 'replaced', ticket: 2, ok: true })
+      assert.deepEqual([script.status.snapshotIndex, script.status.lastIndex], [expected, expected + 1])
+      assert.deepEqual(script.seen('resolved'), [], 'no majority has it yet')
+      script.wait(500)
+      const sent = script.sentTo('s2').filter(({ body }) => body.type === 'install')
+      assert.equal(sent.length, 1)
+      const { id, body } = sent[0]!
+      assert.ok(body.type === 'install')
+      assert.deepEqual([body.lastIndex, body.configuration.servers.length], [expected, 3])
+      script.tell({ kind: 'reply', id, body: { type: 'install', term: body.term, success: true } })
+      script.accept(script.sentTo('s2')[0]!)
+      script.tell({ kind: 'applied', index: expected + 1 })
+      assert.deepEqual(tickets(script.seen('resolved')), [2])
+      assert.equal(script.status.commitIndex, expected + 1)
+    }
+  })
+
+  test('that could not be stored leaves all as it was', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'applied', index: 2 })
+    const before = script.status.lastIndex
+    script.tell(restore(1, 50)).forget().tell({ kind: 'replaced', ticket: 1, ok: false })
+    assert.deepEqual(
+      script.seen('refused').map(({ ticket, why }) => [ticket, why]),
+      [[1, 'disk']],
+    )
+    assert.equal(script.status.lastIndex, before)
+    script.tell({ kind: 'propose', ticket: 2, data: command(4, 2, 'y').data })
+    assert.equal(script.seen('accepted').length, 1)
+  })
+
+  test('is given up by who no longer leads', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'applied', index: 2 })
+    script.tell(restore(1, 50)).forget()
+    script.asked(heartbeatOf(9))
+    assert.deepEqual(tickets(script.seen('refused')), [1])
+    script.tell({ kind: 'replaced', ticket: 1, ok: true })
+    assert.equal(script.status.snapshotIndex, 0)
+    script.tell(restore(2, 50))
+    assert.deepEqual(
+      script.seen('refused').map(({ why }) => why),
+      ['not-leader'],
+    )
+  })
+
+  test('waits for what changes the servers', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'applied', index: 2 })
+    script
+      .tell(change(1, { kind: 'remove', id: 's3' }))
+      .forget()
+      .tell(restore(2, 50))
+    const { message } = script.seen('refused')[0]!
+    assert.match(
+      message ?? '',
+      /^cannot restore snapshot now, wait until the configuration entry at 3 has been applied/,
+    )
+  })
+
+  test('whoever restored alone does not take the entries of those who went on without it', () => {
+    const snapshot = { index: 10, term: 3, configuration: votersOf(3), configurationIndex: 1 }
+    const script = new Script({ snapshot, hardState: { term: 3, votedTerm: 0, votedFor: '' } })
+    const answer = script.asked({
+      type: 'append',
+      term: 4,
+      leader: serverOf(2).address,
+      prevIndex: 9,
+      prevTerm: 2,
+      entries: [command(10, 4, 'theirs'), command(11, 4, 'more')],
+      commit: 11,
+    })
+    assert.ok(answer?.type === 'append')
+    assert.equal(answer.success, false)
+    assert.equal(script.status.commitIndex, 10)
+  })
+})
