@@ -10,6 +10,7 @@ import type { SnapshotCaller } from '../model/snapshot.ts'
 import { serveCalls } from './calls.ts'
 import { joinHostPort } from './describe.ts'
 import { type Duplex, plainDuplex } from './duplex.ts'
+import { portMeters } from './meters.ts'
 import { makeMux } from './mux.ts'
 import { serveSnapshot } from './snapshot-stream.ts'
 
@@ -34,7 +35,7 @@ export interface PortLimits {
 }
 
 export interface AcceptParts {
-  host: Pick<Host, 'now' | 'wake' | 'soon' | 'listen'>
+  host: Pick<Host, 'now' | 'wake' | 'soon' | 'listen' | 'metrics'>
   bind: Address
   caller: Caller
   limits: PortLimits
@@ -53,6 +54,7 @@ export interface ServerPort extends Listener {
 export async function bindServerPort(parts: Omit<AcceptParts, 'caller' | 'raft' | 'snapshot'>): Promise<ServerPort> {
   const { host, bind, log } = parts
   const { connsPerClientMax, handshakeMs } = parts.limits
+  const meters = portMeters(host.metrics)
   const perClient = new Map<string, number>()
   let serving: Pick<AcceptParts, 'caller' | 'raft' | 'snapshot'> | undefined
   const early: Conn[] = []
@@ -104,11 +106,13 @@ export async function bindServerPort(parts: Omit<AcceptParts, 'caller' | 'raft' 
 
   function handlerFor(byte: number, conn: Conn, from: string): ConnHandler | undefined {
     const { caller, raft, snapshot } = serving!
-    const serve = (duplex: Duplex) => serveCalls(caller, log, duplex)
+    const serve = (duplex: Duplex) => serveCalls(caller, log, duplex, meters)
+    meters.accepted.add(1)
     switch (byte) {
       case RPC:
         return plainDuplex(conn, from, serve)
       case RAFT:
+        meters.raft.add(1)
         return raft(conn)
       case MULTIPLEXED:
         return makeMux({

@@ -46,7 +46,7 @@ const PEERS_PAUSE_MS: Millis = 1_000
 export interface AutopilotParts {
   config: Pick<RuntimeConfig, 'datacenter' | 'bootstrapExpect'>
   nodeId: string
-  host: Pick<Host, 'now' | 'date' | 'wake'>
+  host: Pick<Host, 'now' | 'date' | 'wake' | 'metrics'>
   store: Pick<Store, 'read'>
   replica: Pick<Replica, 'status' | 'change' | 'role'>
   pool: Pick<Pool, 'call'>
@@ -184,6 +184,10 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
     }
     arm()
   }
+
+  const reply = () => (leading ? assessed?.reply : undefined)
+  host.metrics.gauge('autopilot.healthy', () => Number(reply()?.Healthy ?? Number.NaN))
+  host.metrics.gauge('autopilot.failure_tolerance', () => reply()?.FailureTolerance ?? Number.NaN)
 
   return {
     start() {

@@ -18,11 +18,12 @@ import {
   unknownMethod,
 } from '../wire/rpc.ts'
 import type { Duplex, DuplexHandler } from './duplex.ts'
+import type { PortMeters } from './meters.ts'
 
 /** Calls that wait for the one before; past this the peer is held back. Real peers wait for each answer. */
 const WAITING_CALLS_MAX = 64
 
-export function serveCalls(caller: Caller, log: Log, duplex: Duplex): DuplexHandler {
+export function serveCalls(caller: Caller, log: Log, duplex: Duplex, meters: PortMeters): DuplexHandler {
   const reader = new CallReader()
   const waiting: Received<CallHeader>[] = []
   let busy = false
@@ -55,6 +56,7 @@ export function serveCalls(caller: Caller, log: Log, duplex: Duplex): DuplexHand
 
   function serve({ header, body }: Received<CallHeader>): void {
     const { Seq: seq, ServiceMethod: name } = header
+    meters.requests.add(1)
     const codec = methodCodec(name)
     if (codec === undefined) {
       refuse(seq, name, unknownMethod(name, isService))
@@ -100,6 +102,7 @@ export function serveCalls(caller: Caller, log: Log, duplex: Duplex): DuplexHand
   }
 
   function fail(seq: number, method: string, text: string): void {
+    meters.failures.add(1)
     if (!over) duplex.write(encodeErrorAnswer(seq, method, text))
   }
 

@@ -13,6 +13,7 @@ import { ConsulError } from '../model/errors.ts'
 import type { QueryMeta, QueryOptions, ToDatacenter } from '../model/query.ts'
 import type { Args, CallContext, Caller, Method, Methods, Reply } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
+import { dispatchMeters } from './meters.ts'
 import type { Pool } from './pool.ts'
 import { makeReads } from './reads.ts'
 import { callDatacenter, forwarded, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
@@ -87,6 +88,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
   let heard = false
   const awaitingLeader = new Set<() => void>()
   const reads = makeReads(host, store)
+  const meters = dispatchMeters(host.metrics)
   replica.onRole(({ leader }) => {
     if (leader !== null) heard = true
     wakeWaiting()
@@ -185,16 +187,28 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     return index === 0 || Math.max(1, (found as QueryMeta).Index) > index
   }
 
+  async function verify(): Promise<void> {
+    const began = host.now()
+    await replica.verify()
+    meters.consistentRead.add(host.now() - began)
+  }
+
   async function read<M extends Method>(meaning: Read<M>, args: Args<M>, context: CallContext): Promise<Reply<M>> {
     const options = args as QueryOptions
-    if (needsQuorum(options)) await replica.verify()
+    meters.query.add(1)
+    if (needsQuorum(options)) await verify()
     const can = authorize(options.Token)
     if (!options.MinQueryIndex) return withMeta<M>(await reads.find(meaning, args, can, context.signal))
     const asked = Math.min(options.MaxQueryTime || config.defaultQueryTime, config.maxQueryTime)
     const waitMs = (asked / NANOS_PER_MS) * (1 + host.random.float() * WAIT_JITTER_FRACTION)
     const fresh = (found: unknown) => passed(found, options)
     const wait = { fresh, until: host.now() + waitMs, signal: context.signal }
-    return withMeta<M>(await reads.findFresh(meaning, args, can, wait))
+    const ended = meters.blocks()
+    try {
+      return withMeta<M>(await reads.findFresh(meaning, args, can, wait))
+    } finally {
+      ended()
+    }
   }
 
   const around: Surroundings = {
@@ -212,7 +226,8 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
 
   /** A search, and what it asks of other datacenters. */
   async function once<M extends Method>(meaning: Once<M>, args: Args<M>, context: CallContext): Promise<Reply<M>> {
-    if (needsQuorum(args as QueryOptions)) await replica.verify()
+    meters.query.add(1)
+    if (needsQuorum(args as QueryOptions)) await verify()
     const found = runOnce(meaning, args)
     if (!isElsewhere(found)) return withContact<M>(found)
     let step = found.next()
@@ -231,7 +246,20 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
 
   /** A reply that tells no index. */
   function withContact<M extends Method>(found: FoundOnce<M>): Reply<M> {
-    return { ...(found as object), Index: 0, LastContact: lastContact(), KnownLeader: replica.role().leader !== null } as Reply<M>
+    return {
+      ...(found as object),
+      Index: 0,
+      LastContact: lastContact(),
+      KnownLeader: replica.role().leader !== null,
+    } as Reply<M>
+  }
+
+  /** Only calls whose cost operators watch. */
+  function timed<T>(method: Method, run: () => Promise<T>): Promise<T> {
+    const meter = meters.took(method)
+    if (meter === undefined) return run()
+    const began = host.now()
+    return run().finally(() => meter.add(host.now() - began))
   }
 
   async function write<M extends Method>(meaning: Write<M>, args: Args<M>): Promise<Reply<M>> {
@@ -244,24 +272,25 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
   }
 
   async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {
-      const datacenter = elsewhere(args)
-      if (datacenter !== undefined) return callDatacenter({ router, pool }, datacenter, method, args, context)
-      const meaning = methods[method]
-      switch (meaning.kind) {
-        case 'read':
-          if (maySeeStale(args)) return read(meaning, args, context)
-          return atLeader(method, args, context, () => read(meaning, args, context))
-        case 'once':
-          if (maySeeStale(args)) return once(meaning, args, context)
-          return atLeader(method, args, context, () => once(meaning, args, context))
-        case 'write':
-          return atLeader(method, args, context, () => write(meaning, args))
-        case 'act': {
-          const here = () => act(acts, method as ActMethod, args) as Reply<typeof method>
-          const leaders = LEADERS_ACTS.has(method) || (LEADERS_READS.has(method) && !maySeeStale(args as QueryOptions))
-          return leaders ? atLeader(method, args, context, here) : here()
-        }
+    const datacenter = elsewhere(args)
+    if (datacenter !== undefined) meters.crossDatacenter(datacenter)
+    if (datacenter !== undefined) return callDatacenter({ router, pool }, datacenter, method, args, context)
+    const meaning = methods[method]
+    switch (meaning.kind) {
+      case 'read':
+        if (maySeeStale(args)) return read(meaning, args, context)
+        return atLeader(method, args, context, () => read(meaning, args, context))
+      case 'once':
+        if (maySeeStale(args)) return once(meaning, args, context)
+        return atLeader(method, args, context, () => once(meaning, args, context))
+      case 'write':
+        return atLeader(method, args, context, () => timed(method, () => write(meaning, args)))
+      case 'act': {
+        const here = () => act(acts, method as ActMethod, args) as Reply<typeof method>
+        const leaders = LEADERS_ACTS.has(method) || (LEADERS_READS.has(method) && !maySeeStale(args as QueryOptions))
+        return leaders ? atLeader(method, args, context, here) : here()
       }
+    }
   }
 
   return {
@@ -278,6 +307,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
         return isElsewhere(found) ? undefined : withContact<typeof method>(found)
       }
       const can = authorize(options.Token)
+      meters.query.add(1)
       const found = reads.peek(meaning, args, can)
       return found !== undefined && passed(found, options) ? withMeta<typeof method>(found) : undefined
     },

@@ -26,6 +26,7 @@ import { CHUNK_BYTES, type ChunkAssembler, splitCommand } from '../wire/chunking
 import { encodeCommand } from '../wire/command.ts'
 import { applyEntry } from './apply.ts'
 import { drive } from './drive.ts'
+import { replicaMeters } from './meters.ts'
 import type { Transport } from './transport.ts'
 
 /** Applying never holds the event loop longer than this before others get their turn. */
@@ -137,6 +138,8 @@ export function makeReplica(parts: ReplicaParts): Replica {
   let bytesApplied = 0
   let bytesAtSnapshot = 0
 
+  const meters = replicaMeters(host.metrics, () => raft.status(host.now()), host.now)
+  const applyMeter = { now: host.now, applied: meters.applied }
   const queue: Entry[][] = []
   let applying = false
   const driven = drive<RaftInput, RaftEffect>(raft, host, perform)
@@ -144,9 +147,13 @@ export function makeReplica(parts: ReplicaParts): Replica {
 
   function perform(effect: RaftEffect): void {
     switch (effect.kind) {
-      case 'persist':
+      case 'persist': {
+        const began = host.now()
         disk.write(effect).then(
-          () => driven.tellNow({ kind: 'persisted', write: effect.write }),
+          () => {
+            meters.stored(current.leading, host.now() - began, effect.entries.length)
+            driven.tellNow({ kind: 'persisted', write: effect.write })
+          },
           (error: unknown) => {
             const why = messageOf(error)
             trouble = why
@@ -155,6 +162,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
           },
         )
         return
+      }
       case 'commit':
         queue.push(effect.entries)
         if (!applying) applySlice()
@@ -171,6 +179,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
         take(effect.ticket)?.resolve({ index: 0, result: { kind: 'done' } })
         return
       case 'role':
+        meters.role(effect.role)
         current = { leading: effect.role === 'leader', term: effect.term, leader: effect.leader }
         for (const listener of listeners) listener(current)
         return
@@ -299,7 +308,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
 
   function apply(entry: Entry): void {
     bytesApplied += entry.data.length
-    const result = applyEntry(store, chunks, entry)
+    const result = applyEntry(store, chunks, entry, applyMeter)
     if (waitingIndexes.size === 0) return
     const waiting = waitingIndexes.get(entry.index)
     if (waiting === undefined) return
@@ -323,10 +332,15 @@ export function makeReplica(parts: ReplicaParts): Replica {
   return {
     propose(command) {
       const data = encodeCommand(command)
+      const began = host.now()
+      meters.proposed.add(1)
       if (command.type !== 'KVS' || data.length <= CHUNK_BYTES) {
         return submit(
           (ticket) => ({ kind: 'propose', ticket, data }),
-          (outcome) => outcome,
+          (outcome) => {
+            meters.committed.add(host.now() - began)
+            return outcome
+          },
         )
       }
       const operation = new DataView(host.random.bytes(8).slice().buffer).getBigUint64(0)
