@@ -110,7 +110,7 @@ export async function startAgentOn(config: RuntimeConfig, bare: Host, options: S
       nodeName: config.nodeName,
       nodeId,
       datacenter: config.datacenter,
-      http: first === undefined ? '' : `http://${joinHostPort(first.address.host, first.address.port)}`,
+      http: first === undefined ? '' : urlOf(first.address),
       dns: dnsDoors[0]?.address,
       get ready() {
         ready ??= whenReady(backend, config.nodeName, host.now() + READY_WAIT_MS, host)
@@ -155,4 +155,9 @@ async function whenReady(caller: Caller, nodeName: string, until: Instant, host:
       await new Promise<void>((done) => void host.wake(host.now() + READY_PAUSE_MS, done))
     }
   }
+}
+
+/** A unix socket is its own. */
+function urlOf({ host, port }: Address): string {
+  return host.startsWith('unix://') ? host : `http://${joinHostPort(host, port)}`
 }

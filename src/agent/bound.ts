@@ -11,12 +11,15 @@ const BIND_REASONS: Record<string, string> = {
 }
 
 /** @throws an error that names the network, the address and the reason */
-export async function bound<T>(network: 'udp' | 'tcp', at: Address, opening: Promise<T>): Promise<T> {
+export async function bound<T>(network: 'udp' | 'tcp' | 'unix', at: Address, opening: Promise<T>): Promise<T> {
   try {
     return await opening
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : ''
     const reason = BIND_REASONS[code] ?? messageOf(error)
-    throw new Error(`listen ${network} ${joinHostPort(at.host, at.port)}: bind: ${reason}`, { cause: error })
+    throw new Error(
+      `listen ${network} ${network === 'unix' ? at.host.slice('unix://'.length) : joinHostPort(at.host, at.port)}: bind: ${reason}`,
+      { cause: error },
+    )
   }
 }

@@ -8,6 +8,7 @@ import type { Backend } from '../serve/backend.ts'
 import { makeDns } from '../serve/dns.ts'
 import { bodyBytesMax, makeHttpHandler } from '../serve/http/index.ts'
 import { bound } from './bound.ts'
+import { withinCidrs } from './cidrs.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
 import type { OnReload } from './reload.ts'
@@ -30,17 +31,26 @@ export async function openHttp(
     responseHeaders: config.httpResponseHeaders,
     enableScriptChecks: config.enableScriptChecks,
     prometheus: config.telemetry.prometheusRetention > 0,
+    blockEndpoints: config.http.blockEndpoints,
+    ...(config.http.allowWriteFrom.length === 0 ? {} : { mayWrite: withinCidrs(config.http.allowWriteFrom) }),
+    printableOnly: config.http.printableOnly,
+    translateWanAddrs: config.translateWanAddrs,
+    useCache: config.http.useCache,
+    enableDebug: config.http.debug,
   }
   const handle = makeHttpHandler(backend, options)
-  const limits = { connsPerClientMax: config.httpMaxConnsPerClient }
+  const limits = { connsPerClientMax: config.httpMaxConnsPerClient, socket: config.http.socket }
   onReload((fresh) => {
     limits.connsPerClientMax = fresh.httpMaxConnsPerClient
   })
   const doors: Listener[] = []
-  for (const address of config.clientAddrs) {
-    const at = { host: address, port: config.ports.http }
-    const door = await bound('tcp', at, host.http(at, bodyBytesMax(options), handle, limits))
-    const shown = { address: joinHostPort(door.address.host, door.address.port), network: 'tcp' }
+  for (const address of config.addresses.http) {
+    const isSocket = address.startsWith('unix://')
+    const network = isSocket ? 'unix' : 'tcp'
+    const at = { host: address, port: isSocket ? 0 : config.ports.http }
+    const door = await bound(network, at, host.http(at, bodyBytesMax(options), handle, limits))
+    const { host: named, port } = door.address
+    const shown = { address: isSocket ? named.slice('unix://'.length) : joinHostPort(named, port), network }
     closers.push(() => {
       host.log.info('Stopping server', { protocol: 'HTTP', ...shown })
       return door.close()
@@ -104,7 +114,7 @@ async function openBoth(host: Host, at: Address, dns: Dns): Promise<{ udp: Liste
   }
 }
 
-function zoneOf({ dns, datacenter, nodeName }: RuntimeConfig): Zone {
+function zoneOf({ dns, datacenter, translateWanAddrs, nodeName }: RuntimeConfig): Zone {
   const { soa } = dns
   return {
     domain: dns.domain,
@@ -120,7 +130,7 @@ function zoneOf({ dns, datacenter, nodeName }: RuntimeConfig): Zone {
     enableTruncate: dns.enableTruncate,
     compress: !dns.disableCompression,
     nodeMetaTxt: dns.nodeMetaTxt,
-    translateWanAddrs: false,
+    translateWanAddrs,
     soa: { refresh: soa.refresh, retry: soa.retry, expire: soa.expire, minimum: soa.minttl },
     hasRecursors: dns.recursors.length > 0,
     allowStale: true,

@@ -3,7 +3,6 @@
  * into which it brings those of its own. Opens them as the configuration says, and tells what comes through them.
  */
 
-import { BlockList, isIP } from 'node:net'
 import { lanMember, wanMember } from '../core/gossip/members.ts'
 import { isServer, lanRefusal, wanRefusal } from '../core/gossip/pools.ts'
 import type { KeyOutcome, KeyRequestParams, SerfMember } from '../core/gossip/serf.ts'
@@ -11,6 +10,7 @@ import type { Disk, Host } from '../host/host.ts'
 import type { Coordinate } from '../model/coordinate.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Member, Self } from '../serve/backend.ts'
+import { withinCidrs } from './cidrs.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
 import { type Flood, makeFlood } from './flood.ts'
@@ -230,15 +230,4 @@ export async function openPools({ config, nodeId, host, disk, stopAgent }: Pools
       await Promise.all([lan.stop(), wan?.stop()])
     },
   }
-}
-
-/** Members outside of these networks are not let in. */
-function withinCidrs(cidrs: readonly string[]): (address: string) => boolean {
-  const family = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
-  const list = new BlockList()
-  for (const cidr of cidrs) {
-    const [network = '', bits] = cidr.split('/')
-    list.addSubnet(network, Number(bits), family(network))
-  }
-  return (address) => list.check(address, family(address))
 }

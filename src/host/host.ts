@@ -13,7 +13,7 @@ import type { Probe, ProbeResult } from '../model/check-run.ts'
 export type Cancel = () => void
 
 export interface Address {
-  /** An IP address as text. */
+  /** An IP address as text; for HTTP also `unix://` and the path of a socket, whose port is 0. */
   host: string
   /** 0 asks for any free port. */
   port: number
@@ -58,6 +58,8 @@ export interface HttpResponse {
 export type BodyChunks = (Iterable<string> & object) | AsyncIterable<Uint8Array>
 
 export interface HttpLimits {
+  /** Whose unix sockets are, and their octal mode: "" leaves them as they are made. */
+  socket?: { user: string; group: string; mode: string }
   /** Connections from one address at a time; more are answered 429. No limit when absent or 0. */
   connsPerClientMax?: number
   closeGraceMs?: number

@@ -1,7 +1,10 @@
 /** Real sockets on free ports: framing, bounds, keep-alive, clients that leave, closing. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import type { HttpHandler, HttpLimits, HttpRequest, HttpResponse, Listener } from './host.ts'
 import { listenHttp } from './http.ts'
@@ -314,6 +317,45 @@ suite('bad clients', () => {
       third.socket.write(get('/', 'Connection: close\r\n'))
       await third.closed
       allowed = /^HTTP\/1\.1 200 /.test(third.seen())
+    }
+  })
+})
+
+suite('unix sockets', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'proconsul-http-'))
+  after(() => rmSync(folder, { recursive: true }))
+
+  async function ask(path: string): Promise<string> {
+    const socket = connect(path)
+    socket.end(get('/sock', 'Connection: close\r\n'))
+    const chunks: Buffer[] = []
+    for await (const chunk of socket) chunks.push(chunk as Buffer)
+    return Buffer.concat(chunks).toString()
+  }
+
+  test('take the place of what an agent before has left, with the mode that is asked for', async () => {
+    const path = join(folder, 'agent.sock')
+    writeFileSync(path, 'left behind')
+    const socket = { user: '', group: '', mode: '0600' }
+    const listener = await listenHttp({ host: `unix://${path}`, port: 0 }, () => 0, echo, { socket, closeGraceMs: 20 })
+    assert.deepEqual(listener.address, { host: `unix://${path}`, port: 0 })
+    assert.match(await ask(path), /^HTTP\/1.1 200 OK[\s\S]*GET:$/)
+    assert.equal(statSync(path).mode & 0o777, 0o600)
+    await listener.close()
+  })
+
+  test('say what is wrong with the wish', async () => {
+    const bind = { host: `unix://${join(folder, 'x.sock')}`, port: 0 }
+    const wish = { user: '', group: '', mode: '' }
+    for (const [socket, message] of [
+      [{ ...wish, mode: '9' }, 'Failed setting up socket: invalid mode specified: 9'],
+      [{ ...wish, group: 'x' }, 'Failed setting up socket: invalid group specified: x'],
+      [{ ...wish, user: 'no-one-here' }, /failed to look up user no-one-here/],
+    ] as const) {
+      await assert.rejects(
+        listenHttp(bind, () => 0, echo, { socket }),
+        { message },
+      )
     }
   })
 })

@@ -6,9 +6,11 @@
  * header names and values stay the flat array that Node parsed, and the answer is one write. Behaviour towards clients
  * follows Go's net/http, which Consul's clients know (https://pkg.go.dev/net/http#Server).
  */
+import { chmod, chown, readFile, rm } from 'node:fs/promises'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { messageOf } from '../base/message-of.ts'
 import type { Address, BodyChunks, HttpHandler, HttpLimits, HttpRequest, HttpResponse, Listener } from './host.ts'
 
 // Importing `node:http` by name evaluates all its exports, and among them Node's whole fetch: 14 MB and 25 ms that an
@@ -146,23 +148,60 @@ export async function listenHttp(
   server.on('clientError', refuseBroken)
   limitConnections(server, limits, refused)
 
+  const path = bind.host.startsWith(UNIX) ? bind.host.slice(UNIX.length) : undefined
+  // What an agent before has left there is in the way.
+  if (path !== undefined) await rm(path, { force: true })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host: bind.host, port: bind.port }, () => {
+    server.listen(path === undefined ? { host: bind.host, port: bind.port } : { path }, () => {
       server.off('error', reject)
       resolve()
     })
   })
+  if (path !== undefined) await giveSocket(path, limits.socket, server)
   // An accept that fails (too many open files) is no reason to stop serving those who are connected.
   server.on('error', () => {})
-  const { address, port } = server.address() as AddressInfo
+  const own = server.address() as AddressInfo | string
   return {
-    address: { host: address, port },
+    address: typeof own === 'string' ? { host: bind.host, port: 0 } : { host: own.address, port: own.port },
     close() {
       closing = true
       return close(server, limits.closeGraceMs ?? CLOSE_GRACE_MS)
     },
   }
+}
+
+const UNIX = 'unix://'
+
+/** Gives a socket to whom it is meant for. */
+async function giveSocket(path: string, wish: HttpLimits['socket'], server: Server): Promise<void> {
+  if (wish === undefined) return
+  try {
+    const user = wish.user === '' ? process.getuid!() : await userId(wish.user)
+    const group = wish.group === '' ? process.getgid!() : whole(wish.group, 'invalid group specified')
+    await chown(path, user, group)
+    if (wish.mode !== '') {
+      if (!/^[0-7]+$/.test(wish.mode)) throw new Error(`invalid mode specified: ${wish.mode}`)
+      await chmod(path, Number.parseInt(wish.mode, 8))
+    }
+  } catch (error) {
+    server.close()
+    throw new Error(`Failed setting up socket: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** By number, or by name as the system's own list has it. */
+async function userId(user: string): Promise<number> {
+  if (/^\d+$/.test(user)) return Number(user)
+  const list = await readFile('/etc/passwd', 'utf8').catch(() => '')
+  const line = list.split('\n').find((each) => each.startsWith(`${user}:`))
+  if (line === undefined) throw new Error(`failed to look up user ${user}: user: unknown user ${user}`)
+  return Number(line.split(':')[2])
+}
+
+function whole(text: string, fault: string): number {
+  if (!/^\d+$/.test(text)) throw new Error(`${fault}: ${text}`)
+  return Number(text)
 }
 
 /** The host adds to the headers of an answer, so each needs a list of its own. */

@@ -79,7 +79,8 @@ export function makeDoor({ dev = true, authorize = () => allowAll, ...options }:
       throw new ConsulError('no-path-to-datacenter')
     }
     const reply = act(method, args) ?? cluster.call(method, args)
-    if (typeof reply !== 'object' || Array.isArray(reply) || !('Index' in reply)) return reply as Reply<M>
+    if (typeof reply !== 'object' || reply === null || Array.isArray(reply) || !('Index' in reply))
+      return reply as Reply<M>
     return { KnownLeader: true, LastContact: 0, ...reply, Index: Math.max(1, reply.Index as number) } as Reply<M>
   }
 
@@ -240,6 +241,8 @@ function makeSelf(dev: boolean): Self {
     fireEvent: async (wish) => ({ ...wish, ID: '00000000-0000-4000-8000-000000000001', Version: 1, LTime: 0 }),
     events: () => [],
     nextEvent: async () => {},
+    inWan: true,
+    noSegment: () => 'Network segments are not supported in this version of Consul',
     nextChange: async () => false,
     hostInfo: async () => ({ Memory: {}, CPU: [], Host: {}, Disk: {}, CollectionTime: 0, Errors: null }),
     stats: () => ({}),

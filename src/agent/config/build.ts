@@ -30,8 +30,9 @@ import {
   type SourceText,
 } from './files.ts'
 import { AGENT_FLAGS } from './flags.ts'
-import { buildGossip } from './gossip.ts'
+import { buildGossip, readCidrs } from './gossip.ts'
 import { ENTERPRISE_KEYS, FIXED_KEYS, HONOURED_KEYS } from './keys.ts'
+import { cipherFault, UNREAD_DURATIONS } from './rules.ts'
 import type { DnsConfig, Ports, RuntimeConfig } from './runtime.ts'
 import { buildTelemetry } from './telemetry.ts'
 import { validateConfig } from './validate.ts'
@@ -186,8 +187,9 @@ function buildConfig(
     bootstrapExpect = 0
     warnings.push('BootstrapExpect is set to 1; this is the same as Bootstrap mode.')
   }
+  checkUnread(read, problems)
   const clientAddrs = reader.ips('client_addr', read.text('client_addr'))
-  const door = (name: string) => doorAddresses(`addresses.${name}`, read, reader, clientAddrs, problems)
+  const door = (name: string) => doorAddresses(`addresses.${name}`, read, reader, clientAddrs)
   const ms = (key: string) => read.duration(key) / NANOS_PER_MS
   return {
     dev,
@@ -216,6 +218,13 @@ function buildConfig(
     ),
     logLevel: readLevel(read.text('log_level') ?? ''),
     logJson: read.flag('log_json') ?? false,
+    logFile: {
+      path: read.text('log_file') ?? '',
+      rotateBytes: read.whole('log_rotate_bytes'),
+      rotateMs: ms('log_rotate_duration'),
+      maxFiles: read.whole('log_rotate_max_files'),
+    },
+    syslogFacility: read.flag('enable_syslog') ? (read.text('syslog_facility') ?? '') : undefined,
     raftMultiplier: multiplier,
     raftProtocol: settingAt(settings, 'raft_protocol') === 2 ? 2 : 3,
     raftSnapshotThreshold: read.whole('raft_snapshot_threshold'),
@@ -244,6 +253,19 @@ function buildConfig(
     defaultQueryTime: read.duration('default_query_time'),
     maxQueryTime: read.duration('max_query_time'),
     httpResponseHeaders: read.map('http_config.response_headers'),
+    http: {
+      blockEndpoints: read.list('http_config.block_endpoints'),
+      allowWriteFrom: readCidrs('http_config.allow_write_http_from', read),
+      useCache: read.flag('http_config.use_cache') ?? true,
+      printableOnly: !(read.flag('disable_http_unprintable_char_filter') ?? false),
+      debug: read.flag('enable_debug') ?? dev,
+      socket: {
+        user: read.text('unix_sockets.user') ?? '',
+        group: read.text('unix_sockets.group') ?? '',
+        mode: read.text('unix_sockets.mode') ?? '',
+      },
+    },
+    translateWanAddrs: read.flag('translate_wan_addrs') ?? false,
     pidFile: read.text('pid_file') ?? '',
     enableScriptChecks: read.flag('enable_script_checks') ?? false,
     enableLocalScriptChecks: read.flag('enable_local_script_checks') ?? read.flag('enable_script_checks') ?? false,
@@ -258,6 +280,16 @@ function buildConfig(
     rpcHoldTimeout: ms('performance.rpc_hold_timeout'),
     leaveDrainTime: ms('performance.leave_drain_time'),
   }
+}
+
+/** Values that nothing here uses yet must be well formed all the same. */
+function checkUnread(read: Reader, problems: string[]): void {
+  for (const [key, shown = key] of UNREAD_DURATIONS) {
+    const text = read.text(key)
+    if (text !== undefined) readDuration(shown, text, problems)
+  }
+  const fault = cipherFault(read.text('tls_cipher_suites') ?? '')
+  if (fault !== undefined) problems.push(fault)
 }
 
 /** Below 0 means without limit. */
@@ -399,20 +431,14 @@ function detectAddress(any: string, interfaces: readonly Interface[]): string {
   return found[0]
 }
 
-function doorAddresses(
-  key: string,
-  read: Reader,
-  reader: AddressReader,
-  clientAddrs: string[],
-  problems: string[],
-): string[] {
+function doorAddresses(key: string, read: Reader, reader: AddressReader, clientAddrs: string[]): string[] {
   const own = reader.all(key, read.text(key))
   if (own.length === 0) return clientAddrs
   const ips: string[] = []
   for (const address of own) {
     if (address.kind === 'ip') ips.push(address.ip)
     else if (key === 'addresses.dns') throw new ConfigError('DNS address cannot be a unix socket')
-    else problems.push(`${key}: unix sockets are not supported yet: unix://${address.path}`)
+    else ips.push(`unix://${address.path}`)
   }
   return ips
 }

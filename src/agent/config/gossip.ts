@@ -73,7 +73,8 @@ function readKey(text: string): Uint8Array | undefined {
 }
 
 /** @throws ConfigError that names those that are none */
-function readCidrs(key: string, read: GossipReader): string[] {
+/** @throws ConfigError */
+export function readCidrs(key: string, read: Pick<GossipReader, 'list'>): string[] {
   const cidrs = read.list(key).map((text) => text.trim())
   const wrong = cidrs.filter((text) => !isCidr(text))
   if (wrong.length > 0) {

@@ -71,6 +71,32 @@ export interface GossipConfig {
   rejoinAfterLeave: boolean
 }
 
+/** What the HTTP door lets through, and where its sockets belong. */
+export interface HttpDoorConfig {
+  /** Paths that begin so are refused. */
+  blockEndpoints: string[]
+  /** Networks as CIDRs; with any, only their addresses may ask for more than to read. */
+  allowWriteFrom: string[]
+  /** `?cached` is honoured. */
+  useCache: boolean
+  /** Paths with characters that cannot be printed are refused. */
+  printableOnly: boolean
+  debug: boolean
+  /** Of unix sockets: "" leaves them as they are made; the mode is octal. */
+  socket: { user: string; group: string; mode: string }
+}
+
+export interface LogFileConfig {
+  /** "" for none; with a final slash, a folder in which files are named after the program. */
+  path: string
+  /** 0: whatever the size. */
+  rotateBytes: number
+  /** 0: a day. */
+  rotateMs: Millis
+  /** Old files that are kept: 0 for all, below 0 for none. */
+  maxFiles: number
+}
+
 export interface RuntimeConfig extends Definitions {
   /** Dev mode: everything in memory, answers pretty-printed, an election within milliseconds. */
   dev: boolean
@@ -99,6 +125,9 @@ export interface RuntimeConfig extends Definitions {
   gossip: GossipConfig
   logLevel: Level
   logJson: boolean
+  logFile: LogFileConfig
+  /** Undefined: nothing goes to syslog. */
+  syslogFacility: string | undefined
   /** 1..10; scales Raft's timeouts. */
   raftMultiplier: number
   /** Below 3, servers are known to Raft by their addresses. */
@@ -125,6 +154,9 @@ export interface RuntimeConfig extends Definitions {
   defaultQueryTime: Nanos
   maxQueryTime: Nanos
   httpResponseHeaders: Record<string, string>
+  http: HttpDoorConfig
+  /** Answers about other datacenters name the addresses under which these are reached from outside. */
+  translateWanAddrs: boolean
   pidFile: string
   /** Whether checks that are registered over HTTP may run programs. */
   enableScriptChecks: boolean

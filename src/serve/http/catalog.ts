@@ -26,6 +26,7 @@ import {
   token,
 } from './options.ts'
 import { ask, askCached, askCatalog } from './read.ts'
+import { translateNodes, translateServiceNodes, translateServices } from './translate.ts'
 
 export async function register(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
@@ -63,7 +64,8 @@ export function nodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> 
     ...readFilter(exchange),
   }
   return askCatalog(exchange, 'Catalog.ListNodes', args, (_, reply, options) => {
-    return listWithMeta(exchange, reply, reply.Nodes ?? [], nodeJson, consistencyOf(options))
+    const rows = translateNodes(exchange, args.Datacenter, reply.Nodes ?? [])
+    return listWithMeta(exchange, reply, rows, nodeJson, consistencyOf(options))
   })
 }
 
@@ -107,21 +109,25 @@ export function serviceNodes(exchange: Exchange, connect = false): HttpResponse 
     ...readFilter(exchange),
   }
   if (rest === '') throw new HttpError(400, 'Missing service name')
-  const finish = (_: Exchange, reply: IndexedServiceNodes, options: QueryOptions = args) =>
-    listWithMeta(exchange, reply, reply.ServiceNodes ?? [], serviceNodeJson, consistencyOf(options))
+  const finish = (_: Exchange, reply: IndexedServiceNodes, options: QueryOptions = args) => {
+    const rows = translateServiceNodes(exchange, args.Datacenter, reply.ServiceNodes ?? [])
+    return listWithMeta(exchange, reply, rows, serviceNodeJson, consistencyOf(options))
+  }
   const plainly = () => askCatalog(exchange, 'Catalog.ServiceNodes', args, finish)
   return askCached(exchange, 'Catalog.ServiceNodes', args, plainly, finish)
 }
 
 export function nodeServices(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
-  return askCatalog(exchange, 'Catalog.NodeServices', nodeArgs(exchange), (_, reply, options) =>
-    jsonWithMeta(exchange, reply, servicesByName(exchange, reply), consistencyOf(options)),
+  const args = nodeArgs(exchange)
+  return askCatalog(exchange, 'Catalog.NodeServices', args, (_, reply, options) =>
+    jsonWithMeta(exchange, reply, servicesByName(exchange, reply, args.Datacenter), consistencyOf(options)),
   )
 }
 
 export function nodeServiceList(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
-  return askCatalog(exchange, 'Catalog.NodeServiceList', nodeArgs(exchange), (_, reply, options) =>
-    jsonWithMeta(exchange, reply, servicesInOrder(exchange, reply), consistencyOf(options)),
+  const args = nodeArgs(exchange)
+  return askCatalog(exchange, 'Catalog.NodeServiceList', args, (_, reply, options) =>
+    jsonWithMeta(exchange, reply, servicesInOrder(exchange, reply, args.Datacenter), consistencyOf(options)),
   )
 }
 
@@ -132,21 +138,33 @@ function nodeArgs(exchange: Exchange): ReadOptions & { Node: string } {
   return args
 }
 
-function servicesByName({ depth }: Exchange, { NodeServices: found }: IndexedNodeServices): string {
+function servicesByName(exchange: Exchange, { NodeServices: found }: IndexedNodeServices, datacenter?: string): string {
   if (found === null) return 'null'
-  const within = inside(depth)
-  const fields = sortedKeys(found.Services).flatMap((id) => [id, nodeServiceJson(found.Services[id]!, inside(within))])
-  return jsonObject(['Node', nodeJson(found.Node, within), 'Services', jsonObject(fields, within)], depth)
+  const within = inside(exchange.depth)
+  const ids = sortedKeys(found.Services)
+  const services = translateServices(
+    exchange,
+    datacenter,
+    ids.map((id) => found.Services[id]!),
+  )
+  const fields = ids.flatMap((id, i) => [id, nodeServiceJson(services[i]!, inside(within))])
+  const [node] = translateNodes(exchange, datacenter, [found.Node])
+  return jsonObject(['Node', nodeJson(node!, within), 'Services', jsonObject(fields, within)], exchange.depth)
 }
 
-function servicesInOrder({ depth }: Exchange, { NodeServices: { Node, Services } }: IndexedNodeServiceList): string {
-  const within = inside(depth)
+function servicesInOrder(
+  exchange: Exchange,
+  { NodeServices: { Node, Services } }: IndexedNodeServiceList,
+  datacenter?: string,
+): string {
+  const within = inside(exchange.depth)
   const list =
     Services === null
       ? 'null'
       : jsonArray(
-          Services.map((service) => nodeServiceJson(service, inside(within))),
+          translateServices(exchange, datacenter, Services).map((service) => nodeServiceJson(service, inside(within))),
           within,
         )
-  return jsonObject(['Node', Node === null ? 'null' : nodeJson(Node, within), 'Services', list], depth)
+  const [node] = translateNodes(exchange, datacenter, Node === null ? [] : [Node])
+  return jsonObject(['Node', node === undefined ? 'null' : nodeJson(node, within), 'Services', list], exchange.depth)
 }

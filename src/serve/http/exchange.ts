@@ -19,6 +19,8 @@ export interface Door {
   txnBytesMax: number
   /** Checks that run programs may be registered over HTTP (enable_script_checks). */
   scriptsAllowed: boolean
+  /** Answers about other datacenters carry their outside addresses (translate_wan_addrs). */
+  translateWanAddrs: boolean
   /** `?cached` is honoured (http_config.use_cache). */
   useCache: boolean
   /** Metrics are kept for Prometheus (telemetry.prometheus_retention_time above 0). */

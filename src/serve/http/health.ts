@@ -10,6 +10,7 @@ import { listWithMeta } from './lists.ts'
 import { consistencyOf, readFilter, readMetaFilter, readOptions, readSource } from './options.ts'
 import { NO_PARAMS, type Params } from './params.ts'
 import { askCached, askCatalog } from './read.ts'
+import { translateInstances } from './translate.ts'
 
 export function nodeChecks(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
   refuseNamespace(exchange)
@@ -62,7 +63,8 @@ function instances(
       exchange.metaOnFailure = false
       throw new HttpError(400, 'Invalid value for ?passing')
     }
-    const found = wanted ? onlyPassing(reply.Nodes ?? []) : (reply.Nodes ?? [])
+    const rows = translateInstances(exchange, args.Datacenter, reply.Nodes ?? [])
+    const found = wanted ? onlyPassing(rows) : rows
     const body = found.length > INSTANCES_KEPT_MAX ? checkServiceNodesChunks : instancesBody
     return bodyWithMeta(reply, body(found, exchange.depth), consistencyOf(options))
   }

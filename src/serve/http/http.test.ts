@@ -8,6 +8,7 @@ import { aRequest, makeDoor, type TestDoor } from '../../../test/support/http-do
 import { makeLog } from '../../base/log.ts'
 import { Registry } from '../../base/metrics.ts'
 import { allowAll } from '../../core/acl/authorizer.ts'
+import { NO_CONNECT, NO_PROXY } from '../../model/catalog.ts'
 import { ConsulError } from '../../model/errors.ts'
 import { bodyBytesMax, makeHttpHandler } from './index.ts'
 
@@ -275,6 +276,65 @@ suite('failures', () => {
       headerOf(await makeDoor({ useCache: false }).ask('GET', '/v1/catalog/services?cached'), 'Age'),
       undefined,
     )
+  })
+
+  test('blocked paths, and writes from elsewhere, are refused', async () => {
+    const door = makeDoor({
+      blockEndpoints: ['/v1/agent', '/v1/kv/secret'],
+      mayWrite: (address) => address !== '127.0.0.1',
+    })
+    for (const url of ['/v1/agent/self', '/v1/agent/members', '/v1/kv/secret', '/v1/kv/secrets/x', '/v1/kv/%73ecret']) {
+      const { status, text } = await door.ask('GET', url)
+      assert.deepEqual([status, text], [403, 'Endpoint is blocked by agent configuration'], url)
+    }
+    assert.equal((await door.ask('GET', '/v1/kv/other')).status, 404)
+    for (const method of ['PUT', 'DELETE']) {
+      const { status, text } = await door.ask(method, '/v1/kv/other')
+      assert.deepEqual([status, text], [403, 'Access is restricted'], method)
+    }
+    assert.equal((await door.ask('OPTIONS', '/v1/kv/other')).status, 200)
+    assert.equal((await door.ask('POST', '/v1/kv/other')).status, 405)
+  })
+
+  test('paths that cannot be printed are let through on demand', async () => {
+    assert.equal((await makeDoor().ask('GET', '/v1/kv/a%00b')).status, 400)
+    assert.equal((await makeDoor({ printableOnly: false }).ask('GET', '/v1/kv/a%00b')).status, 404)
+  })
+
+  test('of other datacenters the outside addresses are told, when that is configured', async () => {
+    const INDEXES = { CreateIndex: 1, ModifyIndex: 1 }
+    const Node = {
+      Node: 'n',
+      Address: '10.0.0.1',
+      TaggedAddresses: { wan: '192.0.2.1' },
+      Meta: null,
+      ID: '',
+      ...INDEXES,
+    }
+    const Service = {
+      ...INDEXES,
+      ...{ ID: 's', Service: 's', Address: '10.0.0.2', Port: 80, Kind: '', Tags: [], Meta: {}, Weights: null },
+      TaggedAddresses: { wan: { Address: '192.0.2.2', Port: 8080 } },
+      ...{ Proxy: NO_PROXY, Connect: NO_CONNECT, EnableTagOverride: false },
+    }
+    const far = (translateWanAddrs: boolean) => {
+      const door = makeDoor({ translateWanAddrs })
+      door.answers.set('Health.ServiceNodes', () => ({ Index: 1, Nodes: [{ Node, Service, Checks: [] }] }))
+      door.answers.set('Catalog.ListNodes', () => ({ Index: 1, Nodes: [Node] }))
+      return door
+    }
+    const translated = await far(true).ask('GET', '/v1/health/service/s?dc=dc2')
+    assert.equal(headerOf(translated, 'X-Consul-Translate-Addresses'), 'true')
+    const [row] = JSON.parse(translated.text) as {
+      Node: { Address: string }
+      Service: { Address: string; Port: number }
+    }[]
+    assert.deepEqual([row!.Node.Address, row!.Service.Address, row!.Service.Port], ['192.0.2.1', '192.0.2.2', 8080])
+    assert.match((await far(true).ask('GET', '/v1/catalog/nodes?dc=dc2')).text, /"Address": "192.0.2.1"/)
+    assert.match((await far(true).ask('GET', '/v1/health/service/s')).text, /"Address": "10.0.0.1"/)
+    const plain = await far(false).ask('GET', '/v1/health/service/s?dc=dc2')
+    assert.match(plain.text, /"Address": "10.0.0.1"/)
+    assert.equal(headerOf(plain, 'X-Consul-Translate-Addresses'), undefined)
   })
 
   test('each request is a line in the debug log, without its token', async () => {

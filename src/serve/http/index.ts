@@ -10,11 +10,14 @@ import { NANOS_PER_MS } from '../../base/units.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../host/host.ts'
 import { acceptsGzip, gzip, gzipChunks } from '../../wire/gzip.ts'
 import type { Backend } from '../backend.ts'
-import { failureOf } from './errors.ts'
+import { failureOf, HttpError } from './errors.ts'
 import { type Door, Exchange, NO_META, plain, pushMeta } from './exchange.ts'
 import { cleanPath, decodePath, escapePath, NO_PARAMS, type Params, parseQuery } from './params.ts'
 import { makeRouter, type Route } from './router.ts'
 import { ROUTES } from './routes.ts'
+
+/** Whoever may only read may use these. */
+const READS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 export interface HttpOptions {
   /** Largest value of a key, in bytes (limits.kv_max_value_size). */
@@ -25,6 +28,14 @@ export interface HttpOptions {
   responseHeaders?: Record<string, string>
   /** Whether checks that run programs may be registered over HTTP (enable_script_checks). */
   enableScriptChecks?: boolean
+  /** Paths that begin so are refused (http_config.block_endpoints). */
+  blockEndpoints?: readonly string[]
+  /** Whether that address may ask for more than to read (http_config.allow_write_http_from); all may, unless given. */
+  mayWrite?(address: string): boolean
+  /** False lets paths through whose characters cannot be printed (disable_http_unprintable_char_filter). */
+  printableOnly?: boolean
+  /** Whether answers about other datacenters carry their outside addresses (translate_wan_addrs). */
+  translateWanAddrs?: boolean
   /** Whether `?cached` is honoured (http_config.use_cache). */
   useCache?: boolean
   /** Whether metrics are shown to Prometheus (telemetry.prometheus_retention_time). */
@@ -72,15 +83,20 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     txnBytesMax: txnLimit(options),
     scriptsAllowed: options.enableScriptChecks ?? false,
     useCache: options.useCache ?? true,
+    translateWanAddrs: options.translateWanAddrs ?? false,
     prometheus: options.prometheus ?? false,
     debug: options.enableDebug ?? backend.self.dev,
-    headers: Object.entries(options.responseHeaders ?? {}).flatMap(([name, value]) => [canonicalName(name), value]),
+    headers: [
+      ...Object.entries(options.responseHeaders ?? {}).flatMap(([name, value]) => [canonicalName(name), value]),
+      ...(options.translateWanAddrs ? ['X-Consul-Translate-Addresses', 'true'] : []),
+    ],
   }
+  const { blockEndpoints: blocked = [], mayWrite, printableOnly = true } = options
 
   return (request) => {
     const { url } = request
     const mark = url.indexOf('?')
-    const decoded = decodePath(pathOf(mark < 0 ? url : url.slice(0, mark)))
+    const decoded = decodePath(pathOf(mark < 0 ? url : url.slice(0, mark)), printableOnly)
     if ('fault' in decoded) {
       if (url === '*' && request.method === 'OPTIONS') return { status: 200, headers: [] }
       return decoded.fault === 'malformed' ? malformed() : { status: 400, headers: [] }
@@ -126,12 +142,18 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
 
   function perform(exchange: Exchange, { methods, endpoint, pattern }: Route): HttpResponse | Promise<HttpResponse> {
     const { method } = exchange
+    if (blocked.length > 0 && blocked.some((prefix) => exchange.path.startsWith(prefix))) {
+      throw new HttpError(403, 'Endpoint is blocked by agent configuration')
+    }
     if (methods.length > 0 && !methods.includes(method)) {
       const allow = ['OPTIONS', ...methods].join(',')
       const response = method === 'OPTIONS' ? plain(200, '') : plain(405, `method ${method} not allowed`)
       if (method !== 'OPTIONS') complain(exchange, response.body as string)
       response.headers.unshift('Allow', allow)
       return response
+    }
+    if (mayWrite !== undefined && !READS.has(method) && !mayWrite(exchange.request.remote.host)) {
+      throw new HttpError(403, 'Access is restricted')
     }
     if (endpoint !== undefined) return endpoint(exchange)
     return plain(501, `${method} ${pattern}: this endpoint of Consul is not built yet in Proconsul`)

@@ -67,11 +67,11 @@ export function parseQuery(query: string): Params | undefined {
 export type PathFault = 'malformed' | 'unprintable'
 
 /** The path as it is meant, or what is wrong with it. */
-export function decodePath(raw: string): { path: string } | { fault: PathFault } {
+export function decodePath(raw: string, printableOnly = true): { path: string } | { fault: PathFault } {
   if (!NOT_PLAIN.test(raw)) return { path: raw }
   const path = unescapePercent(raw, false)
   if (path === undefined) return { fault: 'malformed' }
-  return NOT_PRINTABLE.test(path) ? { fault: 'unprintable' } : { path }
+  return printableOnly && NOT_PRINTABLE.test(path) ? { fault: 'unprintable' } : { path }
 }
 
 /** Percent escapes to bytes to text. Raw bytes above ASCII arrive as one character each (Latin-1). */
