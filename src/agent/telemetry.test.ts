@@ -1,10 +1,13 @@
 /** Numbers on their way out: the lines that statsd, dogstatsd and statsite are sent, and the intervals. */
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
+import { createServer as createHttp } from 'node:http'
 import { createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { silentLog } from '../base/log.ts'
+import { Registry } from '../base/metrics.ts'
 import { nodeHost } from '../host/node.ts'
+import { sendOtlp } from './otlp.ts'
 import { startTelemetry, type TelemetryConfig } from './telemetry.ts'
 
 const CONFIG: TelemetryConfig = {
@@ -18,6 +21,7 @@ const CONFIG: TelemetryConfig = {
   statsiteAddress: '',
   dogstatsdAddress: '',
   dogstatsdTags: [],
+  otlpEndpoint: '',
 }
 
 /** Lines that come as datagrams, until one matches. */
@@ -105,3 +109,53 @@ test('an address without a port is refused', async () => {
   const start = startTelemetry({ ...CONFIG, statsdAddress: 'nowhere' }, nodeHost(silentLog))
   await assert.rejects(start, /not an address with a port: nowhere/)
 })
+
+test('an OpenTelemetry collector gets counters, histograms and gauges', async (t) => {
+  let heard = (_body: string) => {}
+  const collector = createHttp((request, response) => {
+    let body = ''
+    request.on('data', (chunk) => {
+      body += chunk
+    })
+    request.on('end', () => {
+      response.end('{}')
+      heard(body)
+    })
+  })
+  await new Promise<void>((done) => collector.listen(0, '127.0.0.1', done))
+  const { port } = collector.address() as { port: number }
+  const registry = new Registry({ prefix: 'consul', host: '', allow: [], block: [], otherwise: true }, 0)
+  registry.gauge('raft.last_index', () => 7)
+  const endpoint = `http://127.0.0.1:${port}/v1/metrics`
+  const stop = await sendOtlp({ endpoint, registry, intervalMs: 50 })
+  t.after(() => {
+    // The rest comes yet.
+    heard = () => collector.close()
+    stop()
+  })
+  registry.counter('rpc.query').add(3)
+  registry.sample('fsm.kvs', { op: 'set' }).add(1.5)
+  const told = await new Promise<Told>((done) => {
+    heard = (body) => {
+      const [scope] = (JSON.parse(body) as Export).resourceMetrics[0]!.scopeMetrics
+      const byName = new Map(scope?.metrics.map((metric) => [metric.name, metric]))
+      if (byName.size >= 3) done(byName)
+    }
+  })
+  assert.equal(told.get('consul.rpc.query')?.sum?.dataPoints[0]?.asDouble, 3)
+  assert.equal(told.get('consul.raft.last_index')?.gauge?.dataPoints[0]?.asDouble, 7)
+  const point = told.get('consul.fsm.kvs')?.histogram?.dataPoints[0]
+  assert.deepEqual([point?.count, point?.sum, point?.attributes?.[0]?.key], [1, 1.5, 'op'])
+})
+
+interface Point {
+  asDouble?: number
+  count?: number
+  sum?: number
+  attributes?: { key: string }[]
+}
+type Metric = { name: string } & Partial<Record<'sum' | 'gauge' | 'histogram', { dataPoints: Point[] }>>
+type Told = Map<string, Metric>
+interface Export {
+  resourceMetrics: { scopeMetrics: { metrics: Metric[] }[] }[]
+}

@@ -1,6 +1,6 @@
 /**
  * What becomes of the agent's numbers: they are kept by intervals for `/v1/agent/metrics`, and sent as they come to
- * statsd, dogstatsd and statsite where those are configured. What the process itself costs is measured here too.
+ * statsd, dogstatsd and statsite, or to OpenTelemetry (otlp.ts), where those are configured. What the process itself costs is measured here too.
  * Names: Consul's telemetry reference; forms: github.com/statsd/statsd docs/metric_types.md, docs.datadoghq.com
  * (DogStatsD datagrams).
  */
@@ -26,6 +26,8 @@ export interface TelemetryConfig {
   statsiteAddress: string
   dogstatsdAddress: string
   dogstatsdTags: string[]
+  /** URL of an OpenTelemetry collector's metrics, "" for none. */
+  otlpEndpoint: string
 }
 
 const INTERVAL_MS = 10_000
@@ -48,6 +50,10 @@ export async function startTelemetry(config: TelemetryConfig, host: Host): Promi
     [dogstatsdLine(config.dogstatsdTags), config.dogstatsdAddress],
   ] as const) {
     if (address !== '') stops.push(await sendDatagrams(registry, host, address, form))
+  }
+  if (config.otlpEndpoint !== '') {
+    const { sendOtlp } = await import('./otlp.ts')
+    stops.push(await sendOtlp({ endpoint: config.otlpEndpoint, registry }))
   }
   if (config.statsiteAddress !== '') stops.push(sendStream(registry, host, config.statsiteAddress))
   let cancel = () => {}

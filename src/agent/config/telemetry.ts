@@ -23,6 +23,7 @@ export function buildTelemetry(read: Reader, warnings: string[]): TelemetryConfi
   const statsiteAddress = read.text('telemetry.statsite_address') ?? ''
   const dogstatsdAddress = read.text('telemetry.dogstatsd_addr') ?? ''
   const prometheusRetention = read.duration('telemetry.prometheus_retention_time') / NANOS_PER_MS
+  const otlpEndpoint = read.text('proconsul.otlp_endpoint') ?? ''
   const isSent = [statsdAddress, statsiteAddress, dogstatsdAddress].some((address) => address !== '')
   return {
     prefix: read.text('telemetry.metrics_prefix') ?? 'consul',
@@ -35,6 +36,7 @@ export function buildTelemetry(read: Reader, warnings: string[]): TelemetryConfi
     statsdAddress,
     statsiteAddress,
     dogstatsdAddress,
+    otlpEndpoint,
     dogstatsdTags: read.list('telemetry.dogstatsd_tags'),
   }
 }
