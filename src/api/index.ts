@@ -8,9 +8,11 @@
 import { type Agent, makeAgent } from './agent.ts'
 import { type Catalog, makeCatalog } from './catalog.ts'
 import { type ClientOptions, makeCaller } from './client.ts'
+import { type ConfigEntries, makeConfigEntries } from './config.ts'
 import { type Coordinates, makeCoordinates } from './coordinate.ts'
 import { type Events, makeEvents } from './event.ts'
 import { type Health, makeHealth } from './health.ts'
+import { type Intentions, makeIntentions } from './intention.ts'
 import { type Keyring, makeKeyring } from './keyring.ts'
 import { type KV, makeKV } from './kv.ts'
 import { makeOperator, type Operator } from './operator.ts'
@@ -31,6 +33,7 @@ export type {
   Transport,
 } from './client.ts'
 export { ApiDecodeError, ApiError, fetchTransport, follow } from './client.ts'
+export type { ConfigEntries, ConfigEntry, ConfigKind } from './config.ts'
 export {
   type Coordinate,
   type CoordinateEntry,
@@ -40,6 +43,7 @@ export {
 } from './coordinate.ts'
 export type { Events, EventWish, UserEvent } from './event.ts'
 export type { CheckServiceNode, Health, HealthCheck } from './health.ts'
+export type { Intention, Intentions, IntentionWish } from './intention.ts'
 export type { Keyring, KeyringOptions, KeyringResponse } from './keyring.ts'
 export type { DeleteOptions, KV, KVPair, PutOptions } from './kv.ts'
 export type { AutopilotConfiguration, ClusterHealth, Operator, RaftServer, ServerHealth } from './operator.ts'
@@ -58,6 +62,8 @@ export interface Consul {
   event: Events
   coordinate: Coordinates
   operator: Operator
+  config: ConfigEntries
+  intention: Intentions
   snapshot: Snapshots
 }
 
@@ -74,6 +80,8 @@ export function connect(options?: ClientOptions): Consul {
     event: makeEvents(caller),
     coordinate: makeCoordinates(caller),
     operator: makeOperator(caller),
+    config: makeConfigEntries(caller),
+    intention: makeIntentions(caller),
     snapshot: makeSnapshots(caller),
   }
 }
