@@ -30,7 +30,7 @@ import {
   type SourceText,
 } from './files.ts'
 import { AGENT_FLAGS } from './flags.ts'
-import { buildGossip, readCidrs } from './gossip.ts'
+import { buildGossip, isCidr } from './gossip.ts'
 import { ENTERPRISE_KEYS, FIXED_KEYS, HONOURED_KEYS } from './keys.ts'
 import { cipherFault, UNREAD_DURATIONS } from './rules.ts'
 import type { DnsConfig, Ports, RuntimeConfig } from './runtime.ts'
@@ -255,7 +255,7 @@ function buildConfig(
     httpResponseHeaders: read.map('http_config.response_headers'),
     http: {
       blockEndpoints: read.list('http_config.block_endpoints'),
-      allowWriteFrom: readCidrs('http_config.allow_write_http_from', read),
+      allowWriteFrom: read.list('http_config.allow_write_http_from').flatMap((text) => readCidr(text, problems)),
       useCache: read.flag('http_config.use_cache') ?? true,
       printableOnly: !(read.flag('disable_http_unprintable_char_filter') ?? false),
       debug: read.flag('enable_debug') ?? dev,
@@ -280,6 +280,13 @@ function buildConfig(
     rpcHoldTimeout: ms('performance.rpc_hold_timeout'),
     leaveDrainTime: ms('performance.leave_drain_time'),
   }
+}
+
+function readCidr(given: string, problems: string[]): string[] {
+  const text = given.trim()
+  if (isCidr(text)) return [text]
+  problems.push(`allow_write_http_from: invalid cidr: ${given}`)
+  return []
 }
 
 /** Values that nothing here uses yet must be well formed all the same. */

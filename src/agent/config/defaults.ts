@@ -19,6 +19,7 @@ export const DEFAULTS: Settings = {
   retry_interval: '30s',
   retry_interval_wan: '30s',
   server: false,
+  syslog_facility: 'LOCAL0',
   autopilot: {
     cleanup_dead_servers: true,
     last_contact_threshold: '200ms',

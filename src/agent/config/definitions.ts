@@ -3,6 +3,7 @@
  * registers at start and at each reload. Their faults are found here, so that a broken file is refused before anything
  * changes. Source: agent/config/builder.go (serviceVal, checkVal), agent/structs/service_definition.go.
  */
+import { quoteGo } from '../../base/go-quote.ts'
 import type {
   ConnectProxyConfig,
   ExposePath,
@@ -183,7 +184,7 @@ const MODES = new Set(['', 'none', 'local', 'remote'])
 function meshGatewayMode(given: Setting | undefined, problems: string[]): string {
   const mode = text((given as Settings | undefined)?.mode)
   if (MODES.has(mode)) return mode
-  problems.push(`Invalid Mesh Gateway Mode: ${mode}`)
+  problems.push(`Invalid Mesh Gateway Mode: ${quoteGo(mode)}`)
   return ''
 }
 

@@ -3,6 +3,11 @@ import { parseGoDuration } from '../../base/go-duration.ts'
 import { quoteGo } from '../../base/go-flags.ts'
 import type { Nanos } from '../../base/units.ts'
 
+/** As complaints write a key: the real one's builder has its own names for these. */
+function shownKey(key: string): string {
+  return key.replace(/^telemetry\.(?=prometheus)/, '').replace(/^(gossip_[lw]an)\./, '$1..')
+}
+
 /** What is wrong goes to `problems`, and the answer is then 0. */
 export function readDuration(key: string, text: string, problems: string[]): Nanos {
   const nanos = parseGoDuration(text)
@@ -12,7 +17,7 @@ export function readDuration(key: string, text: string, problems: string[]): Nan
   problems.splice(
     0,
     Infinity,
-    `${key}: invalid duration: ${quoteGo(text)}: time: ${missing ? 'missing unit in' : 'invalid'} duration ${quoteGo(text)}`,
+    `${shownKey(key)}: invalid duration: ${quoteGo(text)}: time: ${missing ? 'missing unit in' : 'invalid'} duration ${quoteGo(text)}`,
   )
   return 0
 }

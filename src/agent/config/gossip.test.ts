@@ -39,7 +39,10 @@ suite('gossip by configuration', () => {
       reconnect_timeout_wan: '1h',
       serf_wan_allowed_cidrs: ['192.0.2.0/24'],
     })
-    assert.deepEqual(warnings.filter((text) => text.includes('config key')), [])
+    assert.deepEqual(
+      warnings.filter((text) => text.includes('config key')),
+      [],
+    )
     assert.deepEqual([config.gossip.keyringFile, config.gossip.rejoinAfterLeave], [false, true])
     assert.deepEqual(config.gossip.lan.allowedCidrs, ['10.0.0.0/8', 'fe80::/10'])
     assert.deepEqual(config.gossip.wan.allowedCidrs, ['192.0.2.0/24'])

@@ -84,7 +84,7 @@ export function readCidrs(key: string, read: Pick<GossipReader, 'list'>): string
   return cidrs
 }
 
-function isCidr(text: string): boolean {
+export function isCidr(text: string): boolean {
   const [address = '', bits = '', ...more] = text.split('/')
   const family = isIP(address)
   return family !== 0 && more.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)

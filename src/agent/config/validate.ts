@@ -11,6 +11,7 @@ import { type Settings, settingAt } from './decode.ts'
 import { ConfigError, listProblems } from './error.ts'
 import { type ConfigDisk, reasonOf } from './files.ts'
 import { PROTECTIONS } from './keys.ts'
+import { firstRefusal, lateRefusal, ruleWarnings } from './rules.ts'
 import type { RuntimeConfig } from './runtime.ts'
 
 export interface Validation {
@@ -28,14 +29,21 @@ export interface Validation {
 export function validateConfig(job: Validation): void {
   checkNames(job)
   checkMode(job.config)
+  refuse(firstRefusal(job))
   checkNumbers(job)
   checkNodeMeta(job.config.nodeMeta)
   checkKeys(job)
   checkClashes(job.config)
   if (job.problems.length > 0) throw new ConfigError(listProblems(job.problems))
+  refuse(lateRefusal(job))
   checkNodeId(job.config.nodeId)
   checkProtections(job)
   warnBootstrap(job)
+  job.warnings.push(...ruleWarnings(job))
+}
+
+function refuse(why: string | undefined): void {
+  if (why !== undefined) throw new ConfigError(why)
 }
 
 const DATACENTER = /^[a-z0-9_-]+$/
@@ -196,6 +204,8 @@ function checkProtections({ settings }: Validation): void {
   }
 }
 
+const DEPLOYMENT_TABLE = 'https://www.consul.io/docs/internals/consensus.html#deployment-table'
+
 function warnBootstrap({ config, warnings }: Validation): void {
   const { server, dev, bootstrap, bootstrapExpect } = config
   if (!server) return
@@ -204,10 +214,12 @@ function warnBootstrap({ config, warnings }: Validation): void {
     return
   }
   if (bootstrapExpect === 2) {
-    warnings.push('bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance.')
+    warnings.push(
+      `bootstrap_expect = 2: A cluster with 2 servers will provide no failure tolerance. See ${DEPLOYMENT_TABLE}`,
+    )
   } else if (bootstrapExpect > 2 && bootstrapExpect % 2 === 0) {
     warnings.push(
-      'bootstrap_expect is even number: A cluster with an even number of servers does not achieve optimum fault tolerance.',
+      `bootstrap_expect is even number: A cluster with an even number of servers does not achieve optimum fault tolerance. See ${DEPLOYMENT_TABLE}`,
     )
   }
   if (!dev && bootstrapExpect > 1) warnings.push(`bootstrap_expect > 0: expecting ${bootstrapExpect} servers`)
