@@ -7,14 +7,17 @@ import { after, before, suite, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { makePool, type Pool } from '../../src/agent/pool.ts'
 import { silentLog } from '../../src/base/log.ts'
+import { sampleQuery } from '../../src/core/store/samples.ts'
 import { nodeHost } from '../../src/host/node.ts'
 import type { Args, Method, Reply } from '../../src/model/rpc.ts'
+import type { TxnKVVerb, TxnOp } from '../../src/model/txn.ts'
 import { aCheck, anEntry, aRegistration, aService, aSession } from '../support/cluster.ts'
 import { type AgentProcess, freePorts, realConsul, startAgentProcess } from '../support/process.ts'
 
 const consul = realConsul()
 const skip = consul === undefined && 'the real Consul is not here'
 const Datacenter = 'dc1'
+const NO_OP: TxnOp = { KV: null, Intention: null, Node: null, Service: null, Check: null, Session: null }
 
 interface Side {
   name: 'ours' | 'theirs'
@@ -141,6 +144,74 @@ suite('calls to a real server, and to ours', { skip, timeout: 120_000 }, () => {
     await same('Session.Apply', ({ session }) => ({ Datacenter, Op: 'destroy', Session: aSession({ ID: session }) }))
   })
 
+  test('transactions', async () => {
+    const kv = (Verb: TxnKVVerb, DirEnt: Parameters<typeof anEntry>[0]): TxnOp => ({
+      ...NO_OP,
+      KV: { Verb, DirEnt: anEntry(DirEnt) },
+    })
+    const Service = aService({ ID: 'ts', Service: 'ts', Port: 7 })
+    Service.Weights = { Passing: 1, Warning: 1 }
+    const Node = {
+      ...{ ID: '', Node: 'txn', Address: '10.0.0.9', Datacenter, TaggedAddresses: null, Meta: { k: 'v' } },
+      ...{ CreateIndex: 0, ModifyIndex: 0 },
+    }
+    const Check = aCheck({ Node: 'txn', CheckID: 'c', Name: 'c', Status: 'passing', ServiceID: 'ts' })
+    const Ops = [
+      kv('set', { Key: 't/a', Value: Buffer.from('1'), Flags: 2n ** 64n - 1n }),
+      kv('get', { Key: 't/a' }),
+      kv('get-tree', { Key: 't/' }),
+      { ...NO_OP, Node: { Verb: 'set' as const, Node } },
+      { ...NO_OP, Service: { Verb: 'set' as const, Node: 'txn', Service } },
+      { ...NO_OP, Check: { Verb: 'set' as const, Check } },
+    ]
+    const done = (await same('Txn.Apply', { Datacenter, Ops })) as { Results: unknown[] }
+    assert.equal(done.Results.length, 6)
+    await same('Txn.Apply', { Datacenter, Ops: [kv('set', { Key: 't/b' }), kv('get', { Key: 'none' }), NO_OP] })
+    await same('KVS.List', { Datacenter, Key: 't/' })
+    await same('Txn.Read', { Datacenter, Ops: [kv('get', { Key: 't/a' }), kv('check-not-exists', { Key: 't/b' })] })
+    await same('Txn.Read', { Datacenter, Ops: [kv('get', { Key: 't/b' })], AllowStale: true })
+    await same('Txn.Read', { Datacenter: 'elsewhere', Ops: [kv('get', { Key: 't/a' })] })
+  })
+
+  test('prepared queries', async () => {
+    const query = { ...sampleQuery('', 'q-'), CreateIndex: 0, ModifyIndex: 0 }
+    query.Template = { Type: 'name_prefix_match', Regexp: '^q-(.*)$', RemoveEmptyTags: true }
+    query.Service = { ...query.Service, Service: '\x24{match(1)}', Tags: ['\x24{match(2)}'], NodeMeta: { k: 'v' } }
+    for (const side of sides) {
+      side.session = await side.call('PreparedQuery.Apply', { Datacenter, Op: 'create', Query: query })
+    }
+    await same('PreparedQuery.Get', ({ session }) => ({ Datacenter, QueryID: session }))
+    await same('PreparedQuery.List', { Datacenter })
+    const named = { Datacenter, QueryIDOrName: 'q-ts', Agent: { Datacenter, Node: 'same' }, Source: { Datacenter } }
+    await same('PreparedQuery.Explain', named)
+    await same('PreparedQuery.Execute', named)
+    await same('PreparedQuery.Execute', { ...named, QueryIDOrName: 'none' })
+    const [rendered] = sides.map(({ session }) => ({
+      ...query,
+      ID: session,
+      Service: { ...query.Service, Service: 'ts', Tags: null },
+    }))
+    await same('PreparedQuery.ExecuteRemote', { Datacenter, Query: rendered!, Limit: 1 })
+    await same('PreparedQuery.Apply', ({ session }) => ({
+      ...{ Datacenter, Op: 'update' as const },
+      Query: { ...query, ID: session, Service: { ...query.Service, Service: '\x24{name.none}' } },
+    }))
+    await same('PreparedQuery.Apply', ({ session }) => ({
+      ...{ Datacenter, Op: 'delete' as const },
+      Query: { ...query, ID: session },
+    }))
+    await same('PreparedQuery.List', { Datacenter })
+  })
+
+  test('overviews and coordinates', async () => {
+    await same('Internal.NodeInfo', { Datacenter, Node: 'txn' })
+    await same('Internal.NodeInfo', { Datacenter, Node: 'none' })
+    await same('Internal.NodeDump', { Datacenter, Filter: 'Node == "txn"' })
+    await same('Internal.ServiceDump', { Datacenter, Filter: 'Service.Service == "ts"' })
+    await same('Internal.ServiceDump', { Datacenter, UseServiceKind: true, ServiceKind: 'mesh-gateway' })
+    await same('Coordinate.Node', { Datacenter, Node: 'txn' })
+  })
+
   test('a blocking query wakes', async () => {
     await Promise.all(
       sides.map(async ({ call, name }) => {
@@ -162,6 +233,45 @@ const SETTINGS = {
   raft_trailing_logs: 5,
 }
 const WRITES = 200
+
+/** A transaction that succeeds and one that fails, queries that stay, change and go: on each server alike. */
+async function writeQueriesAndTransactions(agent: AgentProcess, name: string): Promise<void> {
+  const send = async (method: string, path: string, body?: unknown) => {
+    const answer = await agent.http(method, path, body === undefined ? undefined : JSON.stringify(body))
+    return { status: answer.status, id: /"ID": ?"([^"]+)"/.exec(answer.body)?.[1] ?? '' }
+  }
+  const kv = (Verb: string, Key: string, more = {}) => ({ KV: { Verb, Key: `${name}/${Key}`, ...more } })
+  const done = await send('PUT', '/v1/txn', [
+    kv('set', 'a', { Value: 'MQ==', Flags: 7 }),
+    kv('cas', 'b', { Value: 'Mg==' }),
+    { Node: { Verb: 'set', Node: { Node: `${name}-node`, Address: '10.0.0.9', Meta: { k: 'v' } } } },
+    { Service: { Verb: 'set', Node: `${name}-node`, Service: { Service: `${name}-web`, Port: 80, Tags: ['v1'] } } },
+    { Check: { Verb: 'set', Check: { Node: `${name}-node`, CheckID: 'c', Status: 'passing' } } },
+  ])
+  assert.equal(done.status, 200)
+  const failed = await send('PUT', '/v1/txn', [kv('set', 'never'), kv('delete-tree', ''), kv('get', 'none')])
+  assert.equal(failed.status, 409)
+  const session = await send('PUT', '/v1/session/create', {})
+  await send('POST', '/v1/query', { Session: session.id, Service: { Service: 'bound' } })
+  await send('POST', '/v1/query', { Session: session.id, Name: `${name}-bound`, Service: { Service: 'bound' } })
+  const Template = { Type: 'name_prefix_match', Regexp: '^(\\w+)-', RemoveEmptyTags: true }
+  await send('POST', '/v1/query', {
+    Name: `${name}-`,
+    Template,
+    Service: { Service: '\x24{match(1)}', Tags: ['a', ''] },
+  })
+  const changed = await send('POST', '/v1/query', { Name: `${name}-changed`, Service: { Service: 'x' } })
+  const Failover = { NearestN: 2, Datacenters: ['dc2'] }
+  const update = {
+    Name: `${name}-changed`,
+    Service: { Service: 'y', Failover, NodeMeta: { a: 'b' } },
+    DNS: { TTL: '10s' },
+  }
+  assert.equal((await send('PUT', `/v1/query/${changed.id}`, update)).status, 200)
+  const gone = await send('POST', '/v1/query', { Name: `${name}-gone`, Service: { Service: 'x' } })
+  assert.equal((await send('DELETE', `/v1/query/${gone.id}`)).status, 200)
+  if (name === 'late') assert.equal((await send('PUT', `/v1/session/destroy/${session.id}`)).status, 200)
+}
 
 /** Two of one kind begin a cluster and shorten their log; one of the other kind then follows them from a snapshot. */
 for (const [leaders, newcomer] of [
@@ -198,6 +308,7 @@ for (const [leaders, newcomer] of [
       agents.push(await start(0, leaders, ['-bootstrap-expect=2']), await start(1, leaders, ['-bootstrap-expect=2']))
       const [first] = agents
       await until('two have a leader', async () => (await first!.http('PUT', '/v1/kv/first', 'x')).status === 200)
+      await writeQueriesAndTransactions(first!, 'early')
       for (let n = 0; n < WRITES; n++) await first!.http('PUT', `/v1/kv/many/${n}`, `value ${n}`)
       for (const agent of agents) {
         await until('each shortened its log', async () => /compacting logs/i.test(agent.output()))
@@ -210,6 +321,7 @@ for (const [leaders, newcomer] of [
         return JSON.parse((await last.http('GET', '/v1/kv/many/?keys&stale')).body).length === WRITES
       })
       assert.equal((await last.http('PUT', '/v1/kv/through', 'the newcomer')).body.trim(), 'true')
+      await writeQueriesAndTransactions(last, 'late')
       for (const agent of agents) {
         assert.equal((await agent.http('GET', '/v1/kv/through?raw')).body, 'the newcomer')
       }
@@ -217,7 +329,13 @@ for (const [leaders, newcomer] of [
         const { body } = await first!.http('GET', '/v1/health/service/consul?passing')
         return (JSON.parse(body) as unknown[]).length === 3
       })
-      for (const path of ['/v1/catalog/nodes', '/v1/health/state/any', '/v1/kv/?recurse']) {
+      for (const path of [
+        '/v1/catalog/nodes',
+        '/v1/health/state/any',
+        '/v1/kv/?recurse',
+        '/v1/query',
+        '/v1/internal/ui/nodes',
+      ]) {
         await until(`all tell the same at ${path}`, async () => {
           const [a, b, c] = await Promise.all(
             agents.map((agent) => agent.http('GET', `${path}${path.includes('?') ? '&' : '?'}stale`)),
