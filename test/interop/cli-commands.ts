@@ -5,6 +5,8 @@
  * Left out: `kv put -base64` of what is no base 64, which the real command complains of and then stores as nothing;
  * `validate` has a table of its own (config-side-by-side.test.ts).
  */
+import { MESH_COMMANDS } from './cli-mesh.ts'
+
 export interface CliCommand {
   args: string[]
   input?: string
@@ -185,6 +187,7 @@ export const ASKING_COMMANDS: readonly CliCommand[] = [
 
 export const CLI_COMMANDS: readonly CliCommand[] = [
   ...ASKING_COMMANDS,
+  ...MESH_COMMANDS,
   ...ERRORS,
   ...AGENT,
   ...firstLine("Proconsul's own version follows", 'version', '--version', 'version -x'),

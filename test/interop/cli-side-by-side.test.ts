@@ -51,7 +51,8 @@ suite('the commands side by side', { skip }, () => {
   }
 })
 
-const WRITES = /^(kv (put|delete|import)|operator autopilot set|services)\b/
+const WRITES =
+  /^(kv (put|delete|import)|operator autopilot set|services|config (write|delete)|intention (create|delete))\b/
 const AT_ONCE = 3
 
 /** Commands that only look may run at the same time; those that write run alone. */
@@ -83,7 +84,8 @@ async function run(command: string, { args, input, env }: CliCommand, { ports }:
     return (
       hidden
         .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<id>')
-        .replace(/(?<=(?:CreateIndex|ModifyIndex) +)\d+/g, '<index>')
+        .replace(/(?<=(?:CreateIndex|ModifyIndex)(?: +|": ))\d+/g, '<index>')
+        .replace(/(?<=^Created At: +)\w+, .*/gm, '<time>')
         .replace(/(?<=^\S+ +)[0-9a-f]{8}(?= +127)/gm, '<id>')
         .replace(/(?<=dial tcp: lookup \S+).*/g, ': <why a name has no address>')
         .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
