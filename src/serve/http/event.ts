@@ -9,7 +9,7 @@ import type { QueryOptions } from '../../model/query.ts'
 import { jsonBytes, jsonText } from '../../wire/json.ts'
 import { HttpError } from './errors.ts'
 import { type Exchange, jsonCompact } from './exchange.ts'
-import { datacenter, readWait } from './options.ts'
+import { datacenter, readWait, token } from './options.ts'
 
 /** Nobody waits longer for the next event. */
 const WAIT_MS_MAX = 600_000
@@ -17,13 +17,14 @@ const WAIT_MS_MAX = 600_000
 export async function fireEvent(exchange: Exchange): Promise<HttpResponse> {
   const { rest, params, request, backend } = exchange
   if (rest === '') throw new HttpError(400, 'Missing name')
-  if (datacenter(exchange) !== backend.self.datacenter) throw new HttpError(500, 'No path to datacenter')
   const event = await backend.self.fireEvent({
     Name: rest,
     Payload: request.body.length > 0 ? request.body : null,
     NodeFilter: params.get('node'),
     ServiceFilter: params.get('service'),
     TagFilter: params.get('tag'),
+    Datacenter: datacenter(exchange),
+    Token: token(exchange),
   })
   return jsonCompact(exchange, eventJson(event))
 }
