@@ -39,8 +39,14 @@ const ARROW = '==> '
 const HELD_MAX = 1000
 
 /** @param clock wall time in milliseconds, with fractions */
-export function makeAgentOutput(options: { json: boolean; clock(): number; print(line: string): void }): AgentOutput {
-  const { json, clock, print } = options
+export function makeAgentOutput(options: {
+  json: boolean
+  clock(): number
+  print(line: string): void
+  /** Where the log goes besides: each record at once, as one line. */
+  also?(line: string): void
+}): AgentOutput {
+  const { json, clock, print, also } = options
   const form = json ? jsonLine : textLine
   let held: string[] | null = []
   const say = (text: string) => {
@@ -49,7 +55,9 @@ export function makeAgentOutput(options: { json: boolean; clock(): number; print
   return {
     say,
     sink(record) {
-      const line = INDENT + form(record, clock())
+      const text = form(record, clock())
+      also?.(text)
+      const line = INDENT + text
       if (held === null) print(line)
       else if (held.push(line) > HELD_MAX) held.shift()
     },

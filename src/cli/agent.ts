@@ -14,6 +14,8 @@ import { live, type RunningAgent, type Signal } from './agent-life.ts'
 import { type AgentOutput, makeAgentOutput } from './agent-output.ts'
 import { type Command, type Io, reason } from './command.ts'
 import { openError } from './input.ts'
+import { openLogFile } from './log-file.ts'
+import { openSyslog } from './syslog.ts'
 
 const agent: Command = {
   usage: 'consul agent [options]',
@@ -43,9 +45,12 @@ async function run(io: Io, argv: string[]): Promise<number> {
   }
   const { config, warnings } = loaded
   let level = config.logLevel
+  const copies = openCopies(config, io)
+  if (copies === undefined) return 1
   const output = makeAgentOutput({
+    also: copies.write,
     json: config.logJson,
-    clock: () => performance.timeOrigin + performance.now(),
+    clock: wallClock,
     print(line) {
       try {
         io.out(line)
@@ -106,6 +111,29 @@ async function refuse(io: Io, error: unknown): Promise<number> {
   }
   if (code !== 'help') io.err(`==> ${code === 'flags' ? 'error parsing flags: ' : ''}${reason(error)}`)
   return 1
+}
+
+const wallClock = () => performance.timeOrigin + performance.now()
+
+/** Where the log goes besides standard output. */
+function openCopies(config: RuntimeConfig, io: Io): { write: ((line: string) => void) | undefined } | undefined {
+  const writers: ((line: string) => void)[] = []
+  try {
+    if (config.logFile.path !== '') writers.push(openLogFile({ ...config.logFile, clock: wallClock }).write)
+    if (config.syslogFacility !== undefined) {
+      const failed = (why: string) => io.err(`==> the log no longer goes to syslog: ${why}`)
+      writers.push(openSyslog(config.syslogFacility, failed).write)
+    }
+  } catch (error) {
+    io.err(reason(error))
+    return undefined
+  }
+  if (writers.length === 0) return { write: undefined }
+  return {
+    write(line) {
+      for (const write of writers) write(line)
+    },
+  }
 }
 
 function showBanner(output: AgentOutput, config: RuntimeConfig, nodeId: string): void {

@@ -290,14 +290,14 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   http_config.block_endpoints http_config.response_headers http_config.use_cache leave_on_terminate translate_wan_addrs
   unix_sockets.group unix_sockets.mode unix_sockets.user
   limits.http_max_conns_per_client limits.kv_max_value_size limits.rpc_handshake_timeout limits.rpc_max_burst
-  limits.rpc_max_conns_per_client limits.rpc_rate limits.txn_max_req_len log_json log_level max_query_time
+  limits.rpc_max_conns_per_client limits.rpc_rate limits.txn_max_req_len enable_syslog log_file log_json log_level log_rotate_bytes log_rotate_duration log_rotate_max_files max_query_time
   node_id node_meta node_name performance.leave_drain_time performance.raft_multiplier performance.rpc_hold_timeout
   pid_file ports.dns ports.grpc ports.http ports.https ports.serf_lan ports.serf_wan ports.server
   ports.sidecar_max_port ports.sidecar_min_port service services
   proconsul.otlp_endpoint proconsul.state_engine protocol raft_protocol raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs
   reconnect_timeout reconnect_timeout_wan rejoin_after_leave retry_interval retry_interval_wan retry_join retry_join_wan retry_max retry_max_wan serf_lan serf_lan_allowed_cidrs
   serf_wan serf_wan_allowed_cidrs server
-  skip_leave_on_interrupt start_join start_join_wan tagged_addresses telemetry.disable_hostname telemetry.dogstatsd_addr
+  skip_leave_on_interrupt syslog_facility start_join start_join_wan tagged_addresses telemetry.disable_hostname telemetry.dogstatsd_addr
   telemetry.dogstatsd_tags telemetry.filter_default telemetry.metrics_prefix telemetry.prefix_filter
   telemetry.prometheus_retention_time telemetry.statsd_address telemetry.statsite_address
 `)
