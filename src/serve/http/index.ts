@@ -15,6 +15,7 @@ import { type Door, Exchange, NO_META, plain, pushMeta } from './exchange.ts'
 import { cleanPath, decodePath, escapePath, NO_PARAMS, type Params, parseQuery } from './params.ts'
 import { makeRouter, type Route } from './router.ts'
 import { ROUTES } from './routes.ts'
+import { eventStream, wantsEvents } from './sse.ts'
 
 /** Whoever may only read may use these. */
 const READS = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -155,7 +156,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     if (mayWrite !== undefined && !READS.has(method) && !mayWrite(exchange.request.remote.host)) {
       throw new HttpError(403, 'Access is restricted')
     }
-    if (endpoint !== undefined) return endpoint(exchange)
+    if (endpoint !== undefined) return wantsEvents(exchange) ? eventStream(exchange, endpoint) : endpoint(exchange)
     return plain(501, `${method} ${pattern}: this endpoint of Consul is not built yet in Proconsul`)
   }
 

@@ -34,6 +34,13 @@ export class Params {
     return this.#values.filter((_, i) => this.#names[i] === name)
   }
 
+  /** The same with one value of that name, or with none. */
+  with(name: string, value: string): Params {
+    const names = this.#names.filter((each) => each !== name)
+    const values = this.#values.filter((_, i) => this.#names[i] !== name)
+    return value === '' ? new Params(names, values) : new Params([...names, name], [...values, value])
+  }
+
   /** Back to a query string: sorted by name, escaped. */
   encode(): string {
     const names = [...new Set(this.#names)].sort()

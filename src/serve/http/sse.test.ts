@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { aRequest, makeDoor } from '../../../test/support/http-door.ts'
+import { ConsulError } from '../../model/errors.ts'
+
+const EVENTS = { headers: { Accept: 'text/event-stream' } }
+
+/** A door whose reads are answered by the test, and a reader of what comes. */
+function watch(url: string, headers: Record<string, string> = {}) {
+  const door = makeDoor()
+  door.local = false
+  const asked: Record<string, unknown>[] = []
+  const waiting: ((reply: unknown) => void)[] = []
+  door.answers.set('Catalog.ListNodes', (args) => {
+    asked.push(args)
+    return new Promise((resolve) => waiting.push(resolve))
+  })
+  let leave: () => void = () => {}
+  const request = aRequest('GET', url, {
+    headers: { accept: 'text/event-stream', ...headers },
+    onGone: (run) => {
+      const before = leave
+      leave = () => {
+        before()
+        run()
+      }
+    },
+  })
+  const settle = () => new Promise<void>((done) => setImmediate(done))
+  return {
+    response: Promise.resolve(door.handle(request)),
+    asked,
+    async answer(reply: unknown) {
+      await settle()
+      waiting.shift()!(
+        reply instanceof Error ? Promise.reject(reply) : { KnownLeader: true, LastContact: 0, ...(reply as object) },
+      )
+      await settle()
+    },
+    leave: () => leave(),
+    settle,
+  }
+}
+
+function reader(body: unknown) {
+  const pieces = (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+  return async () => {
+    const { value, done } = await pieces.next()
+    return done ? undefined : Buffer.from(value).toString()
+  }
+}
+
+suite('event streams', () => {
+  test('tell what is there, and again at each change', async () => {
+    const { response, asked, answer, leave } = watch('/v1/catalog/nodes?token=t')
+    await answer({ Index: 5, Nodes: [] })
+    const { status, headers, live, body } = await response
+    assert.deepEqual([status, live, headers[3]], [200, true, 'text/event-stream'])
+    const next = reader(body)
+    assert.equal(await next(), 'id: 5\ndata: []\n\n')
+    assert.deepEqual([asked[1]!.MinQueryIndex, asked[1]!.Token], [5, 't'])
+    await answer({ Index: 8, Nodes: null })
+    assert.equal(await next(), 'id: 8\ndata: []\n\n')
+    assert.equal(asked[2]!.MinQueryIndex, 8)
+    leave()
+    assert.equal(await next(), undefined)
+  })
+
+  test('go on after the last event that a client has seen', async () => {
+    const { response, answer, asked } = watch('/v1/catalog/nodes', { 'last-event-id': '5' })
+    await answer({ Index: 5, Nodes: [] })
+    const next = reader((await response).body)
+    await answer({ Index: 6, Nodes: [] })
+    assert.equal(await next(), 'id: 6\ndata: []\n\n')
+    assert.equal(asked[1]!.MinQueryIndex, 5)
+  })
+
+  test('end with a failure that comes later', async () => {
+    const { response, answer } = watch('/v1/catalog/nodes')
+    await answer({ Index: 5, Nodes: [] })
+    const next = reader((await response).body)
+    await next()
+    await answer(new ConsulError('no-leader'))
+    assert.equal(await next(), 'event: failure\ndata: No cluster leader\n\n')
+    assert.equal(await next(), undefined)
+  })
+
+  test('are for what can be waited for; all else answers as ever', async () => {
+    const door = makeDoor()
+    const plain = await door.ask('GET', '/v1/status/leader', EVENTS)
+    assert.deepEqual([plain.status, plain.live, plain.text], [200, undefined, '"127.0.0.1:8300"\n'])
+    assert.equal((await door.ask('GET', '/v1/health/service/', EVENTS)).status, 400)
+    assert.equal((await door.ask('PUT', '/v1/kv/a', { ...EVENTS, body: 'x' })).text, 'true\n')
+  })
+
+  test('tell that a key is not there', async () => {
+    const door = makeDoor()
+    const response = await door.handle(
+      aRequest('GET', '/v1/kv/none', { headers: { accept: 'a/b, text/event-stream' } }),
+    )
+    assert.match((await reader(response.body)())!, /^event: not-found\nid: \d+\ndata: \n\n/)
+  })
+})
