@@ -81,6 +81,8 @@ export function makeSource(parts: InstallParts): SnapshotSource {
   }
 
   async function open(lastIndex: Index): Promise<OutgoingSnapshot | null> {
+    // A snapshot from beyond it came from elsewhere: nobody will ask for this one any more.
+    if (view !== undefined && view.index < lastIndex) drop()
     if (view !== undefined) {
       if (view.index !== lastIndex) return null
       const { snapshot, cancel } = view

@@ -5,12 +5,18 @@
 
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
+import type { Millis } from '../base/units.ts'
 import type { Store } from '../core/store/store.ts'
+import type { Cancel, Host } from '../host/host.ts'
 import type { Command } from '../model/command.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import type { Dispatch } from './dispatch.ts'
 import type { Replica, RoleChange } from './replica.ts'
+
+/** Consul's. */
+const TRANSFER_TRIES = 3
+const RETRY_MS: Millis = 5_000
 
 /** A duty that runs for as long as this server leads. */
 export interface Duty {
@@ -19,6 +25,7 @@ export interface Duty {
 }
 
 export interface LeadershipParts {
+  host: Pick<Host, 'now' | 'wake'>
   config: Pick<RuntimeConfig, 'autopilot'>
   replica: Replica
   store: Store
@@ -37,9 +44,12 @@ export interface Leadership {
 }
 
 export function takeLeadership(parts: LeadershipParts): Leadership {
-  const { config, replica, store, dispatch, duties, log } = parts
+  const { host, config, replica, store, dispatch, duties, log } = parts
   let leadingTerm = 0
   let announced = ''
+  /** Each beginning makes those before it void: it may have been overtaken while it waited. */
+  let beginnings = 0
+  let cancelRetry: Cancel = () => {}
 
   replica.onRole((change) => {
     const acquired = change.leading && leadingTerm !== change.term
@@ -47,13 +57,11 @@ export function takeLeadership(parts: LeadershipParts): Leadership {
     announce(change)
     if (acquired) {
       leadingTerm = change.term
-      establish(change.term).catch((error: unknown) => {
-        log.error('failed to establish leadership', { error: messageOf(error) })
-      })
+      void begin(change.term)
     } else if (!change.leading && leadingTerm !== 0) {
       leadingTerm = 0
-      dispatch.setReady(false)
-      for (const duty of duties) duty.stop()
+      cancelRetry()
+      rest()
       log.info('cluster leadership lost')
     }
   })
@@ -64,18 +72,61 @@ export function takeLeadership(parts: LeadershipParts): Leadership {
     log.info('New leader elected', { payload: parts.nameOf(leader.id) })
   }
 
-  async function establish(term: number): Promise<void> {
-    await replica.barrier()
-    if (leadingTerm !== term) return
-    if (store.read((txn) => txn.get('autopilot', 'config')) === undefined) {
-      await replica.propose({
-        type: 'Autopilot',
-        body: { Config: { ...config.autopilot, CreateIndex: 0, ModifyIndex: 0 }, CAS: false },
-      })
+  /** Nothing is done in the leader's name any more. */
+  function rest(): void {
+    beginnings += 1
+    dispatch.setReady(false)
+    for (const duty of duties) duty.stop()
+  }
+
+  /** A leader that cannot begin its work makes room for another; where there is none it tries again. */
+  async function begin(term: number): Promise<void> {
+    try {
+      await establish(term)
+    } catch (error) {
+      if (leadingTerm !== term) return
+      log.error('failed to establish leadership', { error: messageOf(error) })
+      rest()
+      if (!(await handOver()) && leadingTerm === term) {
+        cancelRetry = host.wake(host.now() + RETRY_MS, () => {
+          if (leadingTerm === term) void begin(term)
+        })
+      }
     }
-    if (leadingTerm !== term) return
+  }
+
+  async function handOver(): Promise<boolean> {
+    for (let attempt = 1; attempt <= TRANSFER_TRIES; attempt++) {
+      try {
+        await replica.transfer()
+        log.info('successfully transferred leadership', { attempt, retry_limit: TRANSFER_TRIES })
+        return true
+      } catch (error) {
+        log.error('failed to transfer leadership attempt, will retry', {
+          attempt,
+          retry_limit: TRANSFER_TRIES,
+          error: messageOf(error),
+        })
+      }
+    }
+    return false
+  }
+
+  async function establish(term: number): Promise<void> {
+    const beginning = ++beginnings
+    await replica.barrier()
+    if (beginnings !== beginning) return
+    if (store.read((txn) => txn.get('autopilot', 'config')) === undefined) {
+      const Config = { ...config.autopilot, CreateIndex: 0, ModifyIndex: 0 }
+      await replica.propose({ type: 'Autopilot', body: { Config, CAS: false } })
+    }
+    if (beginnings !== beginning || leadingTerm !== term) return
     for (const duty of duties) duty.start()
     dispatch.setReady(true)
+    reconcile().catch((error: unknown) => log.error('failed to reconcile', { error: messageOf(error) }))
+  }
+
+  async function reconcile(): Promise<void> {
     for (const command of parts.reconcile()) await replica.propose(command)
   }
 
@@ -83,8 +134,7 @@ export function takeLeadership(parts: LeadershipParts): Leadership {
     async reassert() {
       const term = leadingTerm
       if (term === 0) throw new ConsulError('not-leader')
-      dispatch.setReady(false)
-      for (const duty of duties) duty.stop()
+      rest()
       await establish(term)
     },
   }

@@ -207,6 +207,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   })
   founding.look()
   const leadership = takeLeadership({
+    host,
     config,
     replica,
     store,
@@ -277,6 +278,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
       await pools.stop()
       await port.close()
       pool.stop()
+      router.stop()
       offCommit()
       common.stop()
       duties.stop()

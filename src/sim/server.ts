@@ -236,6 +236,7 @@ export class SimServer {
       lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes })
     })
     takeLeadership({
+      host,
       config: { autopilot: AUTOPILOT_DEFAULTS },
       replica,
       store,
