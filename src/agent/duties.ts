@@ -2,7 +2,7 @@
  * The timers of whoever leads: sessions that run out, tombstones that have served, coordinates that are written together.
  * What they decide is in core/leader; here they are driven and their commands proposed.
  */
-import { makeCoordinateBatches } from '../core/leader/coordinates.ts'
+import { COORDINATE_ROUND_DEV_MS, makeCoordinateBatches } from '../core/leader/coordinates.ts'
 import { makeSessionTimers } from '../core/leader/sessions.ts'
 import { makeTombstoneClock } from '../core/leader/tombstones.ts'
 import type { Store } from '../core/store/store.ts'
@@ -28,7 +28,7 @@ export function leaderDuties(
     // A reap that fails is made up for by the next leader, which starts from its last index.
     replica.propose(command).catch(() => {})
   })
-  const coordinates = drive(makeCoordinateBatches(), host, ({ command }) => {
+  const coordinates = drive(makeCoordinateBatches(config.dev ? COORDINATE_ROUND_DEV_MS : undefined), host, ({ command }) => {
     // Whoever sent them will send others.
     replica.propose(command).catch(() => {})
   })

@@ -1,6 +1,7 @@
 /** Transactions: several operations on keys, nodes, services and checks that happen all or not at all. */
 import type { Node, NodeService } from './catalog.ts'
 import type { HealthCheck } from './health.ts'
+import type { IntentionRequest } from './intention.ts'
 import type { DirEntry, KVOp } from './kv.ts'
 import type { QueryMeta, QueryOptions, ToDatacenter, WriteRequest } from './query.ts'
 import type { Session } from './session.ts'
@@ -39,8 +40,8 @@ export interface TxnSessionOp {
 /** One of them says what is to be done; of several, the first in the order KV, Intention, Node, Service, Check, Session. */
 export interface TxnOp {
   KV: TxnKVOp | null
-  /** Of Consul's own tools for replication alone: no door offers it. Kept as it came. */
-  Intention: unknown
+  /** Over RPC alone: no door offers it. */
+  Intention: IntentionRequest | null
   Node: TxnNodeOp | null
   Service: TxnServiceOp | null
   Check: TxnCheckOp | null

@@ -11,6 +11,8 @@ import type { NodeCoordinate } from '../../model/coordinate.ts'
 
 /** Consul's `CoordinateUpdatePeriod`, `...BatchSize` and `...MaxBatches`. */
 export const COORDINATE_ROUND_MS: Millis = 5_000
+/** The period of dev mode, where nobody wants to wait. */
+export const COORDINATE_ROUND_DEV_MS: Millis = 100
 export const COORDINATE_BATCH_MAX = 128
 export const COORDINATE_BATCHES_MAX = 5
 
@@ -29,7 +31,7 @@ export interface CoordinateBatches extends Core<CoordinateInput, CoordinateWrite
   readonly dropped: number
 }
 
-export function makeCoordinateBatches(): CoordinateBatches {
+export function makeCoordinateBatches(roundMs: Millis = COORDINATE_ROUND_MS): CoordinateBatches {
   const updates = new Map<string, NodeCoordinate>()
   let roundAt: Instant | null = null
   let out: CoordinateWrite[] = []
@@ -67,7 +69,7 @@ export function makeCoordinateBatches(): CoordinateBatches {
         return
       }
       updates.set(key, input.coordinate)
-      roundAt ??= now + COORDINATE_ROUND_MS
+      roundAt ??= now + roundMs
     },
 
     take() {

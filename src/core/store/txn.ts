@@ -8,6 +8,7 @@ import type { Index } from '../../base/units.ts'
 import { uuidFault } from '../../base/uuid.ts'
 import type { Node } from '../../model/catalog.ts'
 import type { Result } from '../../model/command.ts'
+import type { IntentionRequest } from '../../model/intention.ts'
 import type { DirEntry } from '../../model/kv.ts'
 import type {
   TxnCheckOp,
@@ -23,6 +24,7 @@ import type {
 } from '../../model/txn.ts'
 import { deleteNode, deleteService, ensureNode, ensureService, nodeById } from './catalog.ts'
 import { deleteCheck, ensureCheck } from './health.ts'
+import { applyIntention } from './intention.ts'
 import { kvCas, kvDelete, kvDeleteCas, kvDeleteTree, kvLock, kvSet, kvUnlock } from './kv.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { checkKey, kvKey, nodeKey, serviceKey, sessionKey } from './tables.ts'
@@ -70,8 +72,7 @@ const NO_RESULT: TxnResult = { KV: null, Node: null, Service: null, Check: null 
 
 function run(ground: Ground, op: TxnOp): TxnResult[] {
   if (op.KV !== null) return runKV(ground, op.KV)
-  // Its rows are of the mesh; no door offers it, so no log that our leader wrote has it.
-  if (op.Intention !== null) throw new OpFault('intentions cannot be part of a transaction')
+  if (op.Intention !== null) return runIntention(ground, op.Intention)
   if (op.Node !== null) return runNode(ground, op.Node)
   if (op.Service !== null) return runService(ground, op.Service)
   if (op.Check !== null) return runCheck(ground, op.Check)
@@ -269,6 +270,15 @@ function runCheck(ground: Ground, { Verb, Check }: TxnCheckOp): TxnResult[] {
     default:
       throw new OpFault(`unknown Check verb ${quoteGo(String(Verb))}`)
   }
+}
+
+const INTENTION_OPS = new Set<string>(['create', 'update', 'delete'])
+
+function runIntention(ground: Ground, request: IntentionRequest): TxnResult[] {
+  if (!INTENTION_OPS.has(request.Op)) throw new OpFault(`unknown Intention op ${quoteGo(String(request.Op))}`)
+  const result = applyIntention(writer(ground), ground.index, request)
+  if (result.kind === 'failed') throw new OpFault(result.message)
+  return NOTHING
 }
 
 /** Takes the row away and nothing that stands on it, as the real one does. */

@@ -15,9 +15,10 @@ import type {
   TxnServiceOp,
   TxnSessionOp,
 } from '../../model/txn.ts'
-import { int, list, pointer, struct, text, textOf, untyped, WRITE_REQUEST } from '../schema.ts'
+import { int, list, pointer, struct, text, textOf, WRITE_REQUEST } from '../schema.ts'
 import { node, nodeService } from './catalog.ts'
 import { healthCheck } from './health.ts'
+import { intentionRequest } from './intention.ts'
 import { dirEntry } from './kv.ts'
 import { type Consistency, QUERY_META, QUERY_OPTIONS, TO_DATACENTER } from './query.ts'
 import { session } from './session.ts'
@@ -26,7 +27,7 @@ const catalogVerb = textOf<TxnCatalogVerb>()
 
 const txnOp = struct<TxnOp>({
   KV: pointer(struct<TxnKVOp>({ Verb: textOf<TxnKVVerb>(), DirEnt: dirEntry })),
-  Intention: untyped,
+  Intention: pointer(intentionRequest),
   Node: pointer(struct<TxnNodeOp>({ Verb: catalogVerb, Node: node })),
   Service: pointer(struct<TxnServiceOp>({ Verb: catalogVerb, Node: text, Service: nodeService })),
   Check: pointer(struct<TxnCheckOp>({ Verb: catalogVerb, Check: healthCheck })),

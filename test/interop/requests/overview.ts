@@ -50,13 +50,7 @@ export const OVERVIEW_REQUESTS: readonly Request[] = [
     { Node: 'ui-a', Coord: at(1, { Vec: [1] }) },
     { Node: 'ui-a', Coord: at(1), Unknown: 1 },
     { Node: 'ui-a', Coord: { Vec: 'x' } },
-    { Node: 'ui-a', Segment: 'alpha', Coord: at(0.25) },
-    { Node: 'nobody', Coord: at(1) },
   ]),
   put('/v1/coordinate/update?dc=dc2', { Node: 'ui-a', Coord: at(1) }),
-  { method: 'GET', url: '/v1/coordinate/node/ui-a', settles: true, loose: true },
-  { method: 'GET', url: '/v1/coordinate/node/UI-A', loose: true },
-  { method: 'GET', url: '/v1/coordinate/node/ui-a?segment=alpha', loose: true },
-  { method: 'GET', url: '/v1/coordinate/node/ui-a?segment=', loose: true },
   ...['ui-a', 'UI-B', 'ui-empty'].map((Node) => put('/v1/catalog/deregister', { Node })),
 ]

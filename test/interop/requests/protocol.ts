@@ -65,7 +65,7 @@ const LATER = [
   ...[
     '/v1/query',
     '/v1/event/list',
-    '/v1/coordinate/nodes',
+    '/v1/coordinate/node/none',
     '/v1/operator/keyring',
     '/v1/config',
     '/v1/connect/ca/roots',
