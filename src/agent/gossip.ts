@@ -15,6 +15,7 @@ import {
   type KeyOutcome,
   type KeyRequestParams,
   makeSerf,
+  type QueryParams,
   type Serf,
   type SerfEffect,
   type SerfInput,
@@ -65,6 +66,14 @@ export interface PoolParts {
   refusal(candidates: readonly Candidate[]): string | undefined
   onMember(event: MemberEvent, member: SerfMember): void
   onUserEvent(name: string, payload: Uint8Array | null, time: number): void
+  /** Somebody asks all members. @param respond sends the answer, once, within the query's time */
+  onQuery?(name: string, payload: Uint8Array | null, respond: (payload: Uint8Array) => void): void
+}
+
+export interface QueryAnswers {
+  /** Who has heard the question, if that was asked for. */
+  acks: string[]
+  responses: Map<string, Uint8Array | null>
 }
 
 export interface GossipPool {
@@ -78,6 +87,8 @@ export interface GossipPool {
   forceLeave(name: string, prune: boolean): Promise<void>
   fire(name: string, payload: Uint8Array | null, coalesce: boolean): Promise<void>
   setTags(tags: Record<string, string>): Promise<void>
+  /** Asks all members that the filters fit. Resolves when the query's time is up. */
+  query(params: QueryParams): Promise<QueryAnswers>
   /** Changes or lists the keys of all members. */
   keys(params: KeyRequestParams): Promise<KeyOutcome>
   /** Asks those who were known before a restart, until one answers. */
@@ -102,6 +113,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
   const answers = new Map<number, (message: StreamMessage | null) => void>()
   const waiting = new Map<number, { done(joined: number): void; refused(error: Error): void }>()
   const asking = new Map<number, (outcome: KeyOutcome) => void>()
+  const queries = new Map<number, QueryAnswers>()
   const conns = new Set<Conn>()
   const meters = poolMeters(host.metrics)
   let nextId = 1
@@ -191,10 +203,16 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
       case 'give-way':
         void stop()
         return
-      // Consul asks and answers no questions of its own over Serf.
       case 'query':
+        parts.onQuery?.(effect.query.Name, effect.query.Payload, (payload) => {
+          driven.tell({ kind: 'respond', query: effect.query, payload })
+        })
+        return
       case 'query-ack':
+        queries.get(effect.ticket)?.acks.push(effect.from)
+        return
       case 'query-response':
+        queries.get(effect.ticket)?.responses.set(effect.from, effect.payload)
         return
     }
   }
@@ -302,14 +320,16 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
   function settle(ticket: number) {
     const waiter = waiting.get(ticket)
     waiting.delete(ticket)
+    queries.delete(ticket)
     return waiter
   }
 
-  function ask(request: Request): Promise<number> {
+  function ask(request: Request, ticketed?: (ticket: number) => void): Promise<number> {
     if (stopped) return Promise.reject(new Error('the agent is shutting down'))
     return new Promise((done, refused) => {
       const ticket = nextId++
       waiting.set(ticket, { done, refused })
+      ticketed?.(ticket)
       driven.tell({ ...request, ticket } as SerfInput)
     })
   }
@@ -345,6 +365,11 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     forceLeave: (name, prune) => ask({ kind: 'force-leave', name, prune }).then(() => {}),
     fire: (name, payload, coalesce) => ask({ kind: 'user-event', name, payload, coalesce }).then(() => {}),
     setTags: (tags) => ask({ kind: 'set-tags', tags }).then(() => {}),
+    async query(params) {
+      const answers: QueryAnswers = { acks: [], responses: new Map() }
+      await ask({ kind: 'query', ...params }, (ticket) => queries.set(ticket, answers))
+      return answers
+    },
     keys(params) {
       return new Promise((done) => {
         const ticket = nextId++

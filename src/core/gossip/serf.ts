@@ -21,6 +21,7 @@ import type { Clocks } from './snapshot.ts'
 export type { KeyOperation, KeyOutcome, KeyRequestParams } from './key-manager.ts'
 export { GossipKeyring } from './keyring.ts'
 export type { GossipAddress } from './nodes.ts'
+export type { QueryParams } from './queries.ts'
 export type { MemberStatus, SerfMember } from './roster.ts'
 export { type Clocks, type PreviousNode, SnapshotLog } from './snapshot.ts'
 
