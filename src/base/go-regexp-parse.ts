@@ -50,7 +50,6 @@ export function parseGoRegexp(pattern: string): { node: Node; groups: number } {
 class Parser {
   groups = 0
   readonly #pattern: string
-  readonly #names = new Set<string>()
   #at = 0
   #flags: Flags = { fold: false, multiLine: false, dotAll: false, swapLazy: false }
 
@@ -99,10 +98,22 @@ class Parser {
         }
       }
       repeatedFrom = -1
+      if (this.#pattern.startsWith('\\Q', start)) {
+        for (const literal of this.#quoted()) items.push(literal)
+        continue
+      }
       const item = this.#single(depth)
       if (item !== undefined) items.push(item)
     }
     return items.length === 0 ? { kind: 'empty' } : items.length === 1 ? items[0]! : { kind: 'sequence', items }
+  }
+
+  /** What stands between `\Q` and `\E`, one by one: what repeats behind it repeats the last alone. */
+  #quoted(): Node[] {
+    const end = this.#pattern.indexOf('\\E', this.#at)
+    const text = this.#pattern.slice(this.#at + 2, end < 0 ? undefined : end)
+    this.#at = end < 0 ? this.#pattern.length : end + 2
+    return Array.from(text, (each) => literal(each.codePointAt(0)!, this.#flags.fold))
   }
 
   /** undefined: a brace that begins no count means itself. */
@@ -174,8 +185,6 @@ class Parser {
     const name = this.#pattern.slice(this.#at + 3, end)
     const whole = this.#pattern.slice(open, end + 1)
     if (!/^[A-Za-z0-9_]+$/.test(name)) throw new GoRegexpError('invalid named capture', whole)
-    if (this.#names.has(name)) throw new GoRegexpError('duplicate capture group name', name)
-    this.#names.add(name)
     this.#at = end + 1
   }
 
@@ -222,12 +231,6 @@ class Parser {
       case 'B':
         this.#at += 1
         return { kind: 'assert', what: 'not-word' }
-      case 'Q': {
-        const end = this.#pattern.indexOf('\\E', this.#at)
-        const text = this.#pattern.slice(this.#at + 1, end < 0 ? undefined : end)
-        this.#at = end < 0 ? this.#pattern.length : end + 2
-        return { kind: 'sequence', items: Array.from(text, (each) => literal(each.codePointAt(0)!, fold)) }
-      }
     }
     const known = this.#perlClass() ?? this.#unicodeClass()
     if (known !== undefined) return { kind: 'rune', test: folded(known, fold) }
@@ -298,16 +301,6 @@ class Parser {
     for (let first = true; first || this.#pattern[this.#at] !== ']'; first = false) {
       if (this.ended) throw new GoRegexpError('missing closing ]', this.#pattern.slice(open))
       const start = this.#at
-      // A dash stands for itself at either end only.
-      if (
-        this.#pattern[start] === '-' &&
-        !first &&
-        this.#pattern[start + 1] !== ']' &&
-        this.#pattern[start + 1] !== undefined
-      ) {
-        const width = this.#pattern.codePointAt(start + 1)! > 0xffff ? 3 : 2
-        throw new GoRegexpError('invalid character class range', this.#pattern.slice(start, start + width))
-      }
       tests.push(this.#posixClass() ?? this.#classEscape() ?? this.#range(start, open))
     }
     this.#at += 1
@@ -455,6 +448,8 @@ const POSIX_CLASSES: Record<string, string> = {
 function unicodeTest(name: string): RuneTest | undefined {
   if (name === 'Any') return () => true
   if (!/^[A-Za-z_]+$/.test(name)) return undefined
+  // Other engines take scripts by an abbreviation of four letters; some have no longer name.
+  if (name.length === 4 && !FOUR_LETTER_SCRIPTS.has(name)) return undefined
   const property = /^[A-Z][a-z]?$/.test(name) ? `General_Category=${name}` : `Script=${name}`
   try {
     const known = new RegExp(`^\\p{${property}}$`, 'u')
@@ -463,3 +458,5 @@ function unicodeTest(name: string): RuneTest | undefined {
     return undefined
   }
 }
+
+const FOUR_LETTER_SCRIPTS = new Set(['Ahom', 'Cham', 'Lisu', 'Newa', 'Thai'])
