@@ -59,14 +59,35 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports
 }
 
+/** One agent of a kind, its ports with it. */
+export interface StartedAgent extends Target {
+  serverPort: number
+  serfLanPort: number
+}
+
 export async function startTarget(name: TargetName, command: string, mode: Mode): Promise<Target> {
-  const [http, dns, server, lan, wan] = (await freePorts(5)) as [number, number, number, number, number]
   const folder = mode === 'durable' ? mkdtempSync(join(ROOT, '.cache/bench-')) : undefined
-  const args = [
-    'agent',
-    ...(folder === undefined ? ['-dev'] : ['-server', '-bootstrap', `-data-dir=${folder}`, '-bind=127.0.0.1']),
-    '-node=bench',
-    '-log-level=err',
+  const args = folder === undefined ? ['-dev'] : ['-server', '-bootstrap', `-data-dir=${folder}`, '-bind=127.0.0.1']
+  const removeFolder = () => {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+  }
+  const agent = await startAgent(name, command, ['-node=bench', ...args]).catch((error: unknown) => {
+    removeFolder()
+    throw error
+  })
+  return {
+    ...agent,
+    async stop() {
+      await agent.stop()
+      removeFolder()
+    },
+  }
+}
+
+/** @param args without the ports; the name of the node has "bench" in it */
+export async function startAgent(name: TargetName, command: string, args: string[]): Promise<StartedAgent> {
+  const [http, dns, server, lan, wan] = (await freePorts(5)) as [number, number, number, number, number]
+  const ports = [
     `-http-port=${http}`,
     `-dns-port=${dns}`,
     `-server-port=${server}`,
@@ -75,7 +96,7 @@ export async function startTarget(name: TargetName, command: string, mode: Mode)
     '-grpc-port=-1',
   ]
   const began = performance.now()
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, ['agent', '-log-level=err', ...args, ...ports], { stdio: ['ignore', 'pipe', 'pipe'] })
   // However the measuring ends (an interrupt, an error), what it started ends with it.
   const end = () => child.kill('SIGKILL')
   process.once('exit', end)
@@ -83,10 +104,7 @@ export async function startTarget(name: TargetName, command: string, mode: Mode)
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data))
   const base = `http://127.0.0.1:${http}`
-  const stop = async () => {
-    await stopChild(child)
-    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
-  }
+  const stop = () => stopChild(child)
   while (!(await leaderAnswers(base))) {
     if (child.exitCode !== null || performance.now() - began > START_TIMEOUT_MS) {
       await stop()
@@ -94,7 +112,17 @@ export async function startTarget(name: TargetName, command: string, mode: Mode)
     }
     await new Promise((done) => setTimeout(done, 2))
   }
-  return { name, http: base, httpPort: http, dnsPort: dns, pid: child.pid!, startMs: performance.now() - began, stop }
+  return {
+    name,
+    http: base,
+    httpPort: http,
+    dnsPort: dns,
+    serverPort: server,
+    serfLanPort: lan,
+    pid: child.pid!,
+    startMs: performance.now() - began,
+    stop,
+  }
 }
 
 function leaderAnswers(base: string): Promise<boolean> {
