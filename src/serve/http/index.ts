@@ -156,7 +156,8 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     if (mayWrite !== undefined && !READS.has(method) && !mayWrite(exchange.request.remote.host)) {
       throw new HttpError(403, 'Access is restricted')
     }
-    if (endpoint !== undefined) return wantsEvents(exchange) ? eventStream(exchange, endpoint) : endpoint(exchange)
+    if (endpoint !== undefined)
+      return wantsEvents(exchange, { pattern }) ? eventStream(exchange, endpoint) : endpoint(exchange)
     return plain(501, `${method} ${pattern}: this endpoint of Consul is not built yet in Proconsul`)
   }
 

@@ -46,6 +46,7 @@ import { checksInState, connectHealth, ingressHealth, nodeChecks, serviceChecks,
 import { checkIntention, intentionEndpoint, intentionsEndpoint, matchIntentions } from './intention.ts'
 import { keyring } from './keyring.ts'
 import { kv } from './kv.ts'
+import { openApiEndpoint } from './openapi.ts'
 import { autopilotConfiguration, raftConfiguration, raftPeer, serverHealth } from './operator.ts'
 import { profiler } from './profiler.ts'
 import { queries, query } from './query.ts'
@@ -54,7 +55,7 @@ import { createSession, destroySession, listSessions, nodeSessions, renewSession
 import { snapshot } from './snapshot.ts'
 import { leader, peers } from './status.ts'
 import { txn } from './txn.ts'
-import { uiNode, uiNodes, uiServices } from './ui.ts'
+import { uiGatewayServices, uiNode, uiNodes, uiServices } from './ui.ts'
 
 const GET = ['GET']
 const PUT = ['PUT']
@@ -160,7 +161,7 @@ export const ROUTES: readonly Route[] = [
   route('/v1/internal/ui/nodes', GET, uiNodes),
   route('/v1/internal/ui/node/', GET, uiNode),
   route('/v1/internal/ui/services', GET, uiServices),
-  route('/v1/internal/ui/gateway-services-nodes/', GET),
+  route('/v1/internal/ui/gateway-services-nodes/', GET, uiGatewayServices),
   route('/v1/internal/acl/authorize', POST),
   route('/v1/kv/', ['GET', 'PUT', 'DELETE'], kv),
   route('/v1/operator/raft/configuration', GET, raftConfiguration),
@@ -180,5 +181,10 @@ export const ROUTES: readonly Route[] = [
   route('/v1/status/peers', GET, peers),
   route('/v1/snapshot', ['GET', 'PUT'], snapshot),
   ...['', 'cmdline', 'profile', 'symbol', 'trace'].map((name) => route(`/debug/pprof/${name}`, [], profiler)),
+  route(
+    '/v1/openapi.json',
+    GET,
+    openApiEndpoint(() => ROUTES),
+  ),
   route('/v1/txn', PUT, txn),
 ]

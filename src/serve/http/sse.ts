@@ -9,8 +9,10 @@
  */
 import type { HttpRequest, HttpResponse } from '../../host/host.ts'
 import type { Backend } from '../backend.ts'
+import { DESCRIPTIONS } from './descriptions.ts'
 import { failureOf } from './errors.ts'
 import { type Door, type Endpoint, Exchange } from './exchange.ts'
+import type { Route } from './router.ts'
 import { openStream, type Stream } from './stream.ts'
 
 /** Without a change a comment goes out this often, so that nobody between the two thinks the connection dead. */
@@ -18,8 +20,9 @@ const WAIT = '30s'
 /** Events that wait for a slow reader. Each tells the whole state, so a client that lags further has to come back. */
 const WAITING_EVENTS_MAX = 64
 
-export function wantsEvents({ method, request }: Exchange): boolean {
-  return method === 'GET' && /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(request.header('accept') ?? '')
+export function wantsEvents({ method, request }: Exchange, { pattern }: Pick<Route, 'pattern'>): boolean {
+  if (method !== 'GET' || DESCRIPTIONS[pattern]?.GET?.blocks !== true) return false
+  return /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(request.header('accept') ?? '')
 }
 
 /** @returns the endpoint's plain answer when it is a failure, or nothing that one could wait for */
