@@ -31,6 +31,8 @@ interface Known {
   committed: Index
   /** Digest of all that its state went through. */
   chain: number
+  /** What the write under way holds. */
+  writing: readonly Entry[]
 }
 
 export class Checkers {
@@ -109,6 +111,7 @@ export class Checkers {
     )
     const known = this.of(server)
     known.term = saved.hardState.term
+    this.logsAgree(saved.entries)
     known.asking.clear()
     known.committed = saved.snapshot?.index ?? 0
     known.chain = this.chainAt(saved.snapshot?.index ?? 0)
@@ -164,6 +167,8 @@ export class Checkers {
     if (input.kind === 'request' && input.body.type === 'vote') {
       this.of(server).asking.set(input.id, input.body.candidate)
     }
+    // Not sooner: a lone leader may withdraw what a full disk did not take, and use its index again.
+    if (input.kind === 'persisted') this.logsAgree(this.of(server).writing)
     if (input.kind === 'snapshot-taken') this.snapshot(server, input.meta)
   }
 
@@ -175,7 +180,7 @@ export class Checkers {
         return
       case 'persist':
         this.mix(server.id, 'persist', effect.entries.length)
-        this.logsAgree(effect.entries)
+        this.of(server).writing = effect.entries
         if (effect.hardState !== null) this.termOf(server, effect.hardState.term)
         this.moment(server, effect.entries.some(({ type }) => type === 'configuration') ? 'changes' : 'writes')
         return
@@ -347,7 +352,7 @@ export class Checkers {
   private of({ id }: SimServer): Known {
     let known = this.known.get(id)
     if (known === undefined) {
-      known = { term: 0, votes: new Map(), asking: new Map(), committed: 0, chain: 0 }
+      known = { term: 0, votes: new Map(), asking: new Map(), committed: 0, chain: 0, writing: [] }
       this.known.set(id, known)
     }
     return known

@@ -10,6 +10,7 @@ import { takeLeadership } from '../agent/leadership.ts'
 import { ConnectionLost, type Pool } from '../agent/pool.ts'
 import { makeReplica, type Replica } from '../agent/replica.ts'
 import { silentLog } from '../base/log.ts'
+import { NO_METRICS } from '../base/metrics.ts'
 import { type Random, uuid } from '../base/random.ts'
 import type { Index, Instant } from '../base/units.ts'
 import { makeLockDelays } from '../core/leader/lock-delay.ts'
@@ -320,6 +321,9 @@ export class SimServer {
 
   private host(life: number): Host {
     const { world, random } = this.parts
+    const nowhere = () => {
+      throw new Error('a simulated server has no sockets and starts no programs')
+    }
     return {
       now: () => this.now(),
       date: () => 1_600_000_000_000 + Math.floor(world.now),
@@ -330,10 +334,18 @@ export class SimServer {
         return world.after(delayMs + 1e-3, this.live(run, life))
       },
       soon: (run) => void world.after(0, this.live(run, life)),
+      http: nowhere,
+      udp: nowhere,
+      messages: nowhere,
+      listen: nowhere,
+      dial: nowhere,
+      disk: nowhere,
+      probe: nowhere,
       hostname: () => this.id,
+      machineId: () => undefined,
       interfaces: () => [],
       log: silentLog,
-      // There are no sockets and processes here, and nothing above asks for them.
-    } as Partial<Host> as Host
+      metrics: NO_METRICS,
+    }
   }
 }
