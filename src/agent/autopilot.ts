@@ -108,6 +108,8 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
         const { changes, fault } = joining(server, servers(), peers(), nodeId)
         if (fault !== undefined) log.error(fault)
         await carryOut(changes, 'adding server to the cluster', server.name)
+        // Whoever came may be in the place of one that is gone.
+        if (changes.length > 0) await prune()
       }
     })
   }
@@ -157,20 +159,27 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
         'promoting server to voter',
         '',
       )
-      const failed = new Set(
-        parts
-          .members()
-          .filter(({ status }) => status === 'failed')
-          .map(({ name }) => name),
-      )
-      const { forceLeave, changes, fault } = cleanup(servers(), failed, peers(), nodeId, wanted)
-      if (fault !== undefined) log.debug('failed to remove dead servers', { error: fault })
-      for (const name of forceLeave) {
-        log.info('attempting removal of failed server node', { name })
-        await parts.forceLeave(name)
-      }
-      await carryOut(changes, '', '')
+      await prune()
     })
+  }
+
+  /** Dead servers go, as far as the rest stay safe. */
+  async function prune(): Promise<void> {
+    const wanted = settings()
+    if (wanted === undefined) return
+    const failed = new Set(
+      parts
+        .members()
+        .filter(({ status }) => status === 'failed')
+        .map(({ name }) => name),
+    )
+    const { forceLeave, changes, fault } = cleanup(servers(), failed, peers(), nodeId, wanted)
+    if (fault !== undefined) log.debug('failed to remove dead servers', { error: fault })
+    for (const name of forceLeave) {
+      log.info('attempting removal of failed server node', { name })
+      await parts.forceLeave(name)
+    }
+    await carryOut(changes, '', '')
   }
 
   function every(ms: Millis, run: () => void): void {

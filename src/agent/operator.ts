@@ -6,8 +6,10 @@
 import { quoteGo } from '../base/go-flags.ts'
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
+import type { Authorizer } from '../core/acl/authorizer.ts'
 import type { SerfMember } from '../core/gossip/serf.ts'
 import { serverOf } from '../core/leader/autopilot.ts'
+import { demand } from '../core/methods/refuse.ts'
 import type { Server } from '../core/raft/messages.ts'
 import type { Store } from '../core/store/store.ts'
 import { ConsulError } from '../model/errors.ts'
@@ -23,11 +25,13 @@ export interface OperatorParts {
   replica: Pick<Replica, 'status' | 'role' | 'change'>
   members(): SerfMember[]
   health(): OperatorHealthReply
+  /** What the token may do. */
+  authorize(token: string | undefined): Authorizer
   log: Log
 }
 
 export function operatorActs(parts: OperatorParts): OperatorActs {
-  const { datacenter, store, replica, members, health, log } = parts
+  const { datacenter, store, replica, members, health, authorize, log } = parts
   const servers = () => replica.status().configuration.servers
 
   /** Raft itself keeps the last voter from being removed; that a removed server may come back is the operator's to know. */
@@ -44,7 +48,8 @@ export function operatorActs(parts: OperatorParts): OperatorActs {
   }
 
   return {
-    'Operator.RaftGetConfiguration'() {
+    'Operator.RaftGetConfiguration'({ Token }) {
+      demand(authorize(Token), 'operator', 'read', '')
       const byAddress = new Map(members().map((member) => [serverOf(member, datacenter)?.address, member]))
       const leader = replica.role().leader?.address
       return {
@@ -62,23 +67,25 @@ export function operatorActs(parts: OperatorParts): OperatorActs {
         Index: 0,
       }
     },
-    'Operator.RaftRemovePeerByAddress': ({ Address }) =>
-      remove(
-        servers().find(({ address }) => address === Address),
-        `address ${quoteGo(Address)}`,
-        { peer: Address },
-      ),
-    'Operator.RaftRemovePeerByID': ({ ID }) =>
-      remove(
-        servers().find(({ id }) => id === ID),
-        `id ${quoteGo(ID)}`,
-        { peer_id: ID },
-      ),
-    'Operator.AutopilotGetConfiguration'() {
+    'Operator.RaftRemovePeerByAddress'({ Address, Token }) {
+      demand(authorize(Token), 'operator', 'write', '')
+      const found = servers().find(({ address }) => address === Address)
+      return remove(found, `address ${quoteGo(Address)}`, { peer: Address })
+    },
+    'Operator.RaftRemovePeerByID'({ ID, Token }) {
+      demand(authorize(Token), 'operator', 'write', '')
+      const found = servers().find(({ id }) => id === ID)
+      return remove(found, `id ${quoteGo(ID)}`, { peer_id: ID })
+    },
+    'Operator.AutopilotGetConfiguration'({ Token }) {
+      demand(authorize(Token), 'operator', 'read', '')
       const found = store.read((txn) => txn.get('autopilot', 'config'))
       if (found === undefined) throw new ConsulError('refused', 'autopilot config not initialized yet')
       return found
     },
-    'Operator.ServerHealth': health,
+    'Operator.ServerHealth'({ Token }) {
+      demand(authorize(Token), 'operator', 'read', '')
+      return health()
+    },
   }
 }

@@ -3,6 +3,7 @@
  * wires; when something here starts to decide, the decision belongs in core.
  */
 import { uuid } from '../base/random.ts'
+import { allowAll } from '../core/acl/authorizer.ts'
 import { serverOf } from '../core/leader/autopilot.ts'
 import { makeLockDelays } from '../core/leader/lock-delay.ts'
 import { methods } from '../core/methods/index.ts'
@@ -140,6 +141,8 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     datacenter: config.datacenter,
     node: config.nodeName,
   }
+  /** Until ACLs are built every token may do all. */
+  const authorize = () => allowAll
   const duties = leaderDuties(config, host, store, replica)
   const acts = serverActs({
     config,
@@ -157,6 +160,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
       replica,
       members: () => pools.lanMembers(),
       health: () => autopilot.health(),
+      authorize,
       log: log.named('operator'),
     }),
   })
@@ -172,6 +176,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     kept,
     chunks,
     router,
+    authorize,
     reassert: () => leadership.reassert(),
     log: log.named('snapshot'),
   })

@@ -6,7 +6,9 @@
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
+import type { Authorizer } from '../core/acl/authorizer.ts'
 import type { ServerInfo } from '../core/gossip/servers.ts'
+import { demand } from '../core/methods/refuse.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Host, ReceivedState, SnapshotDisk } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
@@ -31,6 +33,8 @@ export interface SnapshotsParts {
   kept: KeptSnapshots
   chunks: ChunkAssembler
   router: Pick<Router, 'of' | 'failed'>
+  /** What the token may do. */
+  authorize(token: string): Authorizer
   /** Does again what a new leader does: the state is another one. */
   reassert(): Promise<void>
   log: Log
@@ -156,6 +160,8 @@ export function makeSnapshots(parts: SnapshotsParts): SnapshotCaller {
       if (leader === null) throw new ConsulError('no-leader')
       return askSnapshot(host, leader.address, request, archive)
     }
+    // Whoever reads all secrets could make himself any right: reading takes as much as writing.
+    demand(parts.authorize(request.Token), 'acl', 'write', '')
     if (Op === 'save') return save(AllowStale)
     if (AllowStale) throw new ConsulError('refused', 'stale not allowed for restore')
     log.info('restoring a snapshot')
