@@ -30,7 +30,7 @@ const save = command({
         try {
           await writeDurably(unverified, archive)
         } catch (error) {
-          return failed('writing unverified snapshot file', error)
+          return failed('writing unverified snapshot file', openError(error, unverified))
         }
         try {
           await metaOf(unverified)
@@ -99,7 +99,7 @@ const inspect = command({
       io.out(`${tabbed(rows)}\n`)
       return 0
     } catch (error) {
-      io.err(`Error verifying snapshot: ${reason(error)}`)
+      io.err(`Error verifying snapshot: ${openError(error, file)}`)
       return 1
     }
   },

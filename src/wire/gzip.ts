@@ -1,6 +1,8 @@
 /** Gzip for answers. Small ones are pressed at once; long ones on Node's thread pool, so that nobody waits behind them. */
 import { zlib } from './zlib.ts'
 
+/** Of gzip's own, before the pressed bytes. */
+const HEADER_BYTES = 10
 /** Pressing this much takes well under a millisecond. */
 const SYNC_BYTES_MAX = 32 << 10
 
@@ -84,7 +86,9 @@ export async function* gunzipChunks(
     if (code === 'Z_BUF_ERROR') throw fault(`failed to decompress snapshot: ${fed === 0 ? 'EOF' : 'unexpected EOF'}`)
     if (code === 'Z_DATA_ERROR' || code === 'Z_NEED_DICT') {
       const what = (error as Error).message
-      const named = what.includes('header') || what.includes('method') ? 'gzip: invalid header' : `gzip: ${what}`
+      const header = what.includes('header') || what.includes('method')
+      // Go reads the ten bytes of a header before it looks at any.
+      const named = header ? (fed < HEADER_BYTES ? 'unexpected EOF' : 'gzip: invalid header') : `gzip: ${what}`
       throw fault(`failed to decompress snapshot: ${named}`)
     }
     throw error
