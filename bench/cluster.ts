@@ -20,6 +20,8 @@ import { findConsul, freePorts, residentMb, stagePackage, type TargetName } from
 const CACHE = resolve(import.meta.dirname, '../.cache')
 const START_TIMEOUT_MS = 60_000
 const SETTLE_MS = 1000
+/** Connections, and requests under way on each, to fill a store. */
+const LOADERS: [number, number] = [32, 4]
 /** A write that is not answered by then is tried elsewhere. */
 const ATTEMPT_MS = 250
 
@@ -236,8 +238,9 @@ async function catchUp(nodes: Cluster, script: string): Promise<{ share: number;
   await away.kill()
   let n = 0
   const body = 'x'.repeat(100)
-  await pipeline(leader.http, 32, 4, () => (n < count ? put(`/v1/kv/bench/behind/${n++ % 50_000}`, body) : undefined))
-    .finished
+  await pipeline(leader.http, ...LOADERS, () =>
+    n < count ? put(`/v1/kv/bench/behind/${n++ % 50_000}`, body) : undefined,
+  ).finished
   const before = await wrk(leader, '/v1/kv/bench/put', 32, options.seconds, script)
   const target = await applied(leader)
   await away.start()
@@ -252,10 +255,16 @@ async function catchUp(nodes: Cluster, script: string): Promise<{ share: number;
 }
 
 async function withKeys(nodes: Cluster, found: Map<string, number>): Promise<void> {
-  const { leader, followers } = await roles(nodes)
-  let n = 0
   const body = 'x'.repeat(100)
-  await pipeline(leader.http, 32, 4, () => (n < KEYS ? put(`/v1/kv/bench/many/${n++}`, body) : undefined)).finished
+  for (let n = 0; n < KEYS; ) {
+    const { leader } = await roles(nodes)
+    const next = () => (n < KEYS ? put(`/v1/kv/bench/many/${n++}`, body) : undefined)
+    // Should the leader change under the load, what was under way is written again.
+    await pipeline(leader.http, ...LOADERS, next).finished.catch(() => {
+      n = Math.max(0, n - LOADERS[0] * LOADERS[1])
+    })
+  }
+  const { leader, followers } = await roles(nodes)
   const target = await applied(leader)
   for (const node of followers) await until('all have all keys', async () => (await applied(node)) >= target, 300_000)
   await wait(10 * SETTLE_MS)
