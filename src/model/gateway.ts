@@ -1,5 +1,6 @@
 /** Which services stand behind which gateways: rows that the store derives from configuration entries and instances. */
-import type { ServiceKind, ServiceSpecificRequest } from './catalog.ts'
+import type { Node, NodeService, ServiceKind, ServiceSpecificRequest } from './catalog.ts'
+import type { HealthCheck } from './health.ts'
 import type { QueryMeta, RaftIndex } from './query.ts'
 
 export interface ServiceName {
@@ -25,7 +26,20 @@ export interface IndexedGatewayServices extends QueryMeta {
   Services: GatewayService[] | null
 }
 
+/** An instance behind a gateway, and what the gateway says of its service; without any, only that. */
+export interface ServiceInfo {
+  Node: Node | null
+  Service: NodeService | null
+  Checks: HealthCheck[] | null
+  GatewayService: GatewayService | null
+}
+
+export interface IndexedServiceDump extends QueryMeta {
+  Dump: ServiceInfo[] | null
+}
+
 export interface GatewayMethods {
   /** `ServiceName` is the gateway's. */
   'Catalog.GatewayServices': { args: ServiceSpecificRequest; reply: IndexedGatewayServices }
+  'Internal.GatewayServiceDump': { args: ServiceSpecificRequest; reply: IndexedServiceDump }
 }

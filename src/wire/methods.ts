@@ -47,7 +47,7 @@ import {
 } from './structs/config-entry.ts'
 import { coordinateUpdateRequest, datacenterMap, nodeCoordinate } from './structs/coordinate.ts'
 import { discoveryChainRequest, discoveryChainResponse } from './structs/discovery-chain.ts'
-import { indexedGatewayServices } from './structs/gateway.ts'
+import { indexedGatewayServices, indexedServiceDump } from './structs/gateway.ts'
 import { healthCheck } from './structs/health.ts'
 import { checkServiceNode } from './structs/instances.ts'
 import {
@@ -227,6 +227,7 @@ export const METHOD_CODECS: { [M in Method]: MethodCodec<M> } = {
   'Internal.KeyringOperation': { args: keyringRequest, reply: keyringResponses },
   'Operator.ServerHealth': { args: dcSpecific, reply: operatorHealthReply },
   'Internal.EventFire': { args: eventFire, reply: meta },
+  'Internal.GatewayServiceDump': { args: serviceSpecific, reply: indexedServiceDump },
   'Internal.NodeInfo': { args: nodeSpecific, reply: indexedNodeDump },
   'Internal.NodeDump': { args: dcSpecific, reply: indexedNodeDump },
   'Internal.ServiceDump': { args: serviceDumpRequest, reply: indexedCheckServiceNodes },

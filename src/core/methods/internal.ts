@@ -3,7 +3,9 @@ import type { IndexedNodeDump } from '../../model/internal.ts'
 import type { Found } from '../../model/query.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
 import { CHECK_SERVICE_NODE_FIELDS, makeFilter, NODE_INFO_FIELDS } from '../filter/filter.ts'
+import { gatewayInstances } from '../store/connect-reads.ts'
 import { nodeDump, nodeInfo, serviceDump } from '../store/overview.ts'
+import { demand, refused } from './refuse.ts'
 import { type MethodTable, sliced } from './table.ts'
 
 export const internalMethods = {
@@ -27,6 +29,22 @@ export const internalMethods = {
     )
     return { Index: found.Index, Nodes: seen }
   }),
+
+  'Internal.GatewayServiceDump': {
+    kind: 'read',
+    run(txn, args, can) {
+      if (args.ServiceName === '') throw refused('Must provide gateway name')
+      demand(can, 'service', 'read', args.ServiceName)
+      const found = gatewayInstances(txn, args.ServiceName)
+      if (can.all || found.Dump === null) return found
+      const seen = found.Dump.filter(
+        ({ Node, GatewayService }) =>
+          (Node === null || can.allowed('node', 'read', Node.Node)) &&
+          can.allowed('service', 'read', GatewayService?.Service.Name ?? ''),
+      )
+      return { Index: found.Index, Dump: seen }
+    },
+  },
 } satisfies Partial<MethodTable>
 
 function visible(found: Found<IndexedNodeDump>, can: Authorizer): Found<IndexedNodeDump> {

@@ -4,14 +4,14 @@
  */
 import type { Index } from '../../base/units.ts'
 import type { IndexedServiceNodes, ServiceRow } from '../../model/catalog.ts'
-import type { GatewayService, IndexedGatewayServices } from '../../model/gateway.ts'
+import type { GatewayService, IndexedGatewayServices, IndexedServiceDump, ServiceInfo } from '../../model/gateway.ts'
 import type { CheckServiceNode, IndexedCheckServiceNodes } from '../../model/health.ts'
 import type { Found } from '../../model/query.ts'
 import { type MetaFilters, orNull, pairs, satisfies, serviceNodeOf } from './catalog-reads.ts'
 import { CONFIG_COUNTER } from './config-entry.ts'
 import { protocolOf } from './config-graph.ts'
 import { GATEWAY_COUNTER, gatewayMappings, gatewaysOf } from './gateway-services.ts'
-import { instanceOf, instancesOf } from './health-reads.ts'
+import { checkServiceNodes, instanceOf, instancesOf } from './health-reads.ts'
 import type { ReadTxn } from './rows.ts'
 import { serviceIndex } from './service-counters.ts'
 import { serviceNamePrefix } from './tables.ts'
@@ -74,6 +74,20 @@ export function gatewayServices(txn: ReadTxn, gateway: string): Found<IndexedGat
     found.push(row)
   }
   return { Index, Services: orNull(found) }
+}
+
+/** The instances of the services behind a gateway; of a service without any, that it is behind it. */
+export function gatewayInstances(txn: ReadTxn, gateway: string): Found<IndexedServiceDump> {
+  const { Index: listed, Services } = gatewayServices(txn, gateway)
+  let Index = listed
+  const found: ServiceInfo[] = []
+  for (const GatewayService of Services ?? []) {
+    const { Index: own, Nodes } = checkServiceNodes(txn, GatewayService.Service.Name)
+    Index = Math.max(Index, own)
+    for (const instance of Nodes ?? []) found.push({ ...instance, GatewayService })
+    if (Nodes === null) found.push({ Node: null, Service: null, Checks: null, GatewayService })
+  }
+  return { Index, Dump: orNull(found) }
 }
 
 /** A proxy may come under any name, so a reader is woken by all: its index says whether it was for him. */

@@ -44,6 +44,31 @@ export function uiServices(exchange: Exchange): HttpResponse | Promise<HttpRespo
   )
 }
 
+/** The services behind a gateway, and the addresses at which it answers for them. */
+export function uiGatewayServices(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  refuseNamespace(exchange)
+  const args = { ...readOptions(exchange), ServiceName: exchange.rest }
+  if (exchange.rest === '') throw new HttpError(400, 'Missing gateway name')
+  return askAnyone(exchange, 'Internal.GatewayServiceDump', args, (reply) => {
+    const { domain } = exchange.backend.self
+    const dump = reply.Dump ?? []
+    const known = dump.flatMap(({ Node, Service, Checks }) =>
+      Node === null || Service === null ? [] : [{ Node, Service, Checks: Checks ?? [] }],
+    )
+    const byName = new Map(summaries(known).map((summary) => [summary.name, summary]))
+    for (const { GatewayService: row } of dump) {
+      if (row === null) continue
+      const { Name } = row.Service
+      const summary = byName.get(Name) ?? emptySummary(Name)
+      byName.set(Name, summary)
+      const hosts = row.Hosts?.length ? row.Hosts : [`${Name}.ingress.${args.Datacenter}.${domain}`]
+      if (row.Port !== 0) for (const host of hosts) summary.addresses.add(`${host}:${row.Port}`)
+    }
+    const inOrder = [...byName.values()].sort((a, b) => inByteOrder(a.name, b.name))
+    return listWithMeta(exchange, reply, inOrder, summaryJson)
+  })
+}
+
 /** Asked again for stale data when nobody leads: a UI that shows something old is better than none. */
 function askAnyone<M extends IndexedMethod>(
   exchange: Exchange,
@@ -81,6 +106,8 @@ interface Summary {
   warning: number
   critical: number
   sources: Set<string>
+  /** Of the gateway before it. */
+  addresses: Set<string>
 }
 
 /** One for each service name, in the order of names; a check of a node counts once for each instance on it. */
@@ -109,7 +136,12 @@ function summaries(instances: readonly CheckServiceNode[]): Summary[] {
 }
 
 function emptySummary(name: string): Summary {
-  const sets = { tags: new Set<string>(), proxyFor: new Set<string>(), sources: new Set<string>() }
+  const sets = {
+    tags: new Set<string>(),
+    proxyFor: new Set<string>(),
+    sources: new Set<string>(),
+    addresses: new Set<string>(),
+  }
   return { kind: '', name, ...sets, nodes: [], passing: 0, warning: 0, critical: 0 }
 }
 
@@ -126,10 +158,10 @@ function summaryJson(summary: Summary, depth: Depth): string {
   const proxyFor = summary.proxyFor.size === 0 ? '' : `"ProxyFor":${orNull(summary.proxyFor)},`
   const compact = `{${summary.kind === '' ? '' : `"Kind":${jsonText(summary.kind)},`}"Name":${jsonText(
     summary.name,
-  )},"Tags":${orNull([...summary.tags].sort(inByteOrder))},"Nodes":${jsonTexts(
-    summary.nodes.sort(inByteOrder),
-  )},"InstanceCount":${summary.nodes.length},${proxyFor}"ChecksPassing":${summary.passing},"ChecksWarning":${
+  )},"Tags":${orNull([...summary.tags].sort(inByteOrder))},"Nodes":${orNull(summary.nodes.sort(inByteOrder))},"InstanceCount":${summary.nodes.length},${proxyFor}"ChecksPassing":${summary.passing},"ChecksWarning":${
     summary.warning
-  },"ChecksCritical":${summary.critical},"ExternalSources":${orNull(summary.sources)},"GatewayConfig":{}}`
+  },"ChecksCritical":${summary.critical},"ExternalSources":${orNull(summary.sources)},"GatewayConfig":${
+    summary.addresses.size === 0 ? '{}' : `{"Addresses":${jsonTexts([...summary.addresses])}}`
+  }}`
   return atDepth(compact, depth)
 }

@@ -278,7 +278,9 @@ const MESH: Request[] = [
     ...['ingress/web', 'ingress/db', 'ingress/wild', 'ingress/none', 'ingress/', 'ingress/web?tag=x'],
   ]),
   ...get('/v1/catalog/gateway-services/', ['in', 'out', 'OUT', 'none', '', 'in?pretty']),
+  ...get('/v1/internal/ui/gateway-services-nodes/', ['in', 'out', 'none', '', 'in?dc=dc2']),
   put(URL, { Kind: 'service-defaults', Name: 'wild', Protocol: 'http' }),
+  ...get('/v1/internal/ui/gateway-services-nodes/', ['in']),
   ...get('/v1/catalog/gateway-services/', ['in']),
   ask('GET', '/v1/health/connect/web', { saveIndex: 'web' }),
   ask('GET', '/v1/health/connect/web?index={web}', {
