@@ -19,10 +19,7 @@ import type { Log } from '../base/log.ts'
 import { DiskError, diskError, hasCode } from './disk-error.ts'
 import { openFiles, syncFolder, writeFileDurably } from './disk-files.ts'
 import { lockDirectory } from './disk-lock.ts'
-import { openLogDisk } from './disk-log.ts'
-import { openSnapshotDisk } from './disk-snapshots.ts'
 import type { Disk, LogDisk } from './host.ts'
-import { openLmdbRows } from './lmdb.ts'
 
 export { DiskError, type DiskFault } from './disk-error.ts'
 export { memoryDisk } from './disk-memory.ts'
@@ -57,6 +54,8 @@ export async function openDisk(path: string, log: Log): Promise<Disk> {
     listFiles: files.list,
     async openLog() {
       await makeFolder(raft)
+      // Loaded here: a client agent keeps files alone, and never pays for the engine.
+      const { openLogDisk } = await import('./disk-log.ts')
       logDisk = await openLogDisk(join(raft, 'log.mdb'), log)
       return logDisk
     },
@@ -64,10 +63,12 @@ export async function openDisk(path: string, log: Log): Promise<Disk> {
       const folder = join(raft, 'snapshots')
       await makeFolder(raft)
       await makeFolder(folder)
+      const { openSnapshotDisk } = await import('./disk-snapshots.ts')
       return openSnapshotDisk(folder, log)
     },
     async openRows() {
       await makeFolder(raft)
+      const { openLmdbRows } = await import('./lmdb.ts')
       return openLmdbRows(join(raft, 'state.mdb'))
     },
     async close() {
