@@ -1,0 +1,74 @@
+/**
+ * What is done to a cluster of processes while clients write down what they see, and what must hold afterwards: each key's
+ * history has an order that explains it, and what was acknowledged is there on every server.
+ */
+import assert from 'node:assert/strict'
+import { describe, History } from '../../src/sim/history.ts'
+import { checkLinearizable } from '../../src/sim/linearizable.ts'
+import { HistoryClient, type Quorum, type QuorumServer } from './quorum.ts'
+
+export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
+
+export interface Load {
+  history: History
+  /** Stops the clients, waits until all is well, and judges. @returns how much was asked and acknowledged */
+  judge(): Promise<{ operations: number; unknown: number; acknowledged: number }>
+}
+
+/** @param clients each asks one thing at a time */
+export function startLoad(quorum: Quorum, clients: number): Load {
+  const history = new History()
+  const pick = (): QuorumServer => quorum.servers[Math.floor(Math.random() * quorum.servers.length)]!
+  const all = Array.from({ length: clients }, (_, n) => new HistoryClient(`c${n + 1}`, history, pick))
+  const running = all.map((client) => client.run())
+  return {
+    history,
+    async judge() {
+      for (const client of all) client.stopped = true
+      await Promise.all(running)
+      const leader = await quorum.leader()
+      const reader = new HistoryClient('reader', history, () => leader)
+      await reader.readAll(new Set(history.operations.map(({ key }) => key)))
+      const verdict = checkLinearizable(history.operations)
+      if (verdict.kind === 'violated') {
+        const told = verdict.operations.map(describe).join('\n')
+        assert.fail(`no order explains what ${verdict.key} showed; stuck at\n${verdict.stuck.join('\n')}\nof\n${told}`)
+      }
+      assert.equal(verdict.kind, 'linearizable')
+      const acknowledged = all.flatMap((client) => client.acknowledged)
+      for (const server of quorum.servers.filter(({ up }) => up)) {
+        await quorum.until(`${server.name} has all that was acknowledged`, async () => {
+          const { body } = await server.ask('GET', '/v1/kv/acknowledged/?keys&stale')
+          const there = new Set(JSON.parse(body) as string[])
+          return acknowledged.every((key) => there.has(key))
+        })
+      }
+      const unknown = history.operations.filter(({ answer }) => answer === undefined).length
+      return { operations: history.operations.length, unknown, acknowledged: acknowledged.length }
+    },
+  }
+}
+
+/** Writes succeed: the cluster has found a leader among those that run. */
+export async function untilWritable(quorum: Quorum): Promise<void> {
+  await quorum.until('writes succeed', async () => {
+    const up = quorum.servers.filter((server) => server.up)
+    const replies = await Promise.allSettled(up.map((server) => server.ask('PUT', '/v1/kv/well', 'x', 1000)))
+    return replies.some((reply) => reply.status === 'fulfilled' && reply.value.body.trim() === 'true')
+  })
+}
+
+/** The one that leads as far as anybody says, asked at any that runs. */
+export async function anyLeader(quorum: Quorum): Promise<QuorumServer> {
+  let found: QuorumServer | undefined
+  await quorum.until('somebody names a leader', async () => {
+    for (const server of quorum.servers.filter(({ up }) => up)) {
+      const reply = await server.ask('GET', '/v1/status/leader', undefined, 500).catch(() => undefined)
+      const address = reply === undefined ? '' : (JSON.parse(reply.body) as string)
+      found = quorum.servers.find(({ host, up }) => up && address.startsWith(`${host}:`))
+      if (found !== undefined) return true
+    }
+    return false
+  })
+  return found!
+}
