@@ -64,7 +64,8 @@ export function serverActs(parts: ActsParts): Acts {
       return {}
     },
     'Catalog.ListDatacenters': () => datacentersByDistance(config.datacenter, places),
-    'Coordinate.ListDatacenters': () => datacenterMaps({ lan: pools.lan.serf, wan: pools.wan?.serf }),
+    'Coordinate.ListDatacenters': () =>
+      datacenterMaps({ wan: pools.wan?.serf }, `${config.nodeName}.${config.datacenter}`),
     'Session.Renew'(args) {
       const found = store.read((txn) => renewal(txn, args, allowAll))
       for (const session of found.Sessions ?? []) renew(session)

@@ -164,5 +164,9 @@ suite('datacenters', () => {
       maps.map(({ AreaID, Datacenter, Coordinates }) => `${AreaID} ${Datacenter} ${Coordinates?.length}`),
       ['lan dc1 1', 'wan dc1 1', 'wan far 1', 'wan near 3', 'wan failed 1'],
     )
+    const alone = { ...places({}), members: () => [member('me.dc1')], coordinateOf: () => undefined }
+    assert.deepEqual(datacenterMaps({ wan: alone }), [])
+    const Coordinates = [{ Node: 'me', Segment: '', Coord: alone.coordinate() }]
+    assert.deepEqual(datacenterMaps({ wan: alone }, 'me.dc1'), [{ Datacenter: 'dc1', AreaID: 'wan', Coordinates }])
   })
 })

@@ -207,17 +207,21 @@ export function datacentersByDistance(own: string, pools: readonly Places[]): st
   return [...nearest.keys()].sort().sort((a, b) => nearest.get(a)! - nearest.get(b)! || 0)
 }
 
-/** Where each server stands, by datacenter, in each pool. */
-export function datacenterMaps(pools: Record<string, Places | undefined>): DatacenterMap[] {
+/**
+ * Where each server stands, by datacenter, in each pool. Names lose the datacenter that they end in within the WAN.
+ * @param own one's own name there: of oneself no other member tells
+ */
+export function datacenterMaps(pools: Record<string, Places | undefined>, own = ''): DatacenterMap[] {
   const maps: DatacenterMap[] = []
   for (const [area, pool] of Object.entries(pools)) {
     if (pool === undefined) continue
     const byDatacenter = new Map<string, DatacenterMap>()
     for (const { name, datacenter } of present(pool)) {
-      const Coord = pool.coordinateOf(name)
+      const Coord = name === own ? pool.coordinate() : pool.coordinateOf(name)
       if (Coord === undefined) continue
       const map = byDatacenter.get(datacenter) ?? { Datacenter: datacenter, AreaID: area, Coordinates: [] }
-      map.Coordinates?.push({ Node: name, Segment: '', Coord })
+      const Node = name.endsWith(`.${datacenter}`) ? name.slice(0, -datacenter.length - 1) : name
+      map.Coordinates?.push({ Node, Segment: '', Coord })
       byDatacenter.set(datacenter, map)
     }
     maps.push(...byDatacenter.values())

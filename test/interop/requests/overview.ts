@@ -42,7 +42,16 @@ export const OVERVIEW_REQUESTS: readonly Request[] = [
     '?filter=Service.Tags%20contains%20c',
     '?filter=x',
   ]),
-  ...get('/v1/coordinate/', ['node/ui-a', 'node/none', 'node/', 'nodes?segment=x', 'nodes?dc=dc2', 'node/ui-a?dc=dc2']),
+  ...get('/v1/coordinate/', [
+    'datacenters',
+    'datacenters?dc=dc2',
+    'node/ui-a',
+    'node/none',
+    'node/',
+    'nodes?segment=x',
+    'nodes?dc=dc2',
+    'node/ui-a?dc=dc2',
+  ]),
   ...puts('/v1/coordinate/update', [
     '',
     '{',
