@@ -44,7 +44,7 @@ export interface StartOptions {
   /** Called once it is known who this agent is, before it does anything that others can see. */
   identified?(nodeId: string): void
   /** Reads the configuration again from where it came. Throws what is wrong with it. */
-  reread?(): RuntimeConfig
+  reread?(): RuntimeConfig | Promise<RuntimeConfig>
   /** Called with what a reload has brought, once all of it holds. */
   reloaded?(config: RuntimeConfig): void
 }

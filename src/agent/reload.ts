@@ -8,6 +8,7 @@ import { ConsulError } from '../model/errors.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 
 type Take = (fresh: RuntimeConfig) => void | Promise<void>
+type Reread = () => RuntimeConfig | Promise<RuntimeConfig>
 export type OnReload = (take: Take) => void
 
 export interface Reloads {
@@ -18,14 +19,14 @@ export interface Reloads {
 }
 
 /** @param reread throws what is wrong with the configuration; absent where it cannot be read again */
-export function makeReloads(log: Log, reread: (() => RuntimeConfig) | undefined): Reloads {
+export function makeReloads(log: Log, reread: Reread | undefined): Reloads {
   const takers: Take[] = []
   let last: Promise<void> = Promise.resolve()
 
   async function reload(): Promise<void> {
     if (reread === undefined)
       throw new ConsulError('refused', 'this agent has no configuration that it could read again')
-    const fresh = readAgain(reread)
+    const fresh = await readAgain(reread)
     for (const take of takers) await take(fresh)
     log.debug('configuration reloaded', { services: fresh.services.length, checks: fresh.checks.length })
   }
@@ -39,9 +40,9 @@ export function makeReloads(log: Log, reread: (() => RuntimeConfig) | undefined)
   }
 }
 
-function readAgain(reread: () => RuntimeConfig): RuntimeConfig {
+async function readAgain(reread: Reread): Promise<RuntimeConfig> {
   try {
-    return reread()
+    return await reread()
   } catch (error) {
     throw error instanceof Error ? new ConsulError('refused', error.message) : error
   }

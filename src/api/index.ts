@@ -5,22 +5,29 @@
  *     await consul.kv.put('config/colour', 'green')
  *     for await (const { value } of follow((options) => consul.health.service('web', options))) console.log(value)
  */
-import { type Agent, makeAgent } from './agent.ts'
+import { type Agent, makeAgent, type ServiceDefinition } from './agent.ts'
+import { type Announced, type AnnounceOptions, announce } from './announce.ts'
 import { type Catalog, makeCatalog } from './catalog.ts'
-import { type ClientOptions, makeCaller } from './client.ts'
+import { type ClientOptions, makeCaller, type RequestOptions } from './client.ts'
 import { type ConfigEntries, makeConfigEntries } from './config.ts'
 import { type Coordinates, makeCoordinates } from './coordinate.ts'
 import { type Events, makeEvents } from './event.ts'
 import { type Health, makeHealth } from './health.ts'
+import { type HeldSession, holdSession } from './held-session.ts'
 import { type Intentions, makeIntentions } from './intention.ts'
 import { type Keyring, makeKeyring } from './keyring.ts'
 import { type KV, makeKV } from './kv.ts'
+import { acquireLock, acquireSemaphore, type Held, type LockOptions } from './lock.ts'
 import { makeOperator, type Operator } from './operator.ts'
-import { makeSessions, type Sessions } from './session.ts'
+import { makeQueries, type Queries } from './query.ts'
+import { makeSessions, type SessionRequest, type Sessions } from './session.ts'
 import { makeSnapshots, type Snapshots } from './snapshot.ts'
 import { makeStatus, type Status } from './status.ts'
+import { makeTxn, type Txn } from './txn.ts'
+import { runWatch, type WatchPlan, type WatchRun } from './watch.ts'
 
 export type { Agent, AgentMember, CheckDefinition, ServiceDefinition } from './agent.ts'
+export type { Announced, AnnounceOptions } from './announce.ts'
 export type { Catalog, CatalogDeregistration, CatalogRegistration, Node, NodeService, ServiceNode } from './catalog.ts'
 export type {
   ApiRequest,
@@ -43,19 +50,26 @@ export {
 } from './coordinate.ts'
 export type { Events, EventWish, UserEvent } from './event.ts'
 export type { CheckServiceNode, Health, HealthCheck } from './health.ts'
+export type { HeldSession } from './held-session.ts'
 export type { Intention, Intentions, IntentionWish } from './intention.ts'
 export type { Keyring, KeyringOptions, KeyringResponse } from './keyring.ts'
 export type { DeleteOptions, KV, KVPair, PutOptions } from './kv.ts'
+export { type Held, LockConflict, type LockOptions } from './lock.ts'
 export type { AutopilotConfiguration, ClusterHealth, Operator, RaftServer, ServerHealth } from './operator.ts'
+export type { PreparedQuery, Queries, QueryResult } from './query.ts'
 export type { Session, SessionRequest, Sessions } from './session.ts'
 export type { Snapshots } from './snapshot.ts'
 export type { Status } from './status.ts'
+export type { CatalogOp, KVOp, Txn, TxnAnswer, TxnOp } from './txn.ts'
+export { type Plain, parseWatch, WatchError, type WatchPlan, type WatchRun, writePlain } from './watch.ts'
 
 export interface Consul {
   kv: KV
   catalog: Catalog
   health: Health
   agent: Agent
+  /** Follows one view until the run's signal aborts (see `parseWatch`). */
+  watch(plan: WatchPlan, run: WatchRun): Promise<void>
   session: Sessions
   keyring: Keyring
   status: Status
@@ -65,16 +79,31 @@ export interface Consul {
   config: ConfigEntries
   intention: Intentions
   snapshot: Snapshots
+  query: Queries
+  /** Several operations at once, or none of them. */
+  txn: Txn
+  /** A session that renews itself until it is released or lost. */
+  hold(request?: SessionRequest, options?: RequestOptions): Promise<HeldSession>
+  /** Takes the lock at a key. null when `tryMs` is up. */
+  lock(key: string, options?: LockOptions): Promise<Held | null>
+  /** Takes one of so many places below a prefix. null when `tryMs` is up. */
+  semaphore(prefix: string, limit: number, options?: LockOptions): Promise<Held | null>
+  /** Registers a service with a TTL check, and reports for it until it is stopped. */
+  announce(service: ServiceDefinition, options?: AnnounceOptions): Promise<Announced>
 }
 
 export function connect(options?: ClientOptions): Consul {
   const caller = makeCaller(options)
+  const kv = makeKV(caller)
+  const agent = makeAgent(caller)
+  const session = makeSessions(caller)
   return {
-    kv: makeKV(caller),
+    kv,
     catalog: makeCatalog(caller),
     health: makeHealth(caller),
-    agent: makeAgent(caller),
-    session: makeSessions(caller),
+    agent,
+    watch: (plan, run) => runWatch(caller, plan, run),
+    session,
     keyring: makeKeyring(caller),
     status: makeStatus(caller),
     event: makeEvents(caller),
@@ -83,5 +112,11 @@ export function connect(options?: ClientOptions): Consul {
     config: makeConfigEntries(caller),
     intention: makeIntentions(caller),
     snapshot: makeSnapshots(caller),
+    query: makeQueries(caller),
+    txn: makeTxn(caller),
+    hold: (request, wish) => holdSession(session, request, wish),
+    lock: (key, wish) => acquireLock({ kv, session }, key, wish),
+    semaphore: (prefix, limit, wish) => acquireSemaphore({ kv, session }, prefix, limit, wish),
+    announce: (service, wish) => announce(agent, service, wish),
   }
 }

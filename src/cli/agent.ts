@@ -8,7 +8,7 @@ import { ConfigError } from '../agent/config/error.ts'
 import { AGENT_FLAGS } from '../agent/config/flags.ts'
 import type { RuntimeConfig } from '../agent/config/runtime.ts'
 import { CONSUL_API_VERSION } from '../agent/version.ts'
-import { makeLog } from '../base/log.ts'
+import { type Log, makeLog } from '../base/log.ts'
 import { nodeHost } from '../host/node.ts'
 import { live, type RunningAgent, type Signal } from './agent-life.ts'
 import { type AgentOutput, makeAgentOutput } from './agent-output.ts'
@@ -69,17 +69,34 @@ async function run(io: Io, argv: string[]): Promise<number> {
         shown = true
         showBanner(output, config, nodeId)
       }
-      const reread = () => {
+      const watches = keepWatches(host.log)
+      const reread = async () => {
         const fresh = load()
+        await watches.compile(fresh.config)
         for (const warning of fresh.warnings) host.log.warn(warning)
         return fresh.config
       }
       const reloaded = (fresh: RuntimeConfig) => {
         level = fresh.logLevel
+        watches.run()
       }
       try {
         const { startAgentOn } = await import('../agent/agent.ts')
-        return await withPidFile(config.pidFile, () => startAgentOn(config, host, { identified, reread, reloaded }))
+        await watches.compile(config)
+        return await withPidFile(config.pidFile, async () => {
+          const agent = await startAgentOn(config, host, { identified, reread, reloaded })
+          watches.address = agent.http
+          watches.run()
+          return {
+            ended: agent.ended,
+            leave: () => agent.leave(),
+            reload: () => agent.reload(),
+            stop() {
+              watches.stop()
+              return agent.stop()
+            },
+          }
+        })
       } catch (error) {
         // The log is still held back, and with it what went wrong.
         if (!shown) io.err(`==> ${reason(error)}`)
@@ -111,6 +128,30 @@ async function refuse(io: Io, error: unknown): Promise<number> {
   }
   if (code !== 'help') io.err(`==> ${code === 'flags' ? 'error parsing flags: ' : ''}${reason(error)}`)
   return 1
+}
+
+/** The watches of the configuration: their module is loaded only when there are any. */
+function keepWatches(log: Log) {
+  let start: (address: string) => () => void = () => () => {}
+  let stop = () => {}
+  return {
+    address: '',
+    /** Takes their place at the next `run`. @throws Error for the first that cannot be */
+    async compile({ watches, ports }: RuntimeConfig): Promise<void> {
+      if (watches.length === 0) {
+        start = () => () => {}
+        return
+      }
+      const { compileWatches, runWatches } = await import('./agent-watches.ts')
+      const compiled = compileWatches(watches, log, ports.http >= 0)
+      start = (address) => runWatches(compiled, address, log.named('watch'))
+    },
+    run() {
+      stop()
+      stop = start(this.address)
+    },
+    stop: () => stop(),
+  }
 }
 
 const wallClock = () => performance.timeOrigin + performance.now()

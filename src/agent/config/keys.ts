@@ -299,7 +299,7 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   serf_wan serf_wan_allowed_cidrs server
   skip_leave_on_interrupt syslog_facility start_join start_join_wan tagged_addresses telemetry.disable_hostname telemetry.dogstatsd_addr
   telemetry.dogstatsd_tags telemetry.filter_default telemetry.metrics_prefix telemetry.prefix_filter
-  telemetry.prometheus_retention_time telemetry.statsd_address telemetry.statsite_address
+  telemetry.prometheus_retention_time telemetry.statsd_address telemetry.statsite_address watches
 `)
 
 /** Only the real one's own tests may set these; it overwrites them with its own values, as we do. */

@@ -234,7 +234,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       if (configured && !deleted && !wantedChecks.has(id)) removeCheck(id)
     }
     for (const [id, registration] of wanted) loadService(now, id, registration)
-    for (const registration of sole) addCheck(now, registration, 'defined')
+    for (const registration of sole) loadCheck(now, registration)
     return undefined
   }
 
@@ -247,6 +247,16 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       if (old.definition === undefined) forget('services', id)
     }
     addService(now, registration, definition)
+  }
+
+  function loadCheck(now: Instant, registration: LocalCheckRegistration): void {
+    const id = registration.check.CheckID
+    const definition = JSON.stringify(registration)
+    const old = state.check(id)
+    if (old?.definition === definition && old.check.ServiceID === registration.check.ServiceID) return
+    addCheck(now, registration, 'defined')
+    const entry = state.check(id)
+    if (entry !== undefined) entry.definition = definition
   }
 
   function maintain(

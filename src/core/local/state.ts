@@ -24,8 +24,9 @@ export interface CheckEntry {
   run: CheckRun
   token: string
   deleted: boolean
-  /** It came with the configuration. */
+  /** It came with the configuration: by itself, from this definition, or with its service. */
   configured?: boolean
+  definition?: string
   /** Since when the check is critical without a break; null when it is not. */
   criticalSince: Instant | null
   /** What a TTL check's owner said last. */
