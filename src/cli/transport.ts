@@ -101,14 +101,14 @@ function exchange(sent: ClientRequest, asked: ApiRequest): Promise<ApiResponse> 
 }
 
 async function sendChunks(sent: ClientRequest, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  let goOn = () => {}
+  sent.on('drain', () => goOn()).on('close', () => goOn())
   for await (const chunk of chunks) {
     if (sent.destroyed) return
-    if (!sent.write(chunk)) {
-      await new Promise<void>((done) => {
-        sent.once('drain', done)
-        sent.once('close', done)
-      })
-    }
+    if (sent.write(chunk)) continue
+    await new Promise<void>((done) => {
+      goOn = done
+    })
   }
   sent.end()
 }
