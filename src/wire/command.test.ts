@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { COMMAND_NUMBERS, type Command } from '../model/command.ts'
+import { COMMAND_NUMBERS, type Command, type CommandType, IGNORABLE } from '../model/command.ts'
 import type { ConfigEntryRequest } from '../model/config-entry.ts'
 import { decodeCommand, encodeCommand } from './command.ts'
 import { MsgpackError } from './msgpack.ts'
@@ -48,6 +48,22 @@ suite('log commands', () => {
     const data = encodeCommand(command)
     assert.equal(data[0], 0x86)
     assert.deepEqual(decodeCommand(data), command)
+  })
+
+  test('nothing of our own enters a log: every type that can be proposed is known to 1.8.7 by its number', () => {
+    // Numbers of agent/structs/structs.go that its FSM applies; the others are Enterprise's or of snapshots alone.
+    const known = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30]
+    assert.deepEqual(
+      Object.values(COMMAND_NUMBERS).sort((a, b) => a - b),
+      known,
+    )
+    // Commands go out with the byte of their type alone, and what 1.8.7 marks as ignorable is marked so by us, no more.
+    const ignorable = new Set<CommandType>(['CoordinateBatchUpdate', 'ConnectCALeaf'])
+    for (const [type, number] of Object.entries(COMMAND_NUMBERS) as [CommandType, number][]) {
+      const nothing = type === 'CoordinateBatchUpdate' ? [] : undefined
+      const [byte] = encodeCommand({ type, body: nothing } as unknown as Command)
+      assert.equal(byte, number | (ignorable.has(type) ? IGNORABLE : 0), type)
+    }
   })
 
   test('what a sender leaves out goes as zero, and comes back as zero', () => {
