@@ -1,0 +1,64 @@
+/**
+ * Three servers in network namespaces of their own, under load, while ways between them are cut, both ways and one way;
+ * what clients saw must have been possible. Clients reach a server that is cut off no more than its peers do.
+ */
+import assert from 'node:assert/strict'
+import { after, suite, test } from 'node:test'
+import { anyLeader, pause, startLoad, untilWritable } from '../support/chaos.ts'
+import { makeNamespaces, type Namespaces, whyNoNamespaces } from '../support/namespaces.ts'
+import { type Quorum, startQuorum } from '../support/quorum.ts'
+
+suite('three servers between which the network breaks', { timeout: 150_000, skip: whyNoNamespaces() ?? false }, () => {
+  let spaces: Namespaces | undefined
+  let quorum: Quorum | undefined
+  after(async () => {
+    await quorum?.stop()
+    spaces?.remove()
+  })
+
+  test('go on where a majority is, and agree again', async (context) => {
+    spaces = makeNamespaces(3)
+    quorum = await startQuorum(['ours', 'ours', 'ours'], { network: spaces.network, within: spaces.within })
+    const load = startLoad(quorum, 12)
+    await pause(800)
+
+    // The leader loses everybody, clients too.
+    const alone = await anyLeader(quorum)
+    spaces.unplug(alone.host)
+    await untilWritable(quorum)
+    await pause(500)
+    spaces.plug(alone.host)
+    await pause(1000)
+
+    // The leader hears the others, and clients reach it, but what it says to its peers does not arrive.
+    const mute = await anyLeader(quorum)
+    const peers = quorum.servers.filter((server) => server !== mute)
+    for (const { host } of peers) spaces.deafen(mute.host, host)
+    await quorum.until('another leads', async () => {
+      const replies = await Promise.allSettled(peers.map((peer) => peer.ask('PUT', '/v1/kv/other', 'x', 1000)))
+      return replies.some((reply) => reply.status === 'fulfilled' && reply.value.body.trim() === 'true')
+    })
+    await pause(500)
+    for (const { host } of peers) spaces.hear(mute.host, host)
+    await pause(1000)
+
+    // Two do not hear each other; the third hears both.
+    const bridge = await anyLeader(quorum)
+    const [a, b] = quorum.servers.filter((server) => server !== bridge)
+    spaces.deafen(a!.host, b!.host)
+    spaces.deafen(b!.host, a!.host)
+    await bridge.kill()
+    bridge.start()
+    await pause(2500)
+    spaces.hear(a!.host, b!.host)
+    spaces.hear(b!.host, a!.host)
+    await untilWritable(quorum)
+
+    const { operations, unknown, acknowledged } = await load.judge()
+    context.diagnostic(
+      `${operations} operations, ${unknown} of them without an answer; ${acknowledged} keys acknowledged`,
+    )
+    assert(operations > 250, `only ${operations} operations`)
+    assert(acknowledged > 25, `only ${acknowledged} keys acknowledged`)
+  })
+})
