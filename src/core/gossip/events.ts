@@ -29,6 +29,7 @@ export class EventRing {
 
   /** @returns true when it is new: to be handed on, and told to others */
   accept({ LTime, Name, Payload }: Pick<UserEvent, 'LTime' | 'Name' | 'Payload'>): boolean {
+    if (!this.clock.believes(LTime)) return false
     this.clock.witness(LTime)
     if (LTime < this.#timeMin || isTooOld(LTime, this.clock.time, this.#slots.length)) return false
     const place = LTime % this.#slots.length
@@ -68,6 +69,7 @@ export class QueryRing {
   }
 
   accept(LTime: number, id: number): boolean {
+    if (!this.clock.believes(LTime)) return false
     this.clock.witness(LTime)
     if (LTime < this.#timeMin || isTooOld(LTime, this.clock.time, this.#slots.length)) return false
     const place = LTime % this.#slots.length

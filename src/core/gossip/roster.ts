@@ -139,6 +139,7 @@ export class Roster {
 
   /** @returns true when it is news, to be told to others */
   joinIntent({ LTime, Node }: Pick<JoinIntent, 'LTime' | 'Node'>): boolean {
+    if (!this.#options.clock.believes(LTime)) return false
     this.#options.clock.witness(LTime)
     const entry = this.#members.get(Node)
     if (entry === undefined) return this.#keepIntent(Node, 'join', LTime)
@@ -150,14 +151,16 @@ export class Roster {
 
   /** @returns true when it is news, to be told to others */
   leaveIntent({ LTime, Node, Prune }: Pick<LeaveIntent, 'LTime' | 'Node' | 'Prune'>): boolean {
+    if (!this.#options.clock.believes(LTime)) return false
     this.#options.clock.witness(LTime)
     const entry = this.#members.get(Node)
     if (entry === undefined) return this.#keepIntent(Node, 'leave', LTime)
-    if (LTime <= entry.statusTime) return false
     if (Node === this.#options.self && this.#options.staying()) {
-      this.#options.refute()
+      // Of two words with one time each member believes the one that it heard first: some may believe this one.
+      if (LTime >= entry.statusTime) this.#options.refute()
       return false
     }
+    if (LTime <= entry.statusTime) return false
     entry.statusTime = LTime
     switch (entry.status) {
       case 'alive':

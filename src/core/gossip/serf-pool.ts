@@ -373,7 +373,9 @@ export class Pool implements Serf, Delegate {
       this.#roster.leaveIntent({ LTime: (remote.StatusLTimes[Node] ?? 0) + 1, Node, Prune: false })
     }
     for (const [Node, LTime] of Object.entries(remote.StatusLTimes)) {
-      if (!left.has(Node)) this.#roster.joinIntent({ LTime, Node })
+      if (left.has(Node) || !this.#roster.joinIntent({ LTime, Node })) continue
+      // Something later was said of us than we have said: perhaps that we leave, which nobody would ever take back.
+      if (Node === this.#options.name && this.#departures.staying) this.#broadcastJoin()
     }
     if (join && this.#meetings.ignoresOldEvents) this.#events.ignoreBefore(remote.EventLTime)
     for (const slot of remote.Events) {
