@@ -29,6 +29,8 @@ export class Cluster {
   readonly checkers: Checkers
   /** Who waits for a server to do something. */
   readonly ambushes: { when: Moment; strike(server: SimServer): void }[] = []
+  /** The storm is over: nobody is struck any more. */
+  calm = false
   private readonly seed: number
   private sources = 0
 

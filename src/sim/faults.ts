@@ -213,6 +213,7 @@ export function inflict(cluster: Cluster, fault: Fault): void {
 }
 
 function strike(cluster: Cluster, server: SimServer, blow: Blow): void {
+  if (cluster.calm) return
   switch (blow) {
     case 'crash':
       server.crash()

@@ -100,7 +100,7 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
   }
   await world.run(world.now + plan.chaosMs)
 
-  // The faults stop.
+  cluster.calm = true
   network.weather = FAIR
   cluster.heal()
   for (const server of servers) {
