@@ -1,14 +1,14 @@
 /**
  * What becomes of the agent's numbers: they are kept by intervals for `/v1/agent/metrics`, and sent as they come to
- * statsd, dogstatsd and statsite, or to OpenTelemetry (otlp.ts), where those are configured. What the process itself costs is measured here too.
+ * statsd, dogstatsd and statsite, or to OpenTelemetry (otlp.ts), where those are configured. What the process itself costs is in host/process-stats.ts.
  * Names: Consul's telemetry reference; forms: github.com/statsd/statsd docs/metric_types.md, docs.datadoghq.com
  * (DogStatsD datagrams).
  */
-import { type EventLoopUtilization, PerformanceObserver, performance } from 'node:perf_hooks'
 import { messageOf } from '../base/message-of.ts'
 import { type MetricsNaming, Registry, type Series } from '../base/metrics.ts'
 import type { Millis } from '../base/units.ts'
 import type { Host } from '../host/host.ts'
+import { measureProcess } from '../host/process-stats.ts'
 
 export interface TelemetryConfig {
   /** telemetry.metrics_prefix; "" for none. */
@@ -81,33 +81,6 @@ function namingOf(
   host: Host,
 ): MetricsNaming {
   return { prefix, host: disableHostname ? '' : host.hostname(), allow, block, otherwise: filterDefault }
-}
-
-/** Under the names of Go's runtime where they mean the same here, and the event loop's in place of goroutines. */
-function measureProcess(registry: Registry): () => void {
-  const pauses = registry.sample('runtime.gc_pause_ns')
-  let runs = 0
-  let paused = 0
-  const observer = new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) {
-      runs += 1
-      paused += duration * 1e6
-      pauses.add(duration * 1e6)
-    }
-  })
-  observer.observe({ entryTypes: ['gc'] })
-  let before: EventLoopUtilization | undefined
-  registry.gauge('runtime.alloc_bytes', () => process.memoryUsage().heapUsed)
-  registry.gauge('runtime.sys_bytes', () => process.memoryUsage.rss())
-  registry.gauge('runtime.total_gc_runs', () => runs)
-  registry.gauge('runtime.total_gc_pause_ns', () => paused)
-  registry.gauge('runtime.event_loop_utilization', () => {
-    const now = performance.eventLoopUtilization()
-    const { utilization } = before === undefined ? now : performance.eventLoopUtilization(now, before)
-    before = now
-    return utilization
-  })
-  return () => observer.disconnect()
 }
 
 type Form = (series: Series, value: number) => string
