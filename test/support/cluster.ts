@@ -88,7 +88,9 @@ export function makeCluster(options: { applied?: number; rows?: Rows } = {}): Te
       }
       if (meaning.kind === 'once') {
         const found = store.read((txn) => (meaning as Once<M>).run(txn, args, can, around))
-        return finish(found, cluster) as Reply<M>
+        // As the dispatcher completes it, unless another datacenter's reply is complete.
+        const meta = { Index: 0, LastContact: 0, KnownLeader: true }
+        return { ...meta, ...(finish(found, cluster) as object) } as Reply<M>
       }
       if (meaning.kind === 'act') throw new Error(`${method} is not of the state`)
       const proposed = proposal(method, args, can)

@@ -495,8 +495,15 @@ test('the server itself answers few methods', () => {
   const acts = Object.entries(methods).filter(([, meaning]) => meaning.kind === 'act')
   assert.deepEqual(acts.map(([name]) => name).sort(), [
     'Catalog.ListDatacenters',
+    'Coordinate.ListDatacenters',
     'Coordinate.Update',
     'Internal.EventFire',
+    'Internal.KeyringOperation',
+    'Operator.AutopilotGetConfiguration',
+    'Operator.RaftGetConfiguration',
+    'Operator.RaftRemovePeerByAddress',
+    'Operator.RaftRemovePeerByID',
+    'Operator.ServerHealth',
     'Session.Renew',
     'Status.Leader',
     'Status.Peers',
