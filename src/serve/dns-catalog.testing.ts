@@ -116,7 +116,8 @@ function answersOf(catalog: FakeCatalog): Answers {
   return {
     'Health.ServiceNodes': (args) => {
       if (args.ServiceName === '') throw new ConsulError('refused', 'Must provide service name')
-      return { ...META, Nodes: instances(catalog, args) }
+      // Nothing of this catalog stands in the mesh.
+      return { ...META, Nodes: args.Connect || args.Ingress ? null : instances(catalog, args) }
     },
     'PreparedQuery.Execute': () => {
       throw new ConsulError('query-not-found')

@@ -340,9 +340,21 @@ suite('resolving', () => {
     assert.deepEqual(stale, [true, false])
   })
 
-  test('no mesh is known', () => {
+  test('names of the mesh ask for those who stand for the service in it', () => {
+    const asked: unknown[] = []
     for (const kind of ['connect', 'ingress']) {
-      assert.equal(rcode(answer(`web.${kind}.consul.`, TYPE.A, {}, never)), RCODE.nameError)
+      const reply = answer(`web.${kind}.consul.`, TYPE.A, {}, (ask) => {
+        const { ServiceName, Connect, Ingress, TagFilter } = (
+          ask as { args: { ServiceName: string; Connect?: boolean; Ingress?: boolean; TagFilter: boolean } }
+        ).args
+        asked.push([ServiceName, Connect, Ingress, TagFilter])
+        return { Index: 1, LastContact: 0, KnownLeader: true, Nodes: [] }
+      })
+      assert.equal(rcode(reply), RCODE.nameError)
     }
+    assert.deepEqual(asked, [
+      ['web', true, undefined, false],
+      ['web', undefined, true, false],
+    ])
   })
 })

@@ -130,7 +130,7 @@ function* named(task: Task, below: string): Asking<void> {
   const form = parseForm(below, query.question.type)
   switch (form.kind) {
     case 'service':
-      yield* serviceLookup(task, form.service, form.tag, form.datacenter || zone.datacenter)
+      yield* serviceLookup(task, form.service, { tag: form.tag }, form.datacenter || zone.datacenter)
       break
     case 'node':
       yield* nodeLookup(task, form.node, form.datacenter || zone.datacenter)
@@ -143,9 +143,10 @@ function* named(task: Task, below: string): Asking<void> {
       yield* queryLookup(task, form.target, form.datacenter || zone.datacenter)
       break
     case 'connect':
+      yield* serviceLookup(task, form.target, { connect: true }, form.datacenter || zone.datacenter)
+      break
     case 'ingress':
-      // No mesh exists here yet, so no such name does.
-      nameError(task)
+      yield* serviceLookup(task, form.target, { ingress: true }, form.datacenter || zone.datacenter)
       break
     case 'invalid':
       nameError(task)
@@ -153,11 +154,18 @@ function* named(task: Task, below: string): Asking<void> {
   }
 }
 
-function* serviceLookup(task: Task, service: string, tag: string, datacenter: string): Asking<void> {
+/** Which instances are meant: those with a tag, those that stand for the service in the mesh, or its ingress gateways. */
+interface Way {
+  tag?: string
+  connect?: boolean
+  ingress?: boolean
+}
+
+function* serviceLookup(task: Task, service: string, way: Way, datacenter: string): Asking<void> {
   const { zone } = task
   let instances: CheckServiceNode[]
   try {
-    instances = yield* healthyInstances(task, service, tag, datacenter)
+    instances = yield* healthyInstances(task, service, way, datacenter)
   } catch (error) {
     failed(task, error)
     return
@@ -211,7 +219,12 @@ function askerOf({ asker, subnet }: Query): string {
 }
 
 /** Shuffled. */
-function* healthyInstances(task: Task, service: string, tag: string, datacenter: string): Asking<CheckServiceNode[]> {
+function* healthyInstances(
+  task: Task,
+  service: string,
+  { tag = '', connect = false, ingress = false }: Way,
+  datacenter: string,
+): Asking<CheckServiceNode[]> {
   const { zone, around } = task
   const args: Args<'Health.ServiceNodes'> = {
     Datacenter: datacenter,
@@ -221,6 +234,8 @@ function* healthyInstances(task: Task, service: string, tag: string, datacenter:
     Token: zone.token,
     AllowStale: zone.allowStale,
   }
+  if (connect) args.Connect = true
+  if (ingress) args.Ingress = true
   let reply = yield* ask('Health.ServiceNodes', args)
   if (tooStale(zone, reply)) reply = yield* ask('Health.ServiceNodes', { ...args, AllowStale: false })
   return shuffle(healthy(reply.Nodes ?? [], zone.onlyPassing), around.random)
@@ -357,7 +372,7 @@ function* apex(task: Task): Asking<void> {
   const servers = wantsSoa ? answer.authority : answer.answers
   let instances: CheckServiceNode[]
   try {
-    instances = yield* healthyInstances(task, SERVERS_SERVICE, '', zone.datacenter)
+    instances = yield* healthyInstances(task, SERVERS_SERVICE, {}, zone.datacenter)
   } catch (error) {
     rcodeOfError(error)
     return
