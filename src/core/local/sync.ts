@@ -395,8 +395,8 @@ export function makeSync(context: LocalContext, state: LocalState, checks: Check
     },
     leaderChanged(now) {
       if (phase === 'stopped') return
-      // Alone there is nobody to be staggered against.
-      soonFull = now + (nodes > 1 ? stagger(LEADER_STAGGER_MS) : 0)
+      // Alone there is nobody to be staggered against. News upon news does not put off what the first has set.
+      soonFull ??= now + (nodes > 1 ? stagger(LEADER_STAGGER_MS) : 0)
     },
     clusterSize(count) {
       nodes = Math.max(1, count)
