@@ -13,7 +13,7 @@ import { Claims } from './claims.ts'
 import type { MemberlistConfig } from './config.ts'
 import type { LogEffect, TransportEffect } from './effects.ts'
 import type { Alive, Dead, GossipCodec, NodeState, PacketMessage, StreamMessage, Suspect } from './messages.ts'
-import { type GossipAddress, type Node, Nodes, protocolMax } from './nodes.ts'
+import { type GossipAddress, type Node, Nodes, type NodeTable, protocolMax } from './nodes.ts'
 import { Prober } from './probe.ts'
 import { Exchanges } from './push-pull.ts'
 
@@ -54,6 +54,8 @@ export interface MemberlistOptions {
   sealBytes: () => number
   /** Whether a member may have this address; all may without it. */
   allowed?: ((address: string) => boolean) | undefined
+  /** Whom this node knows; it begins with nobody unless told otherwise. */
+  nodes?: NodeTable
 }
 
 type StreamDone = (reply: StreamMessage | null, error: string) => void
@@ -61,7 +63,7 @@ type StreamDone = (reply: StreamMessage | null, error: string) => void
 export class Memberlist {
   readonly options: MemberlistOptions
   readonly agenda: Agenda
-  readonly nodes: Nodes
+  readonly nodes: NodeTable
   readonly awareness: Awareness
   readonly claims: Claims
   readonly #out: TransportEffect[]
@@ -81,7 +83,7 @@ export class Memberlist {
     this.agenda = agenda
     this.#delegate = delegate
     this.#out = out
-    this.nodes = new Nodes(options.random)
+    this.nodes = options.nodes ?? new Nodes(options.random)
     this.awareness = new Awareness(options.config.awarenessMax)
     this.#queue = new Broadcasts(() => retransmitLimit(options.config.retransmitMult, this.nodes.size))
     this.#prober = new Prober(this, delegate)

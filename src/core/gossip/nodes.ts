@@ -31,6 +31,9 @@ export function protocolMax(node: Node): number {
   return node.vsn[1] ?? 0
 }
 
+/** What is asked of such a table; large simulations bring one that shares what all members know alike. */
+export type NodeTable = Pick<Nodes, 'get' | 'size' | 'all' | 'add' | 'nextProbe' | 'forget' | 'pick'>
+
 export class Nodes {
   readonly #byName = new Map<string, Node>()
   readonly #list: Node[] = []
