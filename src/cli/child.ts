@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Io } from './command.ts'
 
 export interface Child {
+  pid: number
   /** Resolves when it has ended. */
   ended: Promise<{ code: number | null; signal: string | null }>
   kill(signal: NodeJS.Signals): void
@@ -50,7 +51,7 @@ export function startChild({ args, shell, env, stdin, group = false }: ChildOpti
         child.stdin.on('error', () => {})
         child.stdin.end(stdin)
       }
-      resolve({ ended, kill })
+      resolve({ pid: child.pid ?? 0, ended, kill })
     })
   })
 }
