@@ -49,15 +49,40 @@ test('from flags', async () => {
 
 test('from a file, with all that it says', async () => {
   const { code, out } = await services(['register', both()])
-  assert.deepEqual([code, out], [0, 'Registered service: web\nRegistered service: db\n'])
+  assert.deepEqual([code, out], [0, 'Registered service: db\nRegistered service: web\n'])
   assert.deepEqual(
     agent.asked.slice(-2).map(({ body }) => JSON.parse(body)),
-    [{ Name: 'web', ID: 'web-1', port: 80, enable_tag_override: true, check: { ttl: '10s' } }, { Name: 'db' }],
+    [
+      { Name: 'db', Weights: { Passing: 1, Warning: 1 } },
+      {
+        Name: 'web',
+        ID: 'web-1',
+        Port: 80,
+        Weights: { Passing: 1, Warning: 1 },
+        EnableTagOverride: true,
+        Checks: [{ TTL: '10s', OutputMaxSize: 4096 }],
+      },
+    ],
   )
 })
 
+test('from a file in HCL, with a sidecar', async () => {
+  const text =
+    'service { name = "api" tags = ["a"] connect { sidecar_service { port = 9 } } check { tcp = "x:1" interval = "5s" } }'
+  const { code, out } = await services(['register', file('api.hcl', text)])
+  assert.deepEqual([code, out], [0, 'Registered service: api\n'])
+  const weights = { Weights: { Passing: 1, Warning: 1 } }
+  assert.deepEqual(JSON.parse(agent.asked.at(-1)!.body), {
+    Name: 'api',
+    Tags: ['a'],
+    ...weights,
+    Connect: { SidecarService: { Port: 9, ...weights } },
+    Checks: [{ TCP: 'x:1', Interval: '5s', OutputMaxSize: 4096 }],
+  })
+})
+
 test('deregistered by file and by id', async () => {
-  assert.equal((await services(['deregister', both()])).out, 'Deregistered service: web-1\nDeregistered service: db\n')
+  assert.equal((await services(['deregister', both()])).out, 'Deregistered service: db\nDeregistered service: web-1\n')
   assert.equal((await services(['deregister', '-id=db'])).out, 'Deregistered service: db\n')
 })
 
@@ -69,9 +94,10 @@ const REFUSED: [string[], RegExp][] = [
     ['register', '/none/such'],
     /^Error: config: Open failed on \/none\/such\. open \/none\/such: no such file or directory\n$/,
   ],
-  [['register', file('bad.json', '{')], /^Error: Error parsing .*bad\.json: /],
-  [['register', file('list.json', [])], /does not hold service definitions\n$/],
-  [['register', file('nameless.json', { service: { port: 1 } })], /a service has no name\n$/],
+  [['register', file('bad.json', '{')], /^Error: failed to parse .*bad\.json: unexpected end of JSON input\n$/],
+  [['register', file('bad.hcl', 'service {')], /^Error: failed to parse .*bad\.hcl: At 1:10: object expected closing/],
+  [['register', file('list.json', [])], /^Error: failed to parse .*list\.json: json: cannot unmarshal array/],
+  [['register', file('unknown.json', { service: { nam: 'x' } })], /invalid config key service\.nam/],
   [['deregister'], /^Service deregistration requires at least one argument or -id\.\n$/],
   [['deregister', '-id=x', 'y.json'], /^Service deregistration requires arguments or -id, not both\.\n$/],
   [

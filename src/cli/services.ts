@@ -1,10 +1,8 @@
 /** `consul services`: registers services with the asked agent, and takes them away, by flags or by definition files. */
-import { readFileSync } from 'node:fs'
 import type { ServiceDefinition } from '../api/agent.ts'
 import { withAgent } from './client.ts'
 import { command, group, type Io, reason } from './command.ts'
 import { ALL_HTTP_FLAGS } from './http-flags.ts'
-import { openError } from './input.ts'
 
 const services = group(
   'consul services <subcommand> [options] [args]',
@@ -18,7 +16,7 @@ Each subcommand has its own help.`,
 
 const register = command({
   usage: 'consul services register [options] [FILE...]',
-  about: `Registers one or more services with the asked agent: those of the files, or the one that the flags describe. Files are configuration files in JSON, with "service" or "services". The service stays until it is deregistered.
+  about: `Registers one or more services with the asked agent: those of the files, or the one that the flags describe. Files are configuration files in HCL or JSON, with "service" or "services". The service stays until it is deregistered.
 
     $ consul services register web.json
     $ consul services register -name=web -port=8080 -tag=v1`,
@@ -55,7 +53,7 @@ const register = command({
     try {
       definitions =
         args.length > 0
-          ? servicesOf(args)
+          ? await servicesOf(io, args)
           : [
               {
                 Name: name,
@@ -102,7 +100,7 @@ const deregister = command({
     }
     let ids: string[]
     try {
-      ids = args.length > 0 ? servicesOf(args).map((service) => service.ID || service.Name) : [id]
+      ids = args.length > 0 ? (await servicesOf(io, args)).map((service) => service.ID || service.Name) : [id]
     } catch (error) {
       return fail(io, reason(error))
     }
@@ -124,53 +122,16 @@ class DefinitionError extends Error {
   override name = 'DefinitionError'
 }
 
-/** Every service of the files. @throws DefinitionError */
-function servicesOf(paths: string[]): ServiceDefinition[] {
-  return paths.flatMap((path) => {
-    const file = asObject(parseFile(path), path)
-    const list = file.services === undefined ? [] : Array.isArray(file.services) ? file.services : [file.services]
-    const found = file.service === undefined ? list : [file.service, ...list]
-    return found.map((service) => readDefinition(service, path))
-  })
-}
-
-function parseFile(path: string): unknown {
-  let text: string
+/** Every service of the files; what is odd about them is told. @throws Error that says so */
+async function servicesOf(io: Io, paths: string[]): Promise<ServiceDefinition[]> {
+  const { servicesOfFiles } = await import('./services-files.ts')
   try {
-    text = readFileSync(path, 'utf8')
+    const { services, warnings } = servicesOfFiles(paths)
+    for (const warning of warnings) io.err(warning)
+    return services
   } catch (error) {
-    throw new DefinitionError(`Error: config: Open failed on ${path}. ${openError(error, path)}`, { cause: error })
+    throw new DefinitionError(`Error: ${reason(error)}`, { cause: error })
   }
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new DefinitionError(`Error: Error parsing ${path}: ${reason(error)}`, { cause: error })
-  }
-}
-
-function asObject(value: unknown, path: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new DefinitionError(`Error: Error parsing ${path}: it does not hold service definitions`)
-  }
-  return { ...value }
-}
-
-/**
- * Files write `enable_tag_override` where the API writes `EnableTagOverride`, and the agent reads both spellings: names
- * pass through as they are, but the ones this command itself needs.
- */
-function readDefinition(value: unknown, path: string): ServiceDefinition {
-  const fields = asObject(value, path)
-  const text = (wanted: string): string | undefined => {
-    const key = Object.keys(fields).find((name) => name.toLowerCase() === wanted)
-    const found = key === undefined ? undefined : fields[key]
-    if (key !== undefined) delete fields[key]
-    return typeof found === 'string' ? found : undefined
-  }
-  const Name = text('name') ?? ''
-  const ID = text('id')
-  if (Name === '' && ID === undefined) throw new DefinitionError(`Error: ${path}: a service has no name`)
-  return { ...fields, Name, ID }
 }
 
 function taggedAddresses(given: Record<string, string>): ServiceDefinition['TaggedAddresses'] {
