@@ -3,6 +3,7 @@
  * wait for the next. Source: Consul's agent/user_event.go, event_endpoint.go.
  */
 
+import { compileGoRegexp, type GoRegexp } from '../base/go-regexp.ts'
 import { messageOf } from '../base/message-of.ts'
 import { uuid } from '../base/random.ts'
 import type { Host } from '../host/host.ts'
@@ -122,8 +123,10 @@ function validate(wish: Wish): void {
     ['service', wish.ServiceFilter],
     ['tag', wish.TagFilter],
   ] as const) {
-    if (expression(text) === undefined) {
-      throw new ConsulError('refused', `Invalid ${kind} filter: error parsing regexp: \`${text}\``)
+    try {
+      compileGoRegexp(text)
+    } catch (error) {
+      throw new ConsulError('refused', `Invalid ${kind} filter: ${messageOf(error)}`)
     }
   }
 }
@@ -140,10 +143,10 @@ function isMeant(event: UserEvent, node: string, services: readonly LocalService
   )
 }
 
-/** "" matches everything; undefined for what is no expression. */
-function expression(text: string): RegExp | undefined {
+/** "" matches everything; undefined for what is no expression. It is a peer's: matched in linear time. */
+function expression(text: string): GoRegexp | undefined {
   try {
-    return new RegExp(text)
+    return compileGoRegexp(text)
   } catch {
     return undefined
   }

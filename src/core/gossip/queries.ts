@@ -3,6 +3,7 @@
  * relays if wished. Serf's own questions (who holds this name, which keys) are answered here; others are the owner's.
  * Source: protocol/serf.md section 5.
  */
+import { compileGoRegexp } from '../../base/go-regexp.ts'
 import type { Level } from '../../base/log.ts'
 import type { Random } from '../../base/random.ts'
 import type { Agenda } from './agenda.ts'
@@ -296,11 +297,11 @@ function conflictResponse(member: SerfMember): SerfMessage {
   return { type: 'conflictResponse', ...poolMember(member) }
 }
 
-/** Unanchored. What JavaScript cannot read as an expression matches nothing. */
+/** Unanchored, in linear time: the expression is a peer's. What is none matches nothing. */
 function matches(expression: string, value: string): boolean {
   if (expression.length > EXPRESSION_MAX) return false
   try {
-    return new RegExp(expression).test(value)
+    return compileGoRegexp(expression).test(value)
   } catch {
     return false
   }
