@@ -4,14 +4,16 @@
  */
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
-import { anyLeader, pause, startLoad, untilWritable } from '../support/chaos.ts'
+import { anyLeader, type Load, pause, startLoad, untilWritable } from '../support/chaos.ts'
 import { makeNamespaces, type Namespaces, whyNoNamespaces } from '../support/namespaces.ts'
 import { type Quorum, startQuorum } from '../support/quorum.ts'
 
 suite('three servers between which the network breaks', { timeout: 150_000, skip: whyNoNamespaces() ?? false }, () => {
   let spaces: Namespaces | undefined
   let quorum: Quorum | undefined
+  let load: Load | undefined
   after(async () => {
+    await load?.stop()
     await quorum?.stop()
     spaces?.remove()
   })
@@ -19,7 +21,7 @@ suite('three servers between which the network breaks', { timeout: 150_000, skip
   test('go on where a majority is, and agree again', async (context) => {
     spaces = makeNamespaces(3)
     quorum = await startQuorum(['ours', 'ours', 'ours'], { network: spaces.network, within: spaces.within })
-    const load = startLoad(quorum, 12)
+    load = startLoad(quorum, 12)
     await pause(800)
 
     // The leader loses everybody, clients too.

@@ -1,16 +1,20 @@
 /** Three servers as processes under load: killed, stopped and started again; what clients saw must have been possible. */
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
-import { anyLeader, pause, startLoad, untilWritable } from '../support/chaos.ts'
+import { anyLeader, type Load, pause, startLoad, untilWritable } from '../support/chaos.ts'
 import { type Quorum, startQuorum } from '../support/quorum.ts'
 
 suite('three servers that are killed and stopped', { timeout: 150_000 }, () => {
   let quorum: Quorum
-  after(() => quorum?.stop())
+  let load: Load | undefined
+  after(async () => {
+    await load?.stop()
+    await quorum?.stop()
+  })
 
   test('lose nothing that was acknowledged, and answer in an order that makes sense', async (context) => {
     quorum = await startQuorum(['ours', 'ours', 'ours'])
-    const load = startLoad(quorum, 5)
+    load = startLoad(quorum, 5)
     await pause(1000)
 
     const killed = await anyLeader(quorum)

@@ -9,25 +9,38 @@ import { HistoryClient, type Quorum, type QuorumServer } from './quorum.ts'
 
 export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
 
+let loads = 0
+
 export interface Load {
-  history: History
+  stop(): Promise<void>
   /** Stops the clients, waits until all is well, and judges. @returns how much was asked and acknowledged */
   judge(): Promise<{ operations: number; unknown: number; acknowledged: number }>
 }
 
 /** @param clients each asks one thing at a time */
-export function startLoad(quorum: Quorum, clients: number): Load {
+export function startLoad(quorum: Quorum, clients: number, onlyConsistent = false): Load {
   const history = new History()
-  const pick = (): QuorumServer => quorum.servers[Math.floor(Math.random() * quorum.servers.length)]!
-  const all = Array.from({ length: clients }, (_, n) => new HistoryClient(`c${n + 1}`, history, pick))
+  const pick = (): QuorumServer => {
+    const up = quorum.servers.filter((server) => server.up)
+    const among = up.length > 0 ? up : quorum.servers
+    return among[Math.floor(Math.random() * among.length)]!
+  }
+  const keys = `history-${++loads}`
+  const all = Array.from(
+    { length: clients },
+    (_, n) => new HistoryClient({ name: `c${n + 1}`, history, keys, pick, onlyConsistent }),
+  )
   const running = all.map((client) => client.run())
+  const stop = async () => {
+    for (const client of all) client.stopped = true
+    await Promise.all(running)
+  }
   return {
-    history,
+    stop,
     async judge() {
-      for (const client of all) client.stopped = true
-      await Promise.all(running)
+      await stop()
       const leader = await quorum.leader()
-      const reader = new HistoryClient('reader', history, () => leader)
+      const reader = new HistoryClient({ name: 'reader', history, keys, pick: () => leader })
       await reader.readAll(new Set(history.operations.map(({ key }) => key)))
       const verdict = checkLinearizable(history.operations)
       if (verdict.kind === 'violated') {

@@ -185,7 +185,8 @@ function makeServer(
       agent = new Agent({ keepAlive: true })
     },
     async leave() {
-      await this.ask('PUT', '/v1/agent/leave')
+      // Whether it still answers when all is done depends on who closes first.
+      await this.ask('PUT', '/v1/agent/leave', undefined, 30_000).catch(() => {})
       await exited
     },
     ask: (method, path, body, timeoutMs = 10_000) =>
@@ -227,23 +228,29 @@ const KEYS = 3
 /** After an answer, so that histories stay short enough to be judged and the machine is not worn out. */
 const THINK_MS = 8
 
+export interface ClientOptions {
+  name: string
+  history: History
+  /** What the keys of this history begin with: another history of the same cluster has other keys. */
+  keys: string
+  /** Whom it asks next. */
+  pick(): QuorumServer
+  /** All its reads ask a quorum: real leaders read by a lease that is not always good. */
+  onlyConsistent?: boolean
+}
+
 /** A client of many servers; it writes down what it saw. */
 export class HistoryClient {
   stopped = false
   /** Keys whose write was acknowledged. */
   readonly acknowledged: string[] = []
-  private readonly name: string
-  private readonly history: History
-  private readonly pick: () => QuorumServer
+  private readonly options: ClientOptions
   private readonly seen = new Map<string, Read>()
   private session = ''
   private values = 0
 
-  /** @param pick whom it asks next */
-  constructor(name: string, history: History, pick: () => QuorumServer) {
-    this.name = name
-    this.history = history
-    this.pick = pick
+  constructor(options: ClientOptions) {
+    this.options = options
   }
 
   async run(): Promise<void> {
@@ -259,13 +266,15 @@ export class HistoryClient {
   }
 
   private async step(): Promise<void> {
-    const key = `k${Math.floor(performance.now() / KEY_LIFE_MS)}.${randomInt(KEYS)}`
+    const { keys, onlyConsistent } = this.options
+    const key = `${keys}/${Math.floor(performance.now() / KEY_LIFE_MS)}.${randomInt(KEYS)}`
+    const plainRead = onlyConsistent ? '?consistent' : ''
     const draw = Math.random()
     if (draw < 0.15) await this.acknowledge()
     else if (draw < 0.35) await this.write(key, '', { kind: 'put', value: this.fresh() })
-    else if (draw < 0.6) await this.read(key, '')
+    else if (draw < 0.6) await this.read(key, plainRead)
     else if (draw < 0.7) await this.read(key, '?consistent')
-    else if (draw < 0.85) await this.cas(key)
+    else if (draw < 0.85) await this.cas(key, plainRead)
     else if (draw < 0.9) await this.remove(key)
     else if (this.session !== '') {
       const { session } = this
@@ -276,19 +285,20 @@ export class HistoryClient {
   }
 
   private fresh(): string {
-    return `${this.name}:${++this.values}`
+    return `${this.options.name}:${++this.values}`
   }
 
   private async acknowledge(): Promise<void> {
-    const key = `acknowledged/${this.fresh()}`
-    const reply = await this.ask('PUT', `/v1/kv/${key}`, this.name)
+    const { keys, name } = this.options
+    const key = `acknowledged/${keys}/${this.fresh()}`
+    const reply = await this.ask('PUT', `/v1/kv/${key}`, name)
     if (reply !== 'refused' && reply !== 'unknown') this.acknowledged.push(key)
   }
 
-  private async cas(key: string): Promise<void> {
+  private async cas(key: string, plainRead: string): Promise<void> {
     const known = this.seen.get(key)
     if (known === undefined) {
-      await this.read(key, '')
+      await this.read(key, plainRead)
       return
     }
     await this.write(key, `?cas=${known.index}`, { kind: 'cas', expected: known.value, value: this.fresh() })
@@ -307,7 +317,8 @@ export class HistoryClient {
   }
 
   private async record(key: string, action: Action, method: string, query: string, body?: string): Promise<boolean> {
-    const pending = this.history.begin(this.name, key, action, performance.now())
+    const { history, name } = this.options
+    const pending = history.begin(name, key, action, performance.now())
     const reply = await this.ask(method, `/v1/kv/${key}${query}`, body)
     if (reply === 'refused') pending.refused()
     if (reply === 'refused' || reply === 'unknown') return false
@@ -327,7 +338,7 @@ export class HistoryClient {
   }
 
   private async openSession(): Promise<void> {
-    const Node = `client-${this.name}`
+    const Node = `client-${this.options.name}`
     const registered = await this.ask('PUT', '/v1/catalog/register', JSON.stringify({ Node, Address: '10.9.9.9' }))
     if (typeof registered === 'string') return
     const wanted = { Node, LockDelay: '0s', NodeChecks: [] }
@@ -338,7 +349,7 @@ export class HistoryClient {
   /** An error tells nothing about a write, unless nobody listened at all. */
   private async ask(method: string, path: string, body?: string): Promise<Reply | 'refused' | 'unknown'> {
     try {
-      const reply = await this.pick().ask(method, path, body, PATIENCE_MS)
+      const reply = await this.options.pick().ask(method, path, body, PATIENCE_MS)
       return reply.status === 200 || (method === 'GET' && reply.status === 404) ? reply : 'unknown'
     } catch (error) {
       return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED' ? 'refused' : 'unknown'
