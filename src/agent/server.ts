@@ -95,7 +95,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     address,
     timing: raftTiming(config),
     random: host.random,
-    preVote: false,
+    preVote: true,
     trailingLogs: config.raftTrailingLogs,
     appendEntriesMax: APPEND_ENTRIES_MAX,
     codec: CONFIGURATION_CODEC,

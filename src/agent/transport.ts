@@ -2,28 +2,37 @@
  * Raft's messages between servers, over connections that begin with byte 1 (protocol/raft.md): what the core wants sent
  * goes out, and comes back as `reply` or `lost`; what peers ask goes in, and the core's answers go back in the order of
  * the questions. Heartbeats have a connection of their own, so that no append holds them up; appends are pipelined; a
- * snapshot has a connection for itself.
+ * snapshot has a connection for itself. Pre-votes only go where the peer said on the same connection that it knows them
+ * (pre-vote.ts).
  */
 
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Instant, Millis } from '../base/units.ts'
-import type { InstallRequest, RaftEffect, RaftInput, RaftReply, SnapshotMeta } from '../core/raft/messages.ts'
+import type {
+  InstallRequest,
+  PreVoteRequest,
+  RaftEffect,
+  RaftInput,
+  RaftReply,
+  RaftRequest,
+  SnapshotMeta,
+} from '../core/raft/messages.ts'
 import type { Cancel, Conn, ConnHandler, Host } from '../host/host.ts'
 import { MsgpackError } from '../wire/msgpack.ts'
 import {
   encodeRefusal,
   encodeReply,
   encodeRequest,
+  type RaftAnswer,
   type RaftIncoming,
   ReplyReader,
   RequestReader,
-  type WireReply,
-  type WireRequest,
 } from '../wire/raft.ts'
 import { joinHostPort } from './describe.ts'
 import type { SnapshotSink, SnapshotSource } from './install.ts'
 import { parseHostPort } from './pool.ts'
+import { asksForPreVote, knowsPreVote, PRE_VOTE_KNOWN, PRE_VOTE_QUESTION } from './pre-vote.ts'
 
 /** First byte of a connection of Raft's. */
 const RAFT = new Uint8Array([1])
@@ -72,8 +81,8 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
   let requests = 0
   const asked = new Map<number, Slot>()
 
-  const lost = (id: number): void => {
-    if (!stopped) end?.tell({ kind: 'lost', id })
+  const lost = (id: number, unknownType = false): void => {
+    if (!stopped) end?.tell({ kind: 'lost', id, unknownType })
   }
 
   function channel(address: string, kind: 'heartbeat' | 'append'): Channel {
@@ -116,6 +125,7 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
           channel(address, heartbeat ? 'heartbeat' : 'append').send(id, body)
           return
         case 'vote':
+        case 'pre-vote':
         case 'timeout-now':
           channel(address, 'heartbeat').send(id, body)
           return
@@ -125,18 +135,14 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
             lost(id)
           })
           return
-        case 'pre-vote':
-          // Consul 1.8.7 has no such message.
-          end?.tell({ kind: 'lost', id, unknownType: true })
-          return
       }
     },
 
     answer(id, body) {
       const slot = asked.get(id)
-      if (slot === undefined || body.type === 'pre-vote') return
+      if (slot === undefined) return
       asked.delete(id)
-      slot.bytes = encodeReply(body as WireReply)
+      slot.bytes = encodeReply(body)
       slot.flush()
     },
 
@@ -184,7 +190,7 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
     function take(incoming: RaftIncoming): void {
       switch (incoming.kind) {
         case 'refused':
-          slots.push({ bytes: encodeRefusal(incoming.error), whole: true, flush })
+          push({ bytes: encodeRefusal(incoming.error), whole: true, flush })
           return
         case 'request':
           request(incoming.body)
@@ -195,11 +201,19 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
       }
     }
 
-    function request(body: WireRequest): void {
-      const id = ++requests
-      const slot: Slot = { whole: body.type !== 'install', flush }
+    function push(slot: Slot): void {
       slots.push(slot)
       if (slots.length >= UNANSWERED_MAX) hold()
+    }
+
+    function request(body: RaftRequest): void {
+      if (asksForPreVote(body)) {
+        push({ bytes: encodeReply(PRE_VOTE_KNOWN), whole: true, flush })
+        return
+      }
+      const id = ++requests
+      const slot: Slot = { whole: body.type !== 'install', flush }
+      push(slot)
       asked.set(id, slot)
       if (body.type !== 'install') {
         end?.tell({ kind: 'request', id, body })
@@ -291,19 +305,23 @@ interface Slot {
 }
 
 interface Channel {
-  send(id: number, body: WireRequest): void
+  send(id: number, body: RaftRequest): void
   close(): void
 }
 
 interface ChannelOwner {
   answered(id: number, body: RaftReply): void
-  lost(id: number): void
+  /** @param unknownType the peer lives, and knows no such message */
+  lost(id: number, unknownType?: boolean): void
   over(): void
 }
 
 /** One connection to one peer, opened when first used; questions are written as they come, answers matched in order. */
 function makeChannel(host: Pick<Host, 'now' | 'wake' | 'dial'>, address: string, owner: ChannelOwner): Channel {
-  const waiting: { id: number; type: WireRequest['type']; sentAt: Instant }[] = []
+  /** @property after goes out when the peer has said that it knows it */
+  const waiting: { id: number; type: RaftRequest['type']; sentAt: Instant; after?: PreVoteRequest }[] = []
+  /** Its answers: whoever takes the peer's place has to open, and that is another connection. */
+  let preVoteKnown = false
   const reader = new ReplyReader()
   let unsent: Uint8Array[] = [RAFT]
   let conn: Conn | undefined
@@ -328,6 +346,32 @@ function makeChannel(host: Pick<Host, 'now' | 'wake' | 'dial'>, address: string,
     else cancel = host.wake(until, watch)
   }
 
+  function answered(answer: RaftAnswer): void {
+    const { id, after } = waiting.shift()!
+    if (!answer.ok) owner.lost(id)
+    else if (after === undefined) owner.answered(id, answer.body)
+    else if (knowsPreVote(answer.body)) {
+      preVoteKnown = true
+      send(id, after)
+    } else owner.lost(id, true)
+  }
+
+  function send(id: number, body: RaftRequest): void {
+    if (over) {
+      owner.lost(id)
+      return
+    }
+    usedAt = host.now()
+    let written = body
+    if (body.type === 'pre-vote' && !preVoteKnown) {
+      written = PRE_VOTE_QUESTION
+      waiting.push({ id, type: written.type, sentAt: usedAt, after: body })
+    } else waiting.push({ id, type: body.type, sentAt: usedAt })
+    const bytes = encodeRequest(written)
+    if (conn === undefined) unsent.push(bytes)
+    else conn.write(bytes)
+  }
+
   host
     .dial(parseHostPort(address), ANSWER_MS)
     .then((opened) => {
@@ -339,15 +383,7 @@ function makeChannel(host: Pick<Host, 'now' | 'wake' | 'dial'>, address: string,
       conn.open({
         data(chunk) {
           try {
-            reader.push(
-              chunk,
-              () => waiting[0]?.type,
-              (answer) => {
-                const { id } = waiting.shift()!
-                if (answer.ok) owner.answered(id, answer.body)
-                else owner.lost(id)
-              },
-            )
+            reader.push(chunk, () => waiting[0]?.type, answered)
           } catch (error) {
             if (!(error instanceof MsgpackError)) throw error
             close()
@@ -364,20 +400,7 @@ function makeChannel(host: Pick<Host, 'now' | 'wake' | 'dial'>, address: string,
     })
     .catch(close)
 
-  return {
-    send(id, body) {
-      if (over) {
-        owner.lost(id)
-        return
-      }
-      usedAt = host.now()
-      waiting.push({ id, type: body.type, sentAt: usedAt })
-      const bytes = encodeRequest(body)
-      if (conn === undefined) unsent.push(bytes)
-      else conn.write(bytes)
-    },
-    close,
-  }
+  return { send, close }
 }
 
 /** Streams a snapshot and waits for the answer. Rejects when the connection breaks, or time is up. */
@@ -386,7 +409,7 @@ function sendSnapshot(
   conn: Conn,
   body: InstallRequest,
   chunks: AsyncIterable<Uint8Array>,
-): Promise<WireReply> {
+): Promise<RaftReply> {
   return new Promise((resolve, reject) => {
     const reader = new ReplyReader()
     let room = () => {}

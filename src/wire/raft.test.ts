@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { RaftReply, RaftRequest } from '../core/raft/messages.ts'
 import { MsgpackError } from './msgpack.ts'
 import {
   encodeRefusal,
@@ -11,8 +12,6 @@ import {
   type RaftIncoming,
   ReplyReader,
   RequestReader,
-  type WireReply,
-  type WireRequest,
 } from './raft.ts'
 import { noVectors, vectorFile, vectors } from './testdata/vectors.ts'
 
@@ -34,7 +33,7 @@ function readAll(bytes: Uint8Array, step = bytes.length): RaftIncoming[] {
   return found
 }
 
-function answers(bytes: Uint8Array, type: WireRequest['type']): RaftAnswer[] {
+function answers(bytes: Uint8Array, type: RaftRequest['type']): RaftAnswer[] {
   const found: RaftAnswer[] = []
   new ReplyReader().push(
     bytes,
@@ -50,7 +49,7 @@ test('what real servers sent reads as the reference says, and writes back the sa
     const bytes = vectorFile('raft', request)
     const [first, ...rest] = readAll(bytes)
     assert.equal(first?.kind, 'request', name)
-    const { body } = first as { body: WireRequest }
+    const { body } = first as { body: RaftRequest }
     const head = encodeRequest(body)
     assert.deepEqual(Buffer.from(head), Buffer.from(bytes.subarray(0, head.length)), `${name}: request`)
     if (body.type === 'install') {
@@ -69,10 +68,10 @@ test('what real servers sent reads as the reference says, and writes back the sa
     const back = vectorFile('raft', response)
     const [answer] = answers(back, body.type)
     assert.equal(answer?.ok, true, name)
-    const reply = (answer as { body: WireReply }).body
+    const reply = (answer as { body: RaftReply }).body
     // Answers written by hand have their fields in another order.
     if (!made.includes('hand-written')) {
-      assert.deepEqual(Buffer.from(encodeReply(reply as WireReply)), Buffer.from(back), `${name}: reply`)
+      assert.deepEqual(Buffer.from(encodeReply(reply)), Buffer.from(back), `${name}: reply`)
     }
     if (reply.type !== 'timeout-now') assert.equal(reply.term, responseDecoded.Term)
   }
@@ -86,13 +85,13 @@ test('messages that the library itself wrote', { skip: noVectors }, () => {
     const whole = bytes[0] === type ? bytes : Buffer.concat([Buffer.from([type]), bytes])
     const [found] = readAll(whole)
     assert.equal(found?.kind, 'request', file)
-    assert.deepEqual(Buffer.from(encodeRequest((found as { body: WireRequest }).body)), Buffer.from(whole), file)
+    assert.deepEqual(Buffer.from(encodeRequest((found as { body: RaftRequest }).body)), Buffer.from(whole), file)
   }
   assert.equal(answers(vectorFile('raft', 'lib-error-resp-nil.bin'), 'vote')[0]?.ok, false)
   assert.equal(answers(vectorFile('raft', 'lib-error-resp.bin'), 'append')[0]?.ok, false)
 })
 
-const append: WireRequest = {
+const append: RaftRequest = {
   type: 'append',
   term: 3,
   leader: '127.0.0.1:8300',
@@ -104,7 +103,7 @@ const append: WireRequest = {
   ],
   commit: 4,
 }
-const install: WireRequest = {
+const install: RaftRequest = {
   type: 'install',
   term: 3,
   leader: '127.0.0.1:8300',
@@ -114,6 +113,17 @@ const install: WireRequest = {
   configurationIndex: 1,
   size: 10,
 }
+
+const preVote: RaftRequest = { type: 'pre-vote', term: 4, candidate: '127.0.0.1:8300', lastIndex: 7, lastTerm: 3 }
+
+test('a pre-vote has the type byte and the names that later versions of the library gave it', () => {
+  const bytes = Buffer.from(encodeRequest(preVote))
+  assert.equal(bytes[0], 4)
+  for (const name of ['LastLogIndex', 'LastLogTerm', 'ProtocolVersion', 'Term']) assert(bytes.includes(name), name)
+  assert.deepEqual(readAll(bytes), [{ kind: 'request', body: preVote }])
+  const body: RaftReply = { type: 'pre-vote', term: 4, granted: true }
+  assert.deepEqual(answers(encodeReply(body), 'pre-vote'), [{ ok: true, body }])
+})
 
 test('a stream of requests and a snapshot between them, in pieces of any size', () => {
   const state = Uint8Array.from({ length: 10 }, (_, i) => i)
@@ -137,13 +147,18 @@ test('a version that we do not speak is refused, a type that we do not know ends
   const old = encodeRequest({ type: 'timeout-now' })
   old[old.length - 1] = 1
   assert.deepEqual(readAll(old), [{ kind: 'refused', error: 'operation not supported with current protocol version' }])
-  assert.throws(() => readAll(new Uint8Array([4, 0x80])), MsgpackError)
+  assert.throws(() => readAll(new Uint8Array([5, 0x80])), MsgpackError)
   const refused = answers(encodeRefusal('no'), 'append')
   assert.deepEqual(refused, [{ ok: false, error: 'no' }])
 })
 
 test('arbitrary and damaged bytes are refused or read, and never anything else', () => {
-  const samples = [encodeRequest(append), encodeRequest(install), encodeRequest({ type: 'timeout-now' })]
+  const samples = [
+    encodeRequest(append),
+    encodeRequest(install),
+    encodeRequest(preVote),
+    encodeRequest({ type: 'timeout-now' }),
+  ]
   const attempt = (run: () => void) => {
     try {
       run()

@@ -18,12 +18,13 @@ import { ValueScanner } from './msgpack-stream.ts'
 import { decodeConfiguration, encodeConfiguration, encodePeers } from './raft-log.ts'
 import { bool, bytes, type Codec, int, list, struct, text } from './schema.ts'
 
-/** Beside Consul 1.8.7 there is no type 4, the vote before the vote. */
-const TYPE_BYTES = { append: 0, vote: 1, install: 2, 'timeout-now': 3 } as const
-type WireType = keyof typeof TYPE_BYTES
+/** Type 4 is younger than Consul 1.8.7: only peers that know it may be asked (`PRE_VOTE_KNOWN`). */
+const TYPE_BYTES = { append: 0, vote: 1, install: 2, 'timeout-now': 3, 'pre-vote': 4 } as const satisfies Record<
+  WireType,
+  number
+>
+type WireType = RaftRequest['type']
 const TYPES = Object.keys(TYPE_BYTES) as WireType[]
-export type WireRequest = Extract<RaftRequest, { type: WireType }>
-export type WireReply = Extract<RaftReply, { type: WireType }>
 
 const PROTOCOL = 3
 const PROTOCOL_MIN = 2
@@ -96,6 +97,8 @@ const voteRequest = struct({
   LeadershipTransfer: bool,
 })
 const voteReply = struct({ ...HEADER, Term: int, Peers: bytes, Granted: bool })
+const preVoteRequest = struct({ ...HEADER, Term: int, Candidate: address, LastLogIndex: int, LastLogTerm: int })
+const preVoteReply = struct({ ...HEADER, Term: int, Granted: bool })
 const installRequest = struct({
   ...HEADER,
   SnapshotVersion: int,
@@ -111,7 +114,7 @@ const installRequest = struct({
 const installReply = struct({ ...HEADER, Term: int, Success: bool })
 const headerOnly = struct(HEADER)
 
-export function encodeRequest(body: WireRequest): Uint8Array {
+export function encodeRequest(body: RaftRequest): Uint8Array {
   switch (body.type) {
     case 'append':
       return typed(body.type, appendRequest, {
@@ -147,6 +150,14 @@ export function encodeRequest(body: WireRequest): Uint8Array {
       })
     case 'timeout-now':
       return typed(body.type, headerOnly, { ProtocolVersion: PROTOCOL })
+    case 'pre-vote':
+      return typed(body.type, preVoteRequest, {
+        ProtocolVersion: PROTOCOL,
+        Term: body.term,
+        Candidate: body.candidate,
+        LastLogIndex: body.lastIndex,
+        LastLogTerm: body.lastTerm,
+      })
   }
 }
 
@@ -157,7 +168,7 @@ function typed<T>(type: WireType, codec: Codec<T>, value: T): Uint8Array {
   })
 }
 
-export function encodeReply(body: WireReply): Uint8Array {
+export function encodeReply(body: RaftReply): Uint8Array {
   switch (body.type) {
     case 'append':
       return succeeded(appendReply, {
@@ -174,6 +185,8 @@ export function encodeReply(body: WireReply): Uint8Array {
       return succeeded(installReply, { ProtocolVersion: 0, Term: body.term, Success: body.success })
     case 'timeout-now':
       return succeeded(headerOnly, { ProtocolVersion: PROTOCOL })
+    case 'pre-vote':
+      return succeeded(preVoteReply, { ProtocolVersion: PROTOCOL, Term: body.term, Granted: body.granted })
   }
 }
 
@@ -193,7 +206,7 @@ export function encodeRefusal(error: string): Uint8Array {
 }
 
 export type RaftIncoming =
-  | { kind: 'request'; body: WireRequest }
+  | { kind: 'request'; body: RaftRequest }
   /** To be answered by `encodeRefusal`; the connection goes on. */
   | { kind: 'refused'; error: string }
   /** Bytes of the snapshot whose request came last; views of what was pushed. */
@@ -260,11 +273,11 @@ export class RequestReader {
   }
 }
 
-function readRequest(type: WireType, r: Reader): { version: number; body: WireRequest } {
+function readRequest(type: WireType, r: Reader): { version: number; body: RaftRequest } {
   switch (type) {
     case 'append': {
       const m = appendRequest.read(r)
-      const body: WireRequest = {
+      const body: RaftRequest = {
         type,
         term: m.Term,
         leader: m.Leader,
@@ -277,7 +290,7 @@ function readRequest(type: WireType, r: Reader): { version: number; body: WireRe
     }
     case 'vote': {
       const m = voteRequest.read(r)
-      const body: WireRequest = {
+      const body: RaftRequest = {
         type,
         term: m.Term,
         candidate: m.Candidate,
@@ -306,11 +319,22 @@ function readRequest(type: WireType, r: Reader): { version: number; body: WireRe
     }
     case 'timeout-now':
       return { version: headerOnly.read(r).ProtocolVersion, body: { type } }
+    case 'pre-vote': {
+      const m = preVoteRequest.read(r)
+      const body: RaftRequest = {
+        type,
+        term: m.Term,
+        candidate: m.Candidate,
+        lastIndex: m.LastLogIndex,
+        lastTerm: m.LastLogTerm,
+      }
+      return { version: m.ProtocolVersion, body }
+    }
   }
 }
 
 /** What a peer answers, or the text with which it did not. */
-export type RaftAnswer = { ok: true; body: WireReply } | { ok: false; error: string }
+export type RaftAnswer = { ok: true; body: RaftReply } | { ok: false; error: string }
 
 /** Cuts a peer's answers, which come in the order of our requests. */
 export class ReplyReader {
@@ -347,7 +371,7 @@ export class ReplyReader {
   }
 }
 
-function readReply(type: WireType, r: Reader): WireReply {
+function readReply(type: WireType, r: Reader): RaftReply {
   switch (type) {
     case 'append': {
       const m = appendReply.read(r)
@@ -364,5 +388,9 @@ function readReply(type: WireType, r: Reader): WireReply {
     case 'timeout-now':
       headerOnly.read(r)
       return { type }
+    case 'pre-vote': {
+      const m = preVoteReply.read(r)
+      return { type, term: m.Term, granted: m.Granted }
+    }
   }
 }

@@ -78,7 +78,7 @@ export interface VoteReply {
   term: Term
   granted: boolean
 }
-/** Asked before a real vote of peers that know it (never of Consul 1.8.7). */
+/** Asked before a real vote. The transport only passes it on to peers that know it, which Consul 1.8.7 does not. */
 export interface PreVoteRequest {
   type: 'pre-vote'
   term: Term
@@ -145,7 +145,7 @@ export type RaftInput =
   | { kind: 'request'; id: number; body: RaftRequest }
   /** The peer's reply to a `send` effect with the same id. */
   | { kind: 'reply'; id: number; body: RaftReply }
-  /** The request of that `send` will never be answered. `unknownType`: the peer closed on a message type it lacks. */
+  /** The request of that `send` will never be answered. `unknownType`: the peer lives, and knows no such message. */
   | { kind: 'lost'; id: number; unknownType?: boolean }
   /** The `persist` effect with this number is durable (and so are all before it). */
   | { kind: 'persisted'; write: number }

@@ -62,7 +62,7 @@ export interface RaftOptions {
   address: string
   timing: RaftTiming
   random: Random
-  /** Peers are known to answer pre-vote. Off beside Consul 1.8.7. */
+  /** Ask before standing for election. Peers that do not know such questions are taken to have nothing against it. */
   preVote: boolean
   /** Entries kept behind a snapshot for slow followers (Consul: 10240). */
   trailingLogs: number
@@ -348,7 +348,7 @@ function reply(raft: RaftState, id: number, body: RaftReply): void {
 function lost(raft: RaftState, id: number, unknownType: boolean): void {
   const sent = raft.sent.get(id)
   raft.sent.delete(id)
-  // A peer that knows no pre-vote has nothing against a vote.
+  // Whoever would really vote for us answers that too, so nobody who could be elected is kept from standing.
   if (sent?.kind === 'pre-vote' && unknownType) granted(raft, sent.peer, sent.ballot)
   else if (sent !== undefined) settle(raft, sent, null)
 }
