@@ -85,7 +85,10 @@ export async function startQuorum(kinds: Kind[], options: QuorumOptions = {}): P
       '-grpc-port=-1',
       '-retry-interval=1s',
       ...(servers.length < EXPECTED ? [`-bootstrap-expect=${EXPECTED}`] : []),
-      ...Array.from({ length: EXPECTED }, (_, n) => `-retry-join=${network}.${n + 1}:${PORTS.lan}`),
+      ...Array.from(
+        { length: Math.max(EXPECTED, servers.length) },
+        (_, n) => `-retry-join=${network}.${n + 1}:${PORTS.lan}`,
+      ),
     ]
     const binary = kind === 'ours' ? CONSUL : realConsul()!
     const server = makeServer(kind, name, host, options.within?.(host, binary, args) ?? { command: binary, args })
