@@ -5,6 +5,7 @@
  * Left out: `kv put -base64` of what is no base 64, which the real command complains of and then stores as nothing;
  * `validate` has a table of its own (config-side-by-side.test.ts).
  */
+import { LIFE_COMMANDS } from './cli-life-commands.ts'
 import { MESH_COMMANDS } from './cli-mesh.ts'
 
 export interface CliCommand {
@@ -139,6 +140,22 @@ const CATALOG: CliCommand[] = [
     'members -status=left',
     'members -status=alive',
     'members -wan',
+    'members -wan -detailed',
+    'members -status=(',
+    'members -segment=x',
+    'keyring -list',
+    'keyring -list-primary',
+    'keyring -list -local-only',
+    'keyring -list -use=x',
+    'keyring -list -relay-factor=6',
+    'keyring -list-primary -local-only',
+    'keyring -install=MDEyMzQ1Njc4OWFiY2RlZg==',
+    'keyring -use=x',
+    'keyring -remove=MDEyMzQ1Njc4OWFiY2RlZg== -relay-factor=1',
+    'rtt nobody',
+    'rtt -wan nobody.dc1',
+    'rtt -wan nobody',
+    'rtt -wan a.dc1 b.dc1',
     'members extra',
   ),
 ]
@@ -190,6 +207,7 @@ export const CLI_COMMANDS: readonly CliCommand[] = [
   ...MESH_COMMANDS,
   ...ERRORS,
   ...AGENT,
+  ...LIFE_COMMANDS,
   ...firstLine("Proconsul's own version follows", 'version', '--version', 'version -x'),
   ...firstLine(
     'the mistake is named alike, the usage that follows is in our own words',

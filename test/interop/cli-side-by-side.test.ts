@@ -52,7 +52,7 @@ suite('the commands side by side', { skip }, () => {
 })
 
 const WRITES =
-  /^(kv (put|delete|import)|operator autopilot set|services|config (write|delete)|intention (create|delete))\b/
+  /^(kv (put|delete|import)|operator autopilot set|services|config (write|delete)|intention (create|delete)|lock|maint|reload)\b/
 const AT_ONCE = 3
 
 /** Commands that only look may run at the same time; those that write run alone. */

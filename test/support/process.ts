@@ -198,6 +198,8 @@ export function runCommand(
     child.stderr.on('data', (data) => (stderr += data))
     child.on('error', fail)
     child.on('close', (code) => done({ code: code ?? -1, stdout, stderr }))
+    // It may end before it has read what it was given.
+    child.stdin.on('error', () => {})
     child.stdin.end(input ?? '')
   })
 }
