@@ -49,6 +49,8 @@ export interface Pool {
    * @param address `host:port`
    */
   call<M extends Method>(address: string, method: M, args: Args<M>, options?: CallOptions): Promise<Reply<M>>
+  /** That server is gone: calls under way there end as lost. */
+  drop(address: string): void
   stop(): void
 }
 
@@ -233,6 +235,12 @@ export function makePool(
           },
         })
       })
+    },
+    drop(address) {
+      const gone = servers.get(address)
+      if (gone === undefined) return
+      drop(address, gone)
+      gone.mux.destroy(new Error('the server has failed'))
     },
     stop() {
       stopped = true

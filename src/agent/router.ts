@@ -1,11 +1,12 @@
 /**
  * Keeps the list of servers (core/gossip/servers.ts) in step with a gossip pool, and pings those that it wants to know
- * the state of.
+ * the state of. Calls to a server that gossip counts as failed are given up: it may be stopped rather than gone, and then
+ * nothing else would end them for most of a minute.
  */
 
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
-import { makeServers, type ServerInfo, type Servers, type ServersInput } from '../core/gossip/servers.ts'
+import { makeServers, type ServerInfo, type Servers, type ServersInput, serverInfo } from '../core/gossip/servers.ts'
 import type { Host } from '../host/host.ts'
 import { drive } from './drive.ts'
 import type { PoolName } from './gossip.ts'
@@ -24,7 +25,7 @@ export interface RouterParts {
   pools: Pick<Pools, 'onMember' | PoolName>
   /** Whose servers are listed: the LAN's for a client agent, the WAN's for a server. */
   area: PoolName
-  pool: Pick<Pool, 'call'>
+  pool: Pick<Pool, 'call' | 'drop'>
   log: Log
 }
 
@@ -46,6 +47,12 @@ export function runRouter({ host, pools, area, pool, log }: RouterParts): Router
     driven.tell({ kind: 'member', event, member })
     driven.tell({ kind: 'cluster-size', nodes: members().length })
   })
+  for (const each of ['lan', 'wan'] as const) {
+    pools.onMember(each, (event, member) => {
+      const server = event === 'failed' ? serverInfo(member) : undefined
+      if (server !== undefined) pool.drop(server.address)
+    })
+  }
   return {
     of: servers.of,
     datacenters: servers.datacenters,
