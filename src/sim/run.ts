@@ -68,7 +68,7 @@ function planOf({ seed, faults }: RunOptions): Plan {
     spares,
     clients: 3 + random.int(3),
     settings: {
-      preVote: random.float() < 0.5,
+      preVote: (['all', 'all', 'some', 'none'] as const)[Math.floor(random.float() * 4)]!,
       trailingLogs: random.int(3) * 12,
       snapshotThreshold: 20 + random.int(80),
       snapshotIntervalMs: 200 + random.int(400),

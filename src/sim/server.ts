@@ -44,7 +44,8 @@ const DISPATCH = { datacenter: 'dc1', defaultQueryTime: 10_000, maxQueryTime: 10
 
 /** How this cluster's servers are set up. */
 export interface Settings {
-  preVote: boolean
+  /** Who asks before standing, and knows such a question: real servers do not. */
+  preVote: 'all' | 'some' | 'none'
   trailingLogs: number
   snapshotThreshold: number
   snapshotIntervalMs: number
@@ -97,6 +98,11 @@ export class SimServer {
 
   get id(): string {
     return this.server.id
+  }
+
+  get knowsPreVote(): boolean {
+    const { preVote } = this.parts.settings
+    return preVote === 'all' || (preVote === 'some' && Number(this.id.slice(1)) % 2 === 0)
   }
 
   now(): Instant {
@@ -160,7 +166,7 @@ export class SimServer {
         address: server.address,
         timing: TIMING,
         random,
-        preVote: settings.preVote,
+        preVote: this.knowsPreVote,
         trailingLogs: settings.trailingLogs,
         appendEntriesMax: settings.appendEntriesMax,
         codec: CODEC,
@@ -177,7 +183,7 @@ export class SimServer {
       peer: (id) => {
         const there = this.parts.find(id)
         if (there?.running === undefined) return undefined
-        return { receive: there.running.wire.receive, live: (run) => there.live(run) }
+        return { receive: there.running.wire.receive, live: (run) => there.live(run), knows: there.knowsPreVote }
       },
       source: makeSource(installs),
       sink: (meta, size, drained) => {

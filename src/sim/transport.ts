@@ -27,8 +27,8 @@ export interface WireParts {
   network: Network
   /** Runs in this server's life only, and not while it is paused. */
   live(run: () => void): () => void
-  /** The peer's end, or undefined while it is down. */
-  peer(id: string): { receive: Wire['receive']; live(run: () => void): () => void } | undefined
+  /** The peer's end, or undefined while it is down; `knows` says whether it is one that knows pre-votes. */
+  peer(id: string): { receive: Wire['receive']; live(run: () => void): () => void; knows: boolean } | undefined
   source: SnapshotSource
   sink(meta: SnapshotMeta, size: number, drained: () => void): SnapshotSink
   /** Draws whether a snapshot's stream breaks off. */
@@ -56,6 +56,18 @@ export function makeWire({ name, world, network, live, peer, source, sink, break
     carry(name, to, () => {
       const there = peer(to)
       if (there === undefined) return
+      if (body.type === 'pre-vote' && !there.knows) {
+        there.live(() =>
+          network.carry(
+            to,
+            name,
+            live(() => {
+              if (awaited.delete(id)) end?.tell({ kind: 'lost', id, unknownType: true })
+            }),
+          ),
+        )()
+        return
+      }
       there.live(() =>
         there.receive(body, chunks, (reply) =>
           network.carry(

@@ -422,8 +422,16 @@ export class Simulation {
       message = { ...body, lastIndex: index, lastTerm: term, configuration, configurationIndex }
     }
     if (body.type === 'pre-vote' && !to.knowsPreVote) {
-      this.soon(node, 2, () => {
-        if (node.awaited.delete(id)) this.step(node, { kind: 'lost', id, unknownType: to.raft !== null })
+      const fromLife = node.life
+      this.travel(node, to, () => {
+        if (to.raft === null) return
+        this.travel(to, node, () => {
+          if (node.life !== fromLife || !node.awaited.delete(id)) return
+          this.step(node, { kind: 'lost', id, unknownType: true })
+        })
+      })
+      this.soon(node, REPLY_TIMEOUT_MS, () => {
+        if (node.awaited.delete(id)) this.step(node, { kind: 'lost', id })
       })
       return
     }
