@@ -1,17 +1,12 @@
 /**
- * Addresses as configuration writes them: IP addresses, `unix://` sockets, and go-sockaddr's templates in the forms that
- * configurations use most (`{{ GetInterfaceIP "eth0" }}`, `{{ GetPrivateIP }}`); and which of this machine's addresses
- * to advertise when none is given. Sources: agent/config/builder.go (expandAddrs), ipaddr/detect.go.
+ * Addresses as configuration writes them: IP addresses, `unix://` sockets, and templates (sockaddr.ts); and which of this
+ * machine's addresses to advertise when none is given. Sources: agent/config/builder.go (expandAddrs), ipaddr/detect.go.
  */
-import { BlockList, isIP } from 'node:net'
+import { isIP } from 'node:net'
 import { quoteGo } from '../../base/go-flags.ts'
+import { expandTemplate, type Interface, NOT_PUBLIC } from './sockaddr.ts'
 
-export interface Interface {
-  name: string
-  address: string
-  family: 4 | 6
-  internal: boolean
-}
+export type { Interface } from './sockaddr.ts'
 
 export type ConfigAddress = { kind: 'ip'; ip: string } | { kind: 'unix'; path: string }
 
@@ -76,12 +71,14 @@ export function isAnyAddress(text: string | undefined): boolean {
 export function privateIpv4(interfaces: readonly Interface[]): string[] {
   const outward = interfaces.filter((one) => !one.internal)
   return (outward.length > 0 ? outward : interfaces)
-    .filter((one) => one.family === 4 && PRIVATE.check(one.address, 'ipv4'))
+    .filter((one) => one.family === 4 && NOT_PUBLIC.check(one.address, 'ipv4'))
     .map((one) => one.address)
 }
 
 export function publicIpv6(interfaces: readonly Interface[]): string[] {
-  return interfaces.filter((one) => one.family === 6 && !PRIVATE.check(one.address, 'ipv6')).map((one) => one.address)
+  return interfaces
+    .filter((one) => one.family === 6 && !NOT_PUBLIC.check(one.address, 'ipv6'))
+    .map((one) => one.address)
 }
 
 /** The canonical text of an IP address (RFC 5952), or undefined. */
@@ -89,78 +86,4 @@ export function parseIp(text: string): string | undefined {
   const family = text.includes('%') ? 0 : isIP(text)
   if (family === 0) return undefined
   return family === 4 ? text : new URL(`http://[${text}]`).hostname.slice(1, -1)
-}
-
-/** Networks that are no use for reaching a host from outside (RFC 6890), as ipaddr/detect.go lists them. */
-const PRIVATE = new BlockList()
-for (const [network, bits] of [
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.168.0.0', 16],
-] as const) {
-  PRIVATE.addSubnet(network, bits, 'ipv4')
-}
-for (const [network, bits] of [
-  ['::1', 128],
-  ['fe80::', 10],
-  ['fc00::', 7],
-  ['fec0::', 10],
-  ['2001:db8::', 32],
-] as const) {
-  PRIVATE.addSubnet(network, bits, 'ipv6')
-}
-
-/** Networks that organisations use inside (RFC 1918, RFC 6598), for the template functions. */
-const INSIDE = new BlockList()
-INSIDE.addSubnet('10.0.0.0', 8, 'ipv4')
-INSIDE.addSubnet('100.64.0.0', 10, 'ipv4')
-INSIDE.addSubnet('172.16.0.0', 12, 'ipv4')
-INSIDE.addSubnet('192.168.0.0', 16, 'ipv4')
-
-const TEMPLATE = /\{\{(.*?)\}\}/gs
-const CALL = /^\s*(\w+)(?:\s+(?:"([^"]*)"|`([^`]*)`))?\s*$/
-
-function expandTemplate(text: string, interfaces: readonly Interface[]): { text: string } | { problem: string } {
-  let problem: string | undefined
-  const expanded = text.replace(TEMPLATE, (_, body: string) => {
-    const found = callTemplate(body, interfaces)
-    if (typeof found === 'string') {
-      problem ??= found
-      return ''
-    }
-    return found.join(' ')
-  })
-  return problem === undefined ? { text: expanded } : { problem }
-}
-
-/** @returns addresses, or what is wrong */
-function callTemplate(body: string, interfaces: readonly Interface[]): string[] | string {
-  const call = CALL.exec(body)
-  const name = call?.[1]
-  const argument = call?.[2] ?? call?.[3]
-  const of = (list: readonly Interface[]) => list.filter((one) => one.family === 4 || !one.address.startsWith('fe80:'))
-  if (argument === undefined) {
-    const outward = interfaces.filter((one) => !one.internal && one.family === 4)
-    const inside = outward.filter((one) => INSIDE.check(one.address, 'ipv4')).map((one) => one.address)
-    const outside = outward.filter((one) => !PRIVATE.check(one.address, 'ipv4')).map((one) => one.address)
-    if (name === 'GetPrivateIP')
-      return inside.length > 0 ? inside.slice(0, 1) : 'this machine has no private IPv4 address'
-    if (name === 'GetPrivateIPs') return inside
-    if (name === 'GetPublicIP')
-      return outside.length > 0 ? outside.slice(0, 1) : 'this machine has no public IPv4 address'
-    if (name === 'GetPublicIPs') return outside
-  } else if (name === 'GetInterfaceIP' || name === 'GetInterfaceIPs') {
-    const found = of(interfaces.filter((one) => one.name === argument)).map((one) => one.address)
-    if (found.length === 0) return `no address on an interface ${quoteGo(argument)}`
-    return name === 'GetInterfaceIP' ? found.slice(0, 1) : found
-  }
-  return (
-    'only GetPrivateIP, GetPrivateIPs, GetPublicIP, GetPublicIPs, GetInterfaceIP "name" and GetInterfaceIPs "name" ' +
-    'are understood'
-  )
 }
