@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { after, suite, test } from 'node:test'
 import { type LogRecord, makeLog } from '../base/log.ts'
+import { seededRandom } from '../base/random.ts'
 import type { Host } from '../host/host.ts'
 import { nodeHost } from '../host/node.ts'
 import { ConsulError } from '../model/errors.ts'
@@ -250,5 +251,85 @@ suite('the first byte', { timeout: 30_000 }, () => {
     assert.ok(stage.log.some(({ message }) => message === 'too many RPC connections of one client'))
     assert.ok(opened <= stage.raft)
     for (const socket of sockets) socket.destroy()
+  })
+})
+
+suite('peers that mean no good, or are not well', { timeout: 30_000 }, () => {
+  const stages: Stage[] = []
+  const open = async (options: Parameters<typeof openStage>[0]) => {
+    const stage = await openStage(options)
+    stages.push(stage)
+    return stage
+  }
+  after(() => Promise.all(stages.map((stage) => stage.close())))
+
+  test('a connection that does not say what it is for is closed', async () => {
+    const stage = await open({ limits: { connsPerClientMax: 100, handshakeMs: 20 } })
+    const socket = connect(stage.port.address.port, '127.0.0.1')
+    socket.on('error', () => {})
+    await once(socket, 'close')
+    const inTime = await dial(stage, [1])
+    await until(() => stage.raft === 1)
+    inTime.destroy()
+  })
+
+  test('a limit of 0 is none, and what is closed makes room', async () => {
+    const stage = await open({ limits: { connsPerClientMax: 2, handshakeMs: 0 } })
+    const sockets = [await dial(stage, [1]), await dial(stage, [1])]
+    await until(() => stage.raft === 2)
+    sockets[0]!.destroy()
+    let raft = 2
+    while (raft === 2) {
+      const again = await dial(stage, [1])
+      again.on('error', () => {})
+      await Promise.race([once(again, 'close'), until(() => stage.raft === 3 || again.destroyed)])
+      raft = stage.raft
+      sockets.push(again)
+    }
+    for (const socket of sockets) socket.destroy()
+  })
+
+  test('bytes that nobody would send, cut and damaged calls: the port answers the next as ever', async () => {
+    const stage = await open({ peek: () => ({}) })
+    const random = seededRandom(7)
+    const ping = METHOD_CODECS['Status.Ping'].args
+    const call = Buffer.from(encodeCall(1, 'Status.Ping', (w) => ping.write(w, {})))
+    // Opens stream 1, and brings a call on it.
+    const head = (type: number, flags: number, stream: number, length: number) => {
+      const bytes = Buffer.alloc(12)
+      bytes[1] = type
+      bytes.writeUInt16BE(flags, 2)
+      bytes.writeUInt32BE(stream, 4)
+      bytes.writeUInt32BE(length, 8)
+      return bytes
+    }
+    const whole = Buffer.concat([Buffer.from([4]), head(1, 1, 1, 0), head(0, 0, 1, call.length), call])
+    const plain = Buffer.concat([Buffer.from([0]), call])
+    for (let n = 0; n < 300; n++) {
+      const bytes = Buffer.from(random.int(2) === 0 ? whole : plain)
+      for (let hits = random.int(4); hits > 0; hits--) bytes[1 + random.int(bytes.length - 1)] = random.int(256)
+      const cut = random.int(3) === 0 ? bytes.subarray(0, 1 + random.int(bytes.length)) : bytes
+      const socket = await dial(stage, cut)
+      socket.on('error', () => {})
+      socket.resume()
+      if (random.int(2) === 0) socket.end()
+      else socket.destroy()
+    }
+    assert.deepEqual(await stage.pool.call(stage.address, 'Status.Ping', {}), {})
+    const faults = stage.log.filter(({ message }) => message === 'RPC failed')
+    assert.deepEqual(faults, [])
+  })
+
+  test('a peer that takes no answers is held back, and costs the others nothing', async () => {
+    const large = { Index: 1, LastContact: 0, KnownLeader: true, Keys: ['k'.repeat(1 << 20)] }
+    const stage = await open({ peek: () => large })
+    const list = METHOD_CODECS['KVS.ListKeys'].args
+    const asked = encodeCall(1, 'KVS.ListKeys', (w) => list.write(w, { Prefix: '', Seperator: '' }))
+    const slow = await dial(stage, Buffer.concat([Buffer.from([0]), ...Array.from({ length: 200 }, () => asked)]))
+    slow.on('error', () => {})
+    slow.pause()
+    const { Keys } = await stage.pool.call(stage.address, 'KVS.ListKeys', { Prefix: '', Seperator: '' })
+    assert.equal(Keys![0]!.length, 1 << 20)
+    slow.destroy()
   })
 })
