@@ -169,6 +169,8 @@ function debugConfig(config: RuntimeConfig, nodeId: string): Record<string, unkn
     RPCAdvertiseAddr: `tcp://${joinHostPort(config.advertiseAddr, ports.server)}`,
     RPCBindAddr: bound(ports.server),
     RPCHoldTimeout: formatGoDuration(config.rpcHoldTimeout * NANOS_PER_MS),
+    SerfAdvertiseAddrLAN: `tcp://${joinHostPort(config.advertiseAddr, ports.serfLan)}`,
+    SerfAdvertiseAddrWAN: `tcp://${joinHostPort(config.advertiseAddrWan, ports.serfWan)}`,
     SerfBindAddrLAN: bound(ports.serfLan),
     SerfBindAddrWAN: bound(ports.serfWan),
     SerfPortLAN: ports.serfLan,
