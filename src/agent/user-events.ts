@@ -90,7 +90,6 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
     },
     receive(name, payload, time) {
       if (!name.startsWith(PREFIX)) return false
-      const short = name.slice(PREFIX.length)
       let event: UserEvent
       try {
         event = decodeUserEvent(payload ?? new Uint8Array(0), time)

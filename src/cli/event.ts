@@ -1,4 +1,5 @@
 /** `consul event`: tells all agents of something. */
+import { compileGoRegexp } from '../base/go-regexp.ts'
 import { withAgent } from './client.ts'
 import { type Command, command, reason } from './command.ts'
 import { text } from './flag-kinds.ts'
@@ -28,7 +29,7 @@ const event: Command = command({
     if (name === '') return withHelp('Event name must be specified')
     for (const [kind, expression] of Object.entries({ node, service, tag })) {
       try {
-        new RegExp(expression)
+        compileGoRegexp(expression)
       } catch (error) {
         return complain(`Failed to compile ${kind} filter regexp: ${reason(error)}`)
       }

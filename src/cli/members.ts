@@ -1,5 +1,6 @@
 /** `consul members`: who is in the gossip pool, as the asked agent sees it. */
 import type { AgentMember } from '../api/agent.ts'
+import { compileGoRegexp, type GoRegexp } from '../base/go-regexp.ts'
 import { withAgent } from './client.ts'
 import { columnize } from './columns.ts'
 import { command, reason } from './command.ts'
@@ -32,9 +33,9 @@ const members = command({
     { name: 'wan', kind: 'bool', help: 'Show the servers of all datacenters, in place of this one datacenter.' },
   ],
   async run(io, flags) {
-    let status: RegExp
+    let status: GoRegexp
     try {
-      status = new RegExp(flags.status ?? '.*')
+      status = compileGoRegexp(flags.status ?? '.*')
     } catch (error) {
       io.err(`Failed to compile status regexp: ${reason(error)}`)
       return 1

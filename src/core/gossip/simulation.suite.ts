@@ -24,6 +24,8 @@ export interface SimMember {
   up: boolean
   /** Nothing reaches it or leaves it, and its clock stands, until then. */
   pausedUntil: number
+  /** Its clock runs on, but what it says and what is said to it waits until then. */
+  blockedUntil: number
   /** Links are open within a group. */
   group: number
 }
@@ -80,6 +82,7 @@ export class Simulation {
       log: [],
       up: true,
       pausedUntil: 0,
+      blockedUntil: 0,
       group: 0,
     }
     this.members.set(name, member)
@@ -173,6 +176,11 @@ export class Simulation {
     this.#act(ms, () => this.#tick(member))
   }
 
+  /** As in Lifeguard's paper: a process whose timers run while its messages are stuck. */
+  block(member: SimMember, ms: number): void {
+    member.blockedUntil = this.now + ms
+  }
+
   /** @returns when `until` came true, or -1 after `ms` */
   run(ms: number, until: () => boolean = () => false, checkEveryMs = 50): number {
     const end = this.now + ms
@@ -215,10 +223,11 @@ export class Simulation {
     switch (effect.kind) {
       case 'send':
         this.packets += 1
-        if (this.random.float() >= this.loss) this.#deliver(member, effect.to, effect.parts)
+        if (this.random.float() < this.loss) return
+        this.#unblocked(member, () => this.#deliver(member, effect.to, effect.parts))
         return
       case 'open-stream':
-        this.#stream(member, effect)
+        this.#unblocked(member, () => this.#stream(member, effect))
         return
       case 'answer-stream': {
         const answer = this.#inbound.get(member)!.get(effect.id)
@@ -248,7 +257,8 @@ export class Simulation {
         messages: parts.flatMap((part) => decodePacket(part).messages),
       }
       // A process that stands still finds its packets when it goes on.
-      if (this.now < target.pausedUntil) this.#act(target.pausedUntil - this.now, () => this.#receive(target, input))
+      const heldUntil = Math.max(target.pausedUntil, target.blockedUntil)
+      if (this.now < heldUntil) this.#act(heldUntil - this.now, () => this.#receive(target, input))
       else this.#receive(target, input)
     })
   }
@@ -290,13 +300,19 @@ export class Simulation {
         })
         this.tell(target, { kind: 'stream-request', id: streamId, from: from.address, message })
       }
-      if (this.now < target.pausedUntil) this.#act(target.pausedUntil - this.now, start)
+      const heldUntil = Math.max(target.pausedUntil, target.blockedUntil)
+      if (this.now < heldUntil) this.#act(heldUntil - this.now, start)
       else start()
     })
   }
 
   #reaches(a: SimMember, b: SimMember): boolean {
     return a.up && b.up && a.group === b.group
+  }
+
+  #unblocked(member: SimMember, run: Action): void {
+    if (this.now < member.blockedUntil) this.#act(member.blockedUntil - this.now, run)
+    else run()
   }
 
   #latency(): number {

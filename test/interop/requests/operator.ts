@@ -1,7 +1,9 @@
-/** Operators' questions: Raft's members, autopilot's settings and health; and snapshots that are none. */
+/** Operators' questions: Raft's members, autopilot's settings and health, gossip's keys; and snapshots that are none. */
 import { ask, del, get, put, puts, type Request } from '../requests.ts'
 
 const AUTOPILOT = '/v1/operator/autopilot/configuration'
+
+const KEYRING = '/v1/operator/keyring'
 
 export const OPERATOR_REQUESTS: readonly Request[] = [
   ...get('/v1/operator/raft/configuration', ['', '?stale', '?pretty', '?dc=nowhere', '?stale&consistent', '?index=x']),
@@ -50,4 +52,23 @@ export const OPERATOR_REQUESTS: readonly Request[] = [
   put('/v1/snapshot?stale', 'no archive, whoever reads it'),
   put('/v1/snapshot?dc=nowhere', 'no archive, whoever reads it'),
   put('/v1/snapshot', 'no archive, whoever reads it'),
+  // Without encryption there are no keys; what a request may look like is judged before that.
+  ...get(KEYRING, [
+    '',
+    '?pretty',
+    '?local-only=1',
+    '?local-only=x',
+    '?local-only=false',
+    '?relay-factor=3',
+    '?relay-factor=6',
+    '?relay-factor=-1',
+    '?relay-factor=x',
+    '?relay-factor=99999999999999999999',
+  ]),
+  ...puts(KEYRING, ['', '{', '[]', 'null', { Key: 5 }, { Key: 'x' }, { Key: 'MDEyMzQ1Njc4OWFiY2RlZg==' }, { key: '' }]),
+  put(`${KEYRING}?local-only=true`, { Key: 'MDEyMzQ1Njc4OWFiY2RlZg==' }),
+  put(`${KEYRING}?relay-factor=2`, { Key: 'MDEyMzQ1Njc4OWFiY2RlZg==' }),
+  ask('POST', KEYRING, { body: '{"Key":"MDEyMzQ1Njc4OWFiY2RlZg=="}' }),
+  ask('DELETE', KEYRING, { body: '{"Key":"MDEyMzQ1Njc4OWFiY2RlZg=="}' }),
+  ask('PATCH', KEYRING),
 ]
