@@ -502,6 +502,58 @@ suite('config: refusals', () => {
   })
 })
 
+suite('config: HCL', () => {
+  test('whatever a file in HCL says, the answer is a configuration or a refusal', () => {
+    const key = fc.constantFrom(...CONFIG_SHAPE.fields.keys(), 'name', 'check', 'port', 'bogus')
+    const scalar = fc.constantFrom(
+      '1',
+      '-1',
+      '0x1F',
+      '1.5',
+      'true',
+      '"x"',
+      '"10s"',
+      '"127.0.0.1"',
+      '[]',
+      '["a"]',
+      '[{}]',
+      '<<E\nx\nE\n',
+    )
+    const line = fc.tuple(key, scalar).map(([name, value]) => `${name} = ${value}`)
+    const body = fc.array(line, { maxLength: 3 }).map((lines) => lines.join('\n'))
+    const block = fc
+      .tuple(key, fc.constantFrom('', '"label"'), body)
+      .map(([name, label, text]) => `${name} ${label} {\n${text}\n}`)
+    const text = fc.array(fc.oneof(line, block), { maxLength: 5 }).map((parts) => parts.join('\n'))
+    fc.assert(
+      fc.property(text, (written) => {
+        assert.equal(typeof refusal({ args: ['-dev', '-config-file=f.hcl'], files: { 'f.hcl': written } }), 'string')
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('a file in HCL says what the same in JSON says', () => {
+    const hcl = `
+      node_name = "n" ports { http = 0x50 } node_meta { a = "b" } retry_join = ["x"]
+      service { name = "web" tags = ["a"] check { ttl = "5s" } connect { sidecar_service { port = 3 } } }
+      services = [{ name = "db" }] watches = [{ type = "key" key = "k" args = ["a"] }]
+    `
+    const same = {
+      node_name: 'n',
+      ports: { http: 80 },
+      node_meta: { a: 'b' },
+      retry_join: ['x'],
+      service: { name: 'web', tags: ['a'], check: { ttl: '5s' }, connect: { sidecar_service: { port: 3 } } },
+      services: [{ name: 'db' }],
+      watches: [{ type: 'key', key: 'k', args: ['a'] }],
+    }
+    const read = (name: string, text: string) =>
+      load({ args: ['-dev', `-config-file=${name}`], files: { [name]: text } })
+    assert.deepEqual(read('f.hcl', hcl), read('f.json', JSON.stringify(same)))
+  })
+})
+
 suite('config: tables', () => {
   const shapeAt = (key: string): Shape | undefined => {
     let at: Shape | undefined = CONFIG_SHAPE

@@ -2,6 +2,10 @@
 import type { Settings } from './decode.ts'
 
 export const DEFAULTS: Settings = {
+  acl_default_policy: 'allow',
+  acl_down_policy: 'extend-cache',
+  acl_ttl: '30s',
+  acl: { policy_ttl: '30s' },
   bind_addr: '0.0.0.0',
   bootstrap: false,
   bootstrap_expect: 0,
@@ -10,9 +14,16 @@ export const DEFAULTS: Settings = {
   client_addr: '127.0.0.1',
   datacenter: 'dc1',
   default_query_time: '300s',
+  disable_coordinates: false,
+  disable_host_node_id: true,
+  disable_remote_exec: true,
   domain: 'consul.',
+  encrypt_verify_incoming: true,
+  encrypt_verify_outgoing: true,
   log_level: 'INFO',
   max_query_time: '600s',
+  primary_gateways_interval: '30s',
+  protocol: 2,
   raft_snapshot_interval: '30s',
   raft_snapshot_threshold: 16384,
   raft_trailing_logs: 10240,
@@ -20,6 +31,7 @@ export const DEFAULTS: Settings = {
   retry_interval_wan: '30s',
   server: false,
   syslog_facility: 'LOCAL0',
+  tls_min_version: 'tls12',
   autopilot: {
     cleanup_dead_servers: true,
     last_contact_threshold: '200ms',
@@ -27,9 +39,33 @@ export const DEFAULTS: Settings = {
     min_quorum: 0,
     server_stabilization_time: '10s',
   },
-  dns_config: { a_record_limit: 0, udp_answer_limit: 3, enable_additional_node_meta_txt: true },
+  dns_config: {
+    allow_stale: true,
+    a_record_limit: 0,
+    udp_answer_limit: 3,
+    enable_additional_node_meta_txt: true,
+    max_stale: '87600h',
+    recursor_timeout: '2s',
+  },
+  gossip_lan: {
+    gossip_interval: '200ms',
+    gossip_nodes: 3,
+    retransmit_mult: 4,
+    probe_interval: '1s',
+    probe_timeout: '500ms',
+    suspicion_mult: 4,
+  },
+  gossip_wan: {
+    gossip_interval: '500ms',
+    gossip_nodes: 3,
+    retransmit_mult: 4,
+    probe_interval: '5s',
+    probe_timeout: '3s',
+    suspicion_mult: 6,
+  },
   limits: {
     http_max_conns_per_client: 200,
+    https_handshake_timeout: '5s',
     kv_max_value_size: 512 * 1024,
     rpc_handshake_timeout: '5s',
     rpc_max_burst: 1000,
@@ -56,11 +92,26 @@ export const DEFAULTS: Settings = {
   },
 }
 
+/** Of either pool on one machine. */
+const DEV_GOSSIP: Settings = {
+  gossip_interval: '100ms',
+  probe_interval: '100ms',
+  probe_timeout: '100ms',
+  suspicion_mult: 3,
+}
+
 /** Laid over the defaults by -dev. */
 export const DEV_DEFAULTS: Settings = {
   bind_addr: '127.0.0.1',
+  connect: { enabled: true },
+  disable_anonymous_signature: true,
+  disable_keyring_file: true,
+  enable_debug: true,
+  gossip_lan: DEV_GOSSIP,
+  gossip_wan: DEV_GOSSIP,
   log_level: 'DEBUG',
   server: true,
+  ui: true,
   performance: { raft_multiplier: 1 },
   ports: { grpc: 8502 },
 }

@@ -37,6 +37,14 @@ export interface DnsConfig {
   soa: { refresh: number; retry: number; expire: number; minttl: number }
   nodeMetaTxt: boolean
   recursors: string[]
+  /** How long each is waited for. */
+  recursorTimeout: Millis
+  /** Any server may answer, if it heard from the leader within `maxStale`. */
+  allowStale: boolean
+  maxStale: Millis
+  /** Answers come from the agent's cache, not older than `cacheMaxAge` (0: of any age) where it does not keep them fresh. */
+  useCache: boolean
+  cacheMaxAge: Nanos
 }
 
 /** Whom to meet at start: at once or fail, and again and again until it works. */
