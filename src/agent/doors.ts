@@ -2,15 +2,17 @@
  * The doors of an agent: where it answers HTTP and DNS, on every client address. What is answered there is in serve/; to
  * whom it is put, a server or a client agent, the doors cannot tell.
  */
+import { messageOf } from '../base/message-of.ts'
 import { makeServiceTtls, type Zone } from '../core/dns/zone.ts'
 import type { Address, Host, Listener } from '../host/host.ts'
 import type { Backend } from '../serve/backend.ts'
-import { makeDns } from '../serve/dns.ts'
+import { type DnsOptions, makeDns } from '../serve/dns.ts'
 import { bodyBytesMax, makeHttpHandler } from '../serve/http/index.ts'
 import { bound } from './bound.ts'
 import { withinCidrs } from './cidrs.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { joinHostPort } from './describe.ts'
+import { makeRecursors } from './recursors.ts'
 import type { OnReload } from './reload.ts'
 
 type Dns = ReturnType<typeof makeDns>
@@ -69,13 +71,18 @@ export async function openDns(
   onReload: OnReload,
 ): Promise<Listener[]> {
   if (config.ports.dns < 0) return []
-  const options = { zone: zoneOf(config) }
-  onReload((fresh) => {
-    options.zone = zoneOf({ ...fresh, datacenter: config.datacenter })
+  const recursors = makeRecursors(host)
+  await recursors.take(config.dns.recursors, config.dns.recursorTimeout)
+  const options: DnsOptions = { ...dnsOptionsOf(config), forward: recursors.forward }
+  onReload(async (fresh) => {
+    Object.assign(options, dnsOptionsOf({ ...fresh, datacenter: config.datacenter }))
+    await recursors.take(fresh.dns.recursors, fresh.dns.recursorTimeout).catch((error: unknown) => {
+      host.log.error('the recursors stay as they were', { error: messageOf(error) })
+    })
   })
   const dns = makeDns(backend, options)
   const doors: Listener[] = []
-  for (const address of config.clientAddrs) {
+  for (const address of config.addresses.dns) {
     const { udp, tcp } = await openBoth(host, { host: address, port: config.ports.dns }, dns)
     const shown = joinHostPort(udp.address.host, udp.address.port)
     const opened = (network: 'udp' | 'tcp', door: Listener) => {
@@ -114,6 +121,11 @@ async function openBoth(host: Host, at: Address, dns: Dns): Promise<{ udp: Liste
   }
 }
 
+function dnsOptionsOf(config: RuntimeConfig): Pick<DnsOptions, 'zone' | 'cache'> {
+  const { useCache, cacheMaxAge } = config.dns
+  return { zone: zoneOf(config), cache: useCache ? { MaxAge: cacheMaxAge } : undefined }
+}
+
 function zoneOf({ dns, datacenter, translateWanAddrs, nodeName }: RuntimeConfig): Zone {
   const { soa } = dns
   return {
@@ -133,10 +145,7 @@ function zoneOf({ dns, datacenter, translateWanAddrs, nodeName }: RuntimeConfig)
     translateWanAddrs,
     soa: { refresh: soa.refresh, retry: soa.retry, expire: soa.expire, minimum: soa.minttl },
     hasRecursors: dns.recursors.length > 0,
-    allowStale: true,
-    maxStaleMs: DNS_STALE_MS_MAX,
+    allowStale: dns.allowStale,
+    maxStaleMs: dns.maxStale,
   }
 }
-
-/** Ten years: DNS prefers an old answer to none (dns_config.max_stale). */
-const DNS_STALE_MS_MAX = 87_600 * 3_600_000
