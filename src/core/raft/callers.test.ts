@@ -1,7 +1,7 @@
 /** What callers ask of a leader: reads, server changes, handing over. The script plays s1; s2 and s3 are its peers. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { RaftInput, ServerChange } from './messages.ts'
+import type { Entry, RaftInput, RaftRequest, ServerChange } from './messages.ts'
 import { command, configurationEntry, heartbeatOf, Script, votersOf } from './script.suite.ts'
 import { serverOf, TIMING } from './simulation.suite.ts'
 
@@ -342,5 +342,100 @@ suite("a user's snapshot in place of the state", () => {
     assert.ok(answer?.type === 'append')
     assert.equal(answer.success, false)
     assert.equal(script.status.commitIndex, 10)
+  })
+
+  test('nor does it say that it has those that end before its snapshot', () => {
+    const snapshot = { index: 100, term: 3, configuration: votersOf(3), configurationIndex: 1 }
+    const restoredAlone = () => new Script({ snapshot, hardState: { term: 3, votedTerm: 0, votedFor: '' } })
+    const append = (term: number, prev: [number, number], entries: Entry[]): RaftRequest => ({
+      type: 'append',
+      term,
+      leader: serverOf(2).address,
+      prevIndex: prev[0],
+      prevTerm: prev[1],
+      entries,
+      commit: 0,
+    })
+    const needsSnapshot = { type: 'append', term: 4, lastIndex: 0, success: false, noRetryBackoff: false }
+    const theirs = [command(8, 4, 'theirs')]
+    assert.deepEqual(restoredAlone().asked(append(4, [7, 3], theirs)), needsSnapshot)
+    assert.deepEqual(restoredAlone().asked(append(4, [8, 4], [])), needsSnapshot)
+    assert.deepEqual(restoredAlone().asked(append(4, [100, 4], [])), needsSnapshot)
+    // What may have been before the snapshot is no contradiction.
+    const older = restoredAlone().asked(append(4, [7, 2], [command(8, 3, 'older')]))
+    assert(older?.type === 'append')
+    assert.equal(older.success, true)
+  })
+
+  test('it takes a snapshot of theirs instead, though that ends before its own', () => {
+    const snapshot = { index: 100, term: 3, configuration: votersOf(3), configurationIndex: 1 }
+    const script = new Script({ snapshot, hardState: { term: 3, votedTerm: 0, votedFor: '' } })
+    const install = (lastIndex: number, lastTerm: number): RaftRequest => ({
+      type: 'install',
+      term: 4,
+      leader: serverOf(2).address,
+      lastIndex,
+      lastTerm,
+      configuration: votersOf(2),
+      configurationIndex: 5,
+      size: 0,
+    })
+    assert.deepEqual(
+      script.asked(install(9, 3)),
+      { type: 'install', term: 4, success: true },
+      'which may be its own past',
+    )
+    assert.equal(script.asked(install(9, 4)), undefined)
+    const [restore] = script.seen('restore')
+    assert.equal(restore?.meta.index, 9)
+    script.forget().tell({ kind: 'restored', id: restore!.id, ok: true })
+    assert.deepEqual(script.answerTo(restore!.id), { type: 'install', term: 4, success: true })
+    const { commitIndex, lastIndex, appliedIndex, snapshotIndex, configurationIndex } = script.status
+    assert.deepEqual(
+      { commitIndex, lastIndex, appliedIndex, snapshotIndex, configurationIndex },
+      { commitIndex: 9, lastIndex: 9, appliedIndex: 9, snapshotIndex: 9, configurationIndex: 5 },
+    )
+    // One of its own from before, which was still being stored, no longer counts.
+    script.tell({ kind: 'snapshot-taken', meta: { ...snapshot, index: 101 } })
+    assert.equal(script.status.snapshotIndex, 9)
+    const next = script.asked({
+      type: 'append',
+      term: 4,
+      leader: serverOf(2).address,
+      prevIndex: 9,
+      prevTerm: 4,
+      entries: [command(10, 4, 'theirs')],
+      commit: 10,
+    })
+    assert(next?.type === 'append')
+    assert.equal(next.success, true)
+    assert.equal(script.status.commitIndex, 10)
+  })
+
+  test('a leader sends a snapshot that reaches beyond where they differ, when it has applied so far', () => {
+    const script = new Script({ entries: [command(2, 1), command(3, 1)] }).leadAll()
+    script.tell({ kind: 'applied', index: 4 }).forget()
+    script.tell({ kind: 'propose', ticket: 1, data: command(5, 2, 'x').data })
+    const [append] = script.sentTo('s2')
+    assert(append?.body.type === 'append')
+    const { term } = append.body
+    script.tell({
+      kind: 'reply',
+      id: append.id,
+      body: { type: 'append', term, lastIndex: 0, success: false, noRetryBackoff: false },
+    })
+    const [other] = script.sentTo('s3')
+    script.wait(100)
+    assert.deepEqual(script.sentTo('s2'), [], 'entry 5 is not applied')
+    script.accept(other!)
+    script.tell({ kind: 'applied', index: 5 }).forget().wait(500)
+    const [sent] = script.sentTo('s2')
+    assert(sent?.body.type === 'install')
+    assert.deepEqual([sent.body.lastIndex, sent.body.lastTerm], [5, term])
+    script.tell({ kind: 'reply', id: sent.id, body: { type: 'install', term, success: true } })
+    script.forget().tell({ kind: 'propose', ticket: 2, data: command(6, 2, 'y').data })
+    const [after] = script.sentTo('s2')
+    assert(after?.body.type === 'append')
+    assert.equal(after.body.prevIndex, 5)
   })
 })

@@ -126,7 +126,7 @@ export function startChange(raft: RaftState, leading: Leading): void {
  * A user's snapshot shall be the state from now on: as if it had been taken by us just now, beyond the end of our log,
  * so that every follower finds its own log to end before it and is sent it whole (hashicorp/raft, `Restore`). The log
  * has a gap there, and nothing in it can be committed any more. Should we fail before a majority has the snapshot, the
- * others go on with the old state, and we must not count as one of them: `adopt` in follower.ts sees to that.
+ * others go on with the old state, and we must not count as one of them: `refuseAstray` in follower.ts sees to that.
  */
 export function restoreSnapshot(raft: RaftState, ticket: number, index: Index): void {
   const leading = leadingFor(raft, ticket)

@@ -50,9 +50,12 @@ export function onAppend(raft: RaftState, id: number, request: AppendRequest): v
     refuse(lastIndex, true)
     return
   }
-  const ours = raft.log.termAt(prevIndex)
-  // What was compacted away was committed, and so is the same everywhere.
-  if (ours !== undefined && ours !== request.prevTerm) {
+  if (raft.log.contradicts(prevIndex, request.prevTerm)) {
+    const ours = raft.log.termAt(prevIndex)
+    if (ours === undefined || prevIndex <= raft.commitIndex) {
+      refuseAstray(raft, id, prevIndex, request.leader)
+      return
+    }
     raft.say('warn', 'previous log term mis-match', { ours, remote: request.prevTerm })
     refuse(Math.min(lastIndex, raft.log.beforeTermOf(prevIndex, raft.commitIndex)), true)
     return
@@ -60,6 +63,14 @@ export function onAppend(raft: RaftState, id: number, request: AppendRequest): v
   if (entries.length > 0) {
     if (raft.restoring !== null || raft.writes.failing) {
       refuse(lastIndex, false)
+      return
+    }
+    const astray =
+      entries[0]!.index > raft.commitIndex
+        ? undefined
+        : entries.find(({ index, term }) => index <= raft.commitIndex && raft.log.contradicts(index, term))
+    if (astray !== undefined) {
+      refuseAstray(raft, id, astray.index, request.leader)
       return
     }
     const broken = adopt(raft, entries)
@@ -75,6 +86,16 @@ export function onAppend(raft: RaftState, id: number, request: AppendRequest): v
   raft.answer(id, { type: 'append', term: raft.term, lastIndex, success: true, noRetryBackoff: false }, upTo)
 }
 
+/**
+ * A user's snapshot that we put in place of the state as the leader reached nobody else, and the others went on with the
+ * old one. What we have of the log is not theirs, also where we no longer know its entries: to take theirs for ours
+ * would count us among those who hold them. Only a snapshot of theirs helps, and that is what 0 asks for.
+ */
+function refuseAstray(raft: RaftState, id: number, index: Index, leader: string): void {
+  raft.say('error', 'our state is not the cluster’s, waiting for a snapshot', { index, leader })
+  raft.answer(id, { type: 'append', term: raft.term, lastIndex: 0, success: false, noRetryBackoff: false }, 0)
+}
+
 /** Skips what we have, drops what conflicts, appends the rest. @returns why not, or undefined */
 function adopt(raft: RaftState, entries: Entry[]): string | undefined {
   const { log } = raft
@@ -82,11 +103,7 @@ function adopt(raft: RaftState, entries: Entry[]): string | undefined {
   while (fresh < entries.length) {
     const entry = entries[fresh]!
     if (entry.index > log.lastIndex) break
-    const ours = log.termAt(entry.index)
-    if (ours !== undefined && ours !== entry.term) {
-      if (entry.index <= raft.commitIndex) return `entry ${entry.index} differs from a committed one`
-      break
-    }
+    if (log.contradicts(entry.index, entry.term)) break
     fresh++
   }
   if (fresh === entries.length) return undefined
@@ -122,7 +139,7 @@ export function onInstall(raft: RaftState, id: number, request: InstallRequest):
     return
   }
   const { lastIndex: index, lastTerm: term, configuration, configurationIndex } = request
-  if (index <= raft.commitIndex) {
+  if (index <= raft.commitIndex && !raft.log.contradicts(index, term)) {
     raft.answer(id, { type: 'install', term: raft.term, success: true }, 0)
     return
   }
@@ -145,7 +162,9 @@ export function restored(raft: RaftState, id: number, ok: boolean): void {
     // What follows the snapshot is ours and good (paper, section 7, rule 6).
     raft.configurations.reset(meta.configuration, meta.configurationIndex, meta.index)
   } else {
-    writes.replaced(log.firstIndex, meta.index)
+    writes.replaced(Math.min(log.firstIndex, meta.index + 1), meta.index)
+    // Beyond it nothing that we took for committed counts: see `refuseAstray`.
+    if (meta.index <= raft.commitIndex) raft.commitKnown = meta.index
     log.reset(meta.index, meta.term)
     raft.configurations.reset(meta.configuration, meta.configurationIndex, Number.POSITIVE_INFINITY)
   }

@@ -129,6 +129,7 @@ export function answeredByPeer(
 
 function advancePeer(raft: RaftState, leading: Leading, peer: Progress, sent: Carried): void {
   const before = peer.match
+  if (sent.kind === 'install') peer.astrayTo = null
   if (peer.accepted(sent.epoch, sent.upTo)) {
     raft.say('info', 'pipelining replication', { peer: describeServer(peer.server) })
   }
@@ -144,6 +145,14 @@ function retreatPeer(raft: RaftState, peer: Progress, sent: Carried, body: Appen
     peer.restartAt(peer.next)
     peer.failed(raft.now)
     raft.say('warn', 'installSnapshot rejected to', { peer: name })
+    return
+  }
+  // An empty log would be a disagreement; this is a follower that asks for a snapshot.
+  if (body.lastIndex === 0 && !body.noRetryBackoff && sent.prevIndex > 0) {
+    peer.astrayTo = Math.max(sent.upTo, peer.astrayTo ?? 0)
+    peer.restartAt(sent.prevIndex + 1)
+    peer.failed(raft.now)
+    raft.say('warn', 'the state of a follower is not ours, sending a snapshot', { peer: name })
     return
   }
   if (body.noRetryBackoff) {

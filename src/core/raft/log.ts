@@ -42,6 +42,14 @@ export class RaftLog {
     return index === this.base ? this.baseTerm : this.entries[index - this.base - 1]?.term
   }
 
+  /** Whether no log can hold both ours and an entry of that term at that place. */
+  contradicts(index: Index, term: Term): boolean {
+    const ours = this.termAt(index)
+    if (ours !== undefined) return ours !== term
+    // Of what lies before ours we know that terms only rise.
+    return index <= this.base && term > (this.baseTerm ?? this.entries[0]!.term)
+  }
+
   /** From `from` to `to`, both included; both must be here. */
   slice(from: Index, to: Index): Entry[] {
     assert(from > this.base && to <= this.lastIndex, 'log slice out of range')

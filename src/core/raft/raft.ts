@@ -291,7 +291,9 @@ function persistFailed(raft: RaftState, write: number, why: string): void {
 }
 
 function snapshotTaken(raft: RaftState, meta: SnapshotMeta): void {
-  if (raft.role === 'shutdown' || meta.index <= (raft.snapshot?.index ?? 0)) return
+  if (raft.role === 'shutdown') return
+  // Meanwhile a leader's may have come, also one in place of a state that was not the cluster's.
+  if (raft.snapshot !== null && (meta.index <= raft.snapshot.index || meta.term < raft.snapshot.term)) return
   assert(meta.index <= raft.appliedIndex, 'a snapshot beyond what was applied')
   raft.snapshot = meta
   const from = raft.log.firstIndex

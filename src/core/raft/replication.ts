@@ -3,8 +3,9 @@
  * Read: Raft paper, section 5.3; thesis, section 10.2 (batching and pipelining); progress.ts for when.
  */
 import { assert } from '../../base/assert.ts'
+import type { Index } from '../../base/units.ts'
 import type { Leading } from './leading.ts'
-import type { AppendRequest, InstallRequest } from './messages.ts'
+import type { AppendRequest, InstallRequest, SnapshotMeta } from './messages.ts'
 import { HEARTBEATS_UNDER_WAY_MAX, Progress } from './progress.ts'
 import type { RaftState } from './state.ts'
 
@@ -42,10 +43,15 @@ export function syncPeers(raft: RaftState, leading: Leading): void {
 export function replicate(raft: RaftState, leading: Leading, peer: Progress): void {
   const { log } = raft
   while (peer.wantsAppend(raft.now, log.lastIndex)) {
+    if (peer.astrayTo !== null) {
+      sendSnapshotTo(raft, leading, peer, peer.astrayTo)
+      return
+    }
     const prevIndex = peer.next - 1
     const prevTerm = log.termAt(prevIndex)
     if (prevTerm === undefined) {
-      sendSnapshot(raft, leading, peer)
+      assert(raft.snapshot !== null, 'a compacted log without a snapshot')
+      sendSnapshot(raft, leading, peer, raft.snapshot)
       return
     }
     const entriesMax = Math.min(raft.appendEntriesMax, peer.target(log.lastIndex) - prevIndex)
@@ -74,10 +80,28 @@ export function replicate(raft: RaftState, leading: Leading, peer: Progress): vo
   }
 }
 
-/** The entries that it needs are compacted away. */
-function sendSnapshot(raft: RaftState, leading: Leading, peer: Progress): void {
-  const { snapshot } = raft
-  assert(snapshot !== null, 'a compacted log without a snapshot')
+/** A snapshot that reaches to `index` at least: the newest one, or one of the state as it stands, which will be taken. */
+function sendSnapshotTo(raft: RaftState, leading: Leading, peer: Progress, index: Index): void {
+  const { snapshot, appliedIndex, configurations } = raft
+  if (snapshot !== null && snapshot.index >= index) {
+    sendSnapshot(raft, leading, peer, snapshot)
+    return
+  }
+  const term = raft.log.termAt(appliedIndex)
+  if (appliedIndex < index || term === undefined) {
+    peer.failed(raft.now)
+    return
+  }
+  sendSnapshot(raft, leading, peer, {
+    index: appliedIndex,
+    term,
+    configuration: configurations.committed,
+    configurationIndex: configurations.committedIndex,
+  })
+}
+
+/** The entries that it needs are compacted away, or not enough. */
+function sendSnapshot(raft: RaftState, leading: Leading, peer: Progress, snapshot: SnapshotMeta): void {
   peer.sentInstall()
   const body: InstallRequest = {
     type: 'install',
