@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
-import { findConsul, freePorts, stagePackage, startAgent, type Target } from './targets.ts'
+import { findConsul, stagePackage, startAgent, type Target } from './targets.ts'
 
 const { values } = parseArgs({
   options: { files: { type: 'string', default: '1000' }, consul: { type: 'string' } },
@@ -24,19 +24,7 @@ try {
     ['proconsul', stagePackage()],
   ] as const) {
     write('a')
-    const [http, dns, server, lan, wan] = await freePorts(5)
-    const agent = await startAgent(name, command, [
-      '-dev',
-      '-node=bench',
-      '-log-level=err',
-      '-grpc-port=-1',
-      `-config-dir=${folder}`,
-      `-http-port=${http}`,
-      `-dns-port=${dns}`,
-      `-server-port=${server}`,
-      `-serf-lan-port=${lan}`,
-      `-serf-wan-port=${wan}`,
-    ])
+    const agent = await startAgent(name, command, ['-dev', '-node=bench', `-config-dir=${folder}`])
     try {
       rows[name] = await measure(agent)
     } finally {

@@ -3,11 +3,14 @@
  * reads them (agent/config), in either format. Source: Consul's command/services/config.go.
  */
 import { loadConfig } from '../agent/config/build.ts'
+import type { Definitions } from '../agent/config/definitions.ts'
 import type { CheckDefinition as ApiCheck, ServiceDefinition as ApiService } from '../api/agent.ts'
 import { formatGoDuration } from '../base/go-duration.ts'
 import { makeLog } from '../base/log.ts'
 import { nodeHost } from '../host/node.ts'
-import type { CheckDefinition, ServiceDefinition } from '../serve/http/definitions.ts'
+
+type ServiceDefinition = Definitions['services'][number]
+type CheckDefinition = ServiceDefinition['checks'][number]
 
 /** @throws ConfigError for what an agent would not take */
 export function servicesOfFiles(paths: readonly string[]): { services: ApiService[]; warnings: string[] } {
