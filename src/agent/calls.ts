@@ -23,10 +23,14 @@ import type { PortMeters } from './meters.ts'
 /** Calls that wait for the one before; past this the peer is held back. Real peers wait for each answer. */
 const WAITING_CALLS_MAX = 64
 
+/** Answers that the peer does not take: past this it gets no more until it does. */
+const UNSENT_BYTES_MAX = 1 << 20
+
 export function serveCalls(caller: Caller, log: Log, duplex: Duplex, meters: PortMeters): DuplexHandler {
   const reader = new CallReader()
   const waiting: Received<CallHeader>[] = []
   let busy = false
+  let held = false
   let over = false
   /** Received, and not yet given back to the peer. */
   let owed = 0
@@ -46,7 +50,15 @@ export function serveCalls(caller: Caller, log: Log, duplex: Duplex, meters: Por
   }
 
   function run(): void {
-    while (!busy && !over) {
+    while (!busy && !over && !held) {
+      if (duplex.unsent > UNSENT_BYTES_MAX) {
+        held = true
+        duplex.whenSent(() => {
+          held = false
+          run()
+        })
+        return
+      }
       const next = waiting.shift()
       if (next === undefined) return
       give()

@@ -8,6 +8,10 @@ export interface Duplex {
   /** Who is at the other end, for the log: `10.0.0.1:41234`. */
   readonly from: string
   write(bytes: Uint8Array): void
+  /** Written, and still here: the peer takes no more for now. */
+  readonly unsent: number
+  /** Runs once, when most of that is on its way. */
+  whenSent(run: () => void): void
   /** No more from us. */
   end(): void
   /** Both ways, at once. */
@@ -32,9 +36,16 @@ const WAITING_BYTES_MAX = 256 * 1024
 export function plainDuplex(conn: Conn, from: string, serve: (duplex: Duplex) => DuplexHandler): ConnHandler {
   let waiting = 0
   let held = false
+  let onSent: (() => void) | undefined
   const handler = serve({
     from,
     write: (bytes) => void conn.write(bytes),
+    get unsent() {
+      return conn.unsent
+    },
+    whenSent(run) {
+      onSent = run
+    },
     end: () => conn.end(),
     destroy: () => conn.destroy(),
     consumed(bytes) {
@@ -54,6 +65,11 @@ export function plainDuplex(conn: Conn, from: string, serve: (duplex: Duplex) =>
       handler.data(chunk)
     },
     end: () => handler.end(),
+    drain() {
+      const run = onSent
+      onSent = undefined
+      run?.()
+    },
     close: (error) => handler.close(error),
   }
 }

@@ -35,6 +35,8 @@ export interface MuxParts {
 export function makeMux({ host, conn, role, from, serve, closed }: MuxParts): Mux {
   const session = new Yamux({ role, now: host.now(), ...(serve === undefined && { streamsMax: 0 }) })
   const owners = new Map<number, DuplexHandler>()
+  /** Streams whose owners wait for the peer to take what was written. */
+  const unsent = new Map<number, () => void>()
   let over = false
   let receiving = false
   let scheduled = false
@@ -96,6 +98,10 @@ export function makeMux({ host, conn, role, from, serve, closed }: MuxParts): Mu
         session.write(id, bytes)
         schedule()
       },
+      get unsent() {
+        return session.queued(id)
+      },
+      whenSent: (run) => void unsent.set(id, run),
       end() {
         session.end(id)
         schedule()
@@ -117,6 +123,7 @@ export function makeMux({ host, conn, role, from, serve, closed }: MuxParts): Mu
     const owner = owners.get(id)
     if (owner === undefined) return
     owners.delete(id)
+    unsent.delete(id)
     owner.close(error)
   }
 
@@ -148,6 +155,11 @@ export function makeMux({ host, conn, role, from, serve, closed }: MuxParts): Mu
         receiving = true
         guarded(() => {
           for (const event of session.receive(chunk)) handle(event)
+          for (const [id, run] of unsent) {
+            if (session.queued(id) > 0) continue
+            unsent.delete(id)
+            run()
+          }
         })
         receiving = false
         flush()
@@ -168,6 +180,7 @@ export function makeMux({ host, conn, role, from, serve, closed }: MuxParts): Mu
         cancelTick()
         const left = [...owners.values()]
         owners.clear()
+        unsent.clear()
         for (const owner of left) owner.close(error ?? new Error('session shutdown'))
         closed(error)
       },

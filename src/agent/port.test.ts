@@ -254,6 +254,16 @@ suite('the first byte', { timeout: 30_000 }, () => {
   })
 })
 
+/** A frame's header. */
+function head(type: number, flags: number, stream: number, length: number): Buffer {
+  const bytes = Buffer.alloc(12)
+  bytes[1] = type
+  bytes.writeUInt16BE(flags, 2)
+  bytes.writeUInt32BE(stream, 4)
+  bytes.writeUInt32BE(length, 8)
+  return bytes
+}
+
 suite('peers that mean no good, or are not well', { timeout: 30_000 }, () => {
   const stages: Stage[] = []
   const open = async (options: Parameters<typeof openStage>[0]) => {
@@ -295,14 +305,6 @@ suite('peers that mean no good, or are not well', { timeout: 30_000 }, () => {
     const ping = METHOD_CODECS['Status.Ping'].args
     const call = Buffer.from(encodeCall(1, 'Status.Ping', (w) => ping.write(w, {})))
     // Opens stream 1, and brings a call on it.
-    const head = (type: number, flags: number, stream: number, length: number) => {
-      const bytes = Buffer.alloc(12)
-      bytes[1] = type
-      bytes.writeUInt16BE(flags, 2)
-      bytes.writeUInt32BE(stream, 4)
-      bytes.writeUInt32BE(length, 8)
-      return bytes
-    }
     const whole = Buffer.concat([Buffer.from([4]), head(1, 1, 1, 0), head(0, 0, 1, call.length), call])
     const plain = Buffer.concat([Buffer.from([0]), call])
     for (let n = 0; n < 300; n++) {
@@ -320,16 +322,35 @@ suite('peers that mean no good, or are not well', { timeout: 30_000 }, () => {
     assert.deepEqual(faults, [])
   })
 
-  test('a peer that takes no answers is held back, and costs the others nothing', async () => {
-    const large = { Index: 1, LastContact: 0, KnownLeader: true, Keys: ['k'.repeat(1 << 20)] }
-    const stage = await open({ peek: () => large })
-    const list = METHOD_CODECS['KVS.ListKeys'].args
-    const asked = encodeCall(1, 'KVS.ListKeys', (w) => list.write(w, { Prefix: '', Seperator: '' }))
-    const slow = await dial(stage, Buffer.concat([Buffer.from([0]), ...Array.from({ length: 200 }, () => asked)]))
-    slow.on('error', () => {})
-    slow.pause()
-    const { Keys } = await stage.pool.call(stage.address, 'KVS.ListKeys', { Prefix: '', Seperator: '' })
-    assert.equal(Keys![0]!.length, 1 << 20)
-    slow.destroy()
-  })
+  for (const carried of ['on a connection of its own', 'on a stream'] as const) {
+    test(`a peer that takes no answers is held back until it does, and costs the others nothing: ${carried}`, async () => {
+      const large = { Index: 1, LastContact: 0, KnownLeader: true, Keys: ['k'.repeat(1 << 20)] }
+      let answered = 0
+      const stage = await open({
+        peek() {
+          answered += 1
+          return large
+        },
+      })
+      const list = METHOD_CODECS['KVS.ListKeys'].args
+      const call = encodeCall(1, 'KVS.ListKeys', (w) => list.write(w, { Prefix: '', Seperator: '' }))
+      const asked = Buffer.concat(Array.from({ length: 50 }, () => call))
+      const opened =
+        carried === 'on a stream'
+          ? [Buffer.from([4]), head(1, 1, 1, 0), head(0, 0, 1, asked.length)]
+          : [Buffer.from([0])]
+      const slow = await dial(stage, Buffer.concat([...opened, asked]))
+      slow.on('error', () => {})
+      slow.pause()
+      await until(() => answered > 0)
+      const { Keys } = await stage.pool.call(stage.address, 'KVS.ListKeys', { Prefix: '', Seperator: '' })
+      assert.equal(Keys![0]!.length, 1 << 20)
+      assert.ok(answered < 25, `${answered} answers were made`)
+      if (carried === 'on a connection of its own') {
+        slow.resume()
+        await until(() => answered === 51)
+      }
+      slow.destroy()
+    })
+  }
 })

@@ -170,6 +170,13 @@ export class Yamux {
     this.#push(stream)
   }
 
+  /** Bytes written to this stream that wait for the peer's window. */
+  queued(id: number): number {
+    let bytes = 0
+    for (const { length } of this.#streams.get(id)?.queue ?? []) bytes += length
+    return bytes
+  }
+
   /** No more from us on this stream, after what is written. What the peer still sends is passed over. */
   end(id: number): void {
     const stream = this.#streams.get(id)
