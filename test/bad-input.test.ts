@@ -114,7 +114,8 @@ suite('a running agent', () => {
       ['BREW', '/v1/kv/k', undefined, 400, /Bad Request/],
       ['GET', '/v1/no/such/thing', undefined, 404, /^$/],
       ['GET', '/v1/txn', undefined, 405, /method GET not allowed/],
-      ['PUT', '/v1/txn', '[]', 501, /PUT \/v1\/txn: this endpoint of Consul is not built yet/],
+      ['PUT', '/v1/txn', '{}', 400, /Failed to parse body/],
+      ['GET', '/v1/connect/ca/roots', undefined, 501, /this endpoint of Consul is not built yet/],
     ]
     for (const [method, path, body, status, says] of cases) {
       const shown = body === undefined || body.length < 60 ? (body ?? '') : `(${body.length} bytes)`

@@ -2,6 +2,7 @@
  * A service that says itself that it is well: registered with a TTL check, reported on well before the TTL runs out, and
  * taken off the agent in the end. When the agent has forgotten it (restarted without its files), it is registered again.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { parseGoDuration } from '../base/go-duration.ts'
 import type { CheckStatus } from '../model/health.ts'
 import type { Agent, ServiceDefinition } from './agent.ts'

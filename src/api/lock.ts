@@ -6,6 +6,7 @@
  *     await using held = await consul.lock('service/web/leader')
  *     held.lost.addEventListener('abort', stepDown)
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { ApiError, type ReadOptions, type RequestOptions } from './client.ts'
 import { type HeldSession, holdSession } from './held-session.ts'
 import type { KV, KVPair } from './kv.ts'
