@@ -15,6 +15,7 @@ import type { CachedMethod, CachedReply } from '../serve/backend.ts'
 const REFRESHED: Record<CachedMethod, boolean> = {
   'Catalog.ListDatacenters': false,
   'Catalog.ListServices': true,
+  'Catalog.NodeServices': true,
   'Catalog.ServiceNodes': true,
   'Health.ServiceNodes': true,
   'PreparedQuery.Execute': false,

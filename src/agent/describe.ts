@@ -121,8 +121,8 @@ export function describeSelf(facts: Facts): Record<string, unknown> {
 
 function debugConfig(config: RuntimeConfig, nodeId: string): Record<string, unknown> {
   const { ports, dns } = config
-  const at = (scheme: string, port: number) =>
-    port < 0 ? [] : config.clientAddrs.map((address) => `${scheme}://${joinHostPort(address, port)}`)
+  const at = (scheme: string, port: number, addresses = config.clientAddrs) =>
+    port < 0 ? [] : addresses.map((address) => `${scheme}://${joinHostPort(address, port)}`)
   const bound = (port: number) => `tcp://${joinHostPort(config.bindAddr, port)}`
   return {
     AdvertiseAddrLAN: config.advertiseAddr,
@@ -132,15 +132,19 @@ function debugConfig(config: RuntimeConfig, nodeId: string): Record<string, unkn
     BootstrapExpect: config.bootstrapExpect,
     ClientAddrs: config.clientAddrs,
     DNSARecordLimit: dns.aRecordLimit,
-    DNSAddrs: [...at('tcp', ports.dns), ...at('udp', ports.dns)],
+    DNSAddrs: [...at('tcp', ports.dns, config.addresses.dns), ...at('udp', ports.dns, config.addresses.dns)],
+    DNSAllowStale: dns.allowStale,
     DNSAltDomain: dns.altDomain,
+    DNSCacheMaxAge: formatGoDuration(dns.cacheMaxAge),
     DNSDisableCompression: dns.disableCompression,
     DNSDomain: dns.domain,
     DNSEnableTruncate: dns.enableTruncate,
+    DNSMaxStale: formatGoDuration(dns.maxStale * NANOS_PER_MS),
     DNSNodeMetaTXT: dns.nodeMetaTxt,
     DNSNodeTTL: formatGoDuration(dns.nodeTtlSeconds * 1e9),
     DNSOnlyPassing: dns.onlyPassing,
     DNSPort: ports.dns,
+    DNSRecursorTimeout: formatGoDuration(dns.recursorTimeout * NANOS_PER_MS),
     DNSRecursors: dns.recursors,
     DNSSOA: {
       Expire: dns.soa.expire,
@@ -149,6 +153,7 @@ function debugConfig(config: RuntimeConfig, nodeId: string): Record<string, unkn
       Retry: dns.soa.retry,
     },
     DNSUDPAnswerLimit: dns.udpAnswerLimit,
+    DNSUseCache: dns.useCache,
     DataDir: config.dataDir,
     Datacenter: config.datacenter,
     DefaultQueryTime: formatGoDuration(config.defaultQueryTime),

@@ -196,6 +196,11 @@ export interface Host {
   listen(bind: Address, on: (conn: Conn) => void, limits?: StreamLimits): Promise<Listener>
   /** Opens one. Rejects with the system's error, or ETIMEDOUT after `timeoutMs` (10 s unless given). */
   dial(to: Address, timeoutMs?: number): Promise<Conn>
+  /**
+   * One DNS message to a server and its answer, with the same id. Rejects with the system's error, or ETIMEDOUT. Without
+   * this, nobody is asked about names outside.
+   */
+  exchange?(network: 'udp' | 'tcp', to: Address, message: Uint8Array, timeoutMs: number): Promise<Uint8Array>
   /** All addresses of a name, as the system resolves it. Without this, names go to `dial` as they are. */
   lookup?(name: string): Promise<string[]>
   /** Takes the directory for this process alone; refuses one in use, unreadable or not ours. "": keep nothing. */

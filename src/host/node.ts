@@ -37,6 +37,8 @@ export function nodeHost(log: Log): Host {
     messages: listenMessages,
     listen: listenStream,
     dial: dialStream,
+    // Only agents with recursors ask for it.
+    exchange: async (...asked) => (await import('./exchange.ts')).exchangeMessage(...asked),
     // Only joining by name asks for it.
     lookup: async (name) => {
       const { lookup } = await import('node:dns/promises')

@@ -120,6 +120,7 @@ export interface Self {
 export type CachedMethod =
   | 'Catalog.ListDatacenters'
   | 'Catalog.ListServices'
+  | 'Catalog.NodeServices'
   | 'Catalog.ServiceNodes'
   | 'Health.ServiceNodes'
   | 'PreparedQuery.Execute'

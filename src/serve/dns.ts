@@ -3,6 +3,8 @@
  * question of ours to answer, what is malformed), runs the resolver with the agent's replies, and never fails: whatever
  * goes wrong inside is SERVFAIL outside. With replies at hand (`peek`) the answer comes at once, without a promise.
  */
+
+import type { Nanos } from '../base/units.ts'
 import {
   type ClientSubnet,
   type Edns,
@@ -17,7 +19,7 @@ import {
 import { type Answer, type Answered, type Ask, type Query, resolve, type Zone } from '../core/dns/resolve.ts'
 import { ConsulError } from '../model/errors.ts'
 import { type Counts, DnsError, decodeHeader, decodeMessage, encodeMessage, measureMessage } from '../wire/dns.ts'
-import type { Backend } from './backend.ts'
+import type { Backend, CachedMethod } from './backend.ts'
 
 export type Network = 'udp' | 'tcp'
 /** undefined: no answer at all, for what is not a question. */
@@ -32,6 +34,8 @@ export interface Dns {
 export interface DnsOptions {
   /** Looked at with each question: another may be put in its place. */
   zone: Zone
+  /** What is not at hand is asked of the agent's cache, and may be so many nanoseconds old; absent: of the servers. */
+  cache?: { MaxAge: Nanos } | undefined
   /** Asks the recursors: their answer, or undefined when none has one. Without it they are all taken to be down. */
   forward?: (message: Uint8Array, network: Network) => Promise<Uint8Array | undefined>
 }
@@ -156,8 +160,12 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
   }
 
   async function fetchReply(ask: Ask): Promise<Answered> {
-    if (ask.method !== 'Recurse') return backend.call(ask.method, ask.args)
-    return recurse(ask.question)
+    if (ask.method === 'Recurse') return recurse(ask.question)
+    const { cache, zone } = options
+    // An answer that was too old is asked for anew: then the cache would give the same again.
+    const anew = zone.allowStale && ask.args.AllowStale !== true
+    if (cache === undefined || anew || !isCached(ask)) return backend.call(ask.method, ask.args)
+    return (await backend.cached(ask.method, { ...ask.args, ...cache })).reply
   }
 
   async function recurse(question: Question): Promise<Resource[]> {
@@ -220,6 +228,14 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
     udp: (message, asker = '') => handle(message, 'udp', asker),
     tcp: (message, asker = '') => handle(message, 'tcp', asker),
   }
+}
+
+type CachedAsk = Extract<Ask, { method: CachedMethod }>
+
+/** Reverse names are not looked up in the cache. */
+function isCached(ask: Ask): ask is CachedAsk {
+  const { method } = ask
+  return method === 'Health.ServiceNodes' || method === 'Catalog.NodeServices' || method === 'PreparedQuery.Execute'
 }
 
 /** A query's wishes are repeated, as is any opcode. */

@@ -362,7 +362,8 @@ function buildDns(settings: Settings, read: Reader, reader: AddressReader, probl
       minttl: soa('min_ttl', 0),
     },
     nodeMetaTxt: read.flag('dns_config.enable_additional_node_meta_txt') ?? true,
-    recursorTimeout: readDuration('recursor_timeout', read.text('dns_config.recursor_timeout') ?? '', problems) / NANOS_PER_MS,
+    recursorTimeout:
+      readDuration('recursor_timeout', read.text('dns_config.recursor_timeout') ?? '', problems) / NANOS_PER_MS,
     allowStale: read.flag('dns_config.allow_stale') ?? true,
     maxStale: read.duration('dns_config.max_stale') / NANOS_PER_MS,
     useCache: read.flag('dns_config.use_cache') ?? false,
