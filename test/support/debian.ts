@@ -11,22 +11,51 @@ const DOWNLOAD_TIMEOUT_MS = 120_000
 
 /** @returns the folder that stands for the root of the package's files; undefined when it cannot be had */
 export function debianPackage(name: string): string | undefined {
-  const folder = join(CACHE, name)
-  if (existsSync(folder)) return folder
-  const fresh = `${folder}.${process.pid}`
+  return debianPackages([name])?.[0]
+}
+
+/** All that are missing are fetched at once. @returns a root for each; undefined when one of them cannot be had */
+export function debianPackages(names: readonly string[]): string[] | undefined {
+  const folders = names.map((name) => join(CACHE, name))
+  const missing = names.filter((_, i) => !existsSync(folders[i]!))
+  if (missing.length === 0) return folders
+  const fresh = join(CACHE, `fresh.${process.pid}`)
   try {
     mkdirSync(fresh, { recursive: true })
     const options = { cwd: fresh, stdio: 'ignore', timeout: DOWNLOAD_TIMEOUT_MS } as const
-    execFileSync('apt-get', ['download', name], options)
-    const file = readdirSync(fresh).find((each) => each.endsWith('.deb'))
-    if (file === undefined) return undefined
-    execFileSync('dpkg', ['-x', file, join(fresh, 'root')], options)
-    renameSync(join(fresh, 'root'), folder)
-    return folder
+    download(missing, fresh, options)
+    for (const name of missing) {
+      const file = readdirSync(fresh).find((each) => each.startsWith(`${name}_`) && each.endsWith('.deb'))
+      if (file === undefined) return undefined
+      execFileSync('dpkg', ['-x', file, join(fresh, name)], options)
+      place(join(fresh, name), join(CACHE, name))
+    }
+    return folders
   } catch {
-    // Another test may have been quicker.
-    return existsSync(folder) ? folder : undefined
+    return folders.every((folder) => existsSync(folder)) ? folders : undefined
   } finally {
     rmSync(fresh, { recursive: true, force: true })
+  }
+}
+
+/** A machine that has never asked what there is has no lists yet: then they are fetched too, for this once. */
+function download(names: string[], fresh: string, options: Parameters<typeof execFileSync>[2]): void {
+  try {
+    execFileSync('apt-get', ['download', ...names], options)
+  } catch {
+    const lists = join(fresh, 'lists')
+    mkdirSync(join(lists, 'partial'), { recursive: true })
+    const own = ['-o', `Dir::State::lists=${lists}`]
+    execFileSync('apt-get', [...own, 'update'], options)
+    execFileSync('apt-get', [...own, 'download', ...names], options)
+  }
+}
+
+/** Another test may have been quicker. */
+function place(from: string, to: string): void {
+  try {
+    renameSync(from, to)
+  } catch (error) {
+    if (!existsSync(to)) throw error
   }
 }

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { debianPackage } from '../../support/debian.ts'
+import { debianPackages } from '../../support/debian.ts'
 import { type AgentProcess, runCommand } from '../../support/process.ts'
 import { assertToldAlike, hider, type Step, startPair } from './pair.ts'
 
@@ -21,12 +21,11 @@ const TIMEOUT_MS = 60_000
 /** As many as the scenario has, or nearly: an interpreter that ends early has not said all. */
 const STEPS_MIN = 100
 
-const roots = PACKAGES.map(debianPackage)
-const missing = PACKAGES.filter((_, i) => roots[i] === undefined)
-const skip = missing.length > 0 && `Debian's ${missing.join(', ')} cannot be had: there is no apt here, or no network`
+const roots = debianPackages(PACKAGES)
+const skip = roots === undefined && "Debian's python3-consul cannot be had: there is no apt here, or no network"
 
 async function steps(agent: AgentProcess): Promise<Step[]> {
-  const path = roots.map((root) => join(root!, 'usr/lib/python3/dist-packages')).join(':')
+  const path = roots!.map((root) => join(root, 'usr/lib/python3/dist-packages')).join(':')
   const { code, stdout, stderr } = await runCommand(['-W', 'ignore', SCENARIO, String(agent.ports.http)], {
     ...{ command: PYTHON, env: { PYTHONPATH: path, PYTHONDONTWRITEBYTECODE: '1' }, timeoutMs: TIMEOUT_MS },
   })
