@@ -5,20 +5,9 @@
  *     node test/interop/dns.ts compare http://127.0.0.1:8500 127.0.0.1:8600 http://127.0.0.1:9500 127.0.0.1:9600
  *     node test/interop/dns.ts record http://127.0.0.1:8500 127.0.0.1:8600 answers.json
  */
-import { createSocket } from 'node:dgram'
 import { writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { makeFrames } from '../../src/host/net.ts'
-import {
-  describeAnswer,
-  parseQuestion,
-  readCatalog,
-  readQuestions,
-  type TableQuestion,
-} from '../../src/serve/dns-questions.testing.ts'
-
-/** How long an answer may take before there is none. */
-const WAIT_MS = 500
+import { describeAnswer, parseQuestion, readCatalog, readQuestions } from '../../src/serve/dns-questions.testing.ts'
+import { askOver } from '../support/dns-bytes.ts'
 
 async function register(http: string): Promise<void> {
   for (const entry of readCatalog()) {
@@ -55,41 +44,6 @@ async function registerQueries(http: string): Promise<void> {
     const response = await fetch(`${http}/v1/query`, { method: 'POST', body: JSON.stringify(query) })
     if (!response.ok) throw new Error(`${http}: ${response.status} ${await response.text()}`)
   }
-}
-
-function askOver(dns: string, question: TableQuestion): Promise<Uint8Array | undefined> {
-  const [host, port] = [dns.slice(0, dns.lastIndexOf(':')), Number(dns.slice(dns.lastIndexOf(':') + 1))]
-  return question.network === 'tcp' ? askTcp(host, port, question.bytes) : askUdp(host, port, question.bytes)
-}
-
-function askUdp(host: string, port: number, bytes: Uint8Array): Promise<Uint8Array | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket('udp4')
-    const timer = setTimeout(() => done(undefined), WAIT_MS)
-    const done = (answer: Uint8Array | undefined) => {
-      clearTimeout(timer)
-      socket.close()
-      resolve(answer)
-    }
-    socket.on('message', done)
-    socket.send(bytes, port, host)
-  })
-}
-
-function askTcp(host: string, port: number, bytes: Uint8Array): Promise<Uint8Array | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect(port, host)
-    const timer = setTimeout(() => done(undefined), WAIT_MS)
-    const done = (answer: Uint8Array | undefined): boolean => {
-      clearTimeout(timer)
-      socket.destroy()
-      resolve(answer)
-      return false
-    }
-    socket.on('error', () => done(undefined))
-    socket.on('data', makeFrames(done))
-    socket.write(Buffer.concat([Buffer.from([bytes.length >>> 8, bytes.length & 0xff]), bytes]))
-  })
 }
 
 async function compare(httpA: string, dnsA: string, httpB: string, dnsB: string): Promise<number> {
