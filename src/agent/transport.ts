@@ -103,7 +103,10 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
     const snapshot = await source.open(body.lastIndex)
     if (snapshot === null) return lost(id)
     try {
+      // A server that was stopped meanwhile says nothing more.
+      if (stopped) return
       const conn = await host.dial(parseHostPort(address))
+      if (stopped) return conn.destroy()
       conns.add(conn)
       const reply = await sendSnapshot(host, conn, { ...body, size: snapshot.size }, snapshot.chunks())
       conns.delete(conn)
