@@ -142,7 +142,10 @@ suite('an agent on disk', () => {
     await until(text, (now) => /^\{"Key":"k",.*"Value":"dg==","Session":""\}\n\d+\n$/.test(now))
     writeFileSync(join(folder, 'conf/w.json'), JSON.stringify({ watches: [{ type: 'connect_roots', args: ['true'] }] }))
     const { status, body } = await agent!.http('PUT', '/v1/agent/reload')
-    assert.deepEqual([status, body], [500, 'Watch type connect_roots is not allowed in agent config'])
+    assert.deepEqual(
+      [status, body],
+      [500, 'Failed reloading watches: Watch type connect_roots is not allowed in agent config'],
+    )
   })
 
   test('reloads and requests at once', async () => {

@@ -39,7 +39,7 @@ export interface RunningLocal {
    * Takes up what the configuration says now of services, checks and this node's meta.
    * @throws Error for what it refuses; nothing has changed then
    */
-  load(config: RuntimeConfig): Promise<void>
+  reload(config: RuntimeConfig): Promise<void>
   /** Begins to bring what is registered here to the catalog. */
   start(): void
   counts(): { services: number; checks: number; ttls: number }
@@ -192,7 +192,7 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     })
   }
 
-  const load = (wanted: RuntimeConfig) => {
+  const load = async (wanted: RuntimeConfig) => {
     const others = core.services().map(({ service }) => service)
     return ask({ kind: 'load', definitions: localDefinitions(wanted, others) })
   }
@@ -230,7 +230,15 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
           if (gone.aborted || stopped) over()
         }),
     },
-    load,
+    async reload(fresh) {
+      try {
+        await load(fresh)
+      } catch (error) {
+        const message = messageOf(error)
+        const what = message.startsWith('Failed to register check') ? 'checks' : 'services'
+        throw new ConsulError('refused', `Failed reloading ${what}: ${message}`)
+      }
+    },
     start: () => driven.tellNow({ kind: 'start' }),
     counts: () => ({ services: core.services().length, checks: core.checks().length, ttls: core.ttls() }),
     clusterChanged: (nodes) => driven.tell({ kind: 'cluster-size', nodes }),

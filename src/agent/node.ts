@@ -69,7 +69,7 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
   const members = () => pools.lanMembers().length
   const local = await runLocal({ config, nodeId, host, disk, dispatch: caller, members })
   pools.onMember('lan', () => local.clusterChanged(members()))
-  parts.reloads.onReload((fresh) => local.load(fresh))
+  parts.reloads.onReload((fresh) => local.reload(fresh))
   const events = keepUserEvents({ config, host, caller, services: local.self.services })
   pools.onUserEvent(events.receive)
   const stopCoordinates = sendCoordinates({

@@ -72,7 +72,9 @@ async function run(io: Io, argv: string[]): Promise<number> {
       const watches = keepWatches(host.log)
       const reread = async () => {
         const fresh = load()
-        await watches.compile(fresh.config)
+        await watches.compile(fresh.config).catch((error: unknown) => {
+          throw new Error(`Failed reloading watches: ${reason(error)}`)
+        })
         for (const warning of fresh.warnings) host.log.warn(warning)
         return fresh.config
       }
@@ -166,7 +168,7 @@ function openCopies(config: RuntimeConfig, io: Io): { write: ((line: string) => 
       writers.push(openSyslog(config.syslogFacility, failed).write)
     }
   } catch (error) {
-    io.err(reason(error))
+    io.err(`==> ${reason(error)}`)
     return undefined
   }
   if (writers.length === 0) return { write: undefined }

@@ -33,6 +33,7 @@ export function validateConfig(job: Validation): void {
   checkNumbers(job)
   checkNodeMeta(job.config.nodeMeta)
   checkKeys(job)
+  refuseOldData(job)
   checkClashes(job.config)
   if (job.problems.length > 0) throw new ConfigError(listProblems(job.problems))
   refuse(lateRefusal(job))
@@ -166,6 +167,16 @@ function checkKeys({ settings }: Validation): void {
   if (typeof encrypt === 'string' && !BASE64.test(encrypt)) {
     throw new ConfigError('encrypt has invalid key: illegal base64 data')
   }
+}
+
+/** Servers of Consul 0.5 and before kept their data there; to start beside it would be to start anew. */
+function refuseOldData({ config, disk }: Validation): void {
+  if (!config.server || config.dataDir === '') return
+  const path = `${config.dataDir.replace(/\/+$/, '')}/mdb`
+  if (disk.kind(path) === 'missing') return
+  throw new ConfigError(`CRITICAL: Deprecated data folder found at ${quoteGo(path)}!
+Consul will refuse to boot with this directory present.
+See https://www.consul.io/docs/upgrade-specific.html for more information.`)
 }
 
 /** No two doors on one address. Ports that are off, or any free one, clash with nothing. */

@@ -58,6 +58,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     if (given.Service === '') return 'Service name missing'
     const service = completed(given)
     const id = service.ID
+    warnOfNames(service)
     const before = [...state.checksOf(id)].filter((checkId) => state.check(checkId) !== undefined)
     state.setService(id, { service, token: rest.token, deleted: false, definition })
     checks.serviceChanged(id)
@@ -73,6 +74,16 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     }
     if (rest.replaceExistingChecks) for (const checkId of before) if (!named.has(checkId)) removeCheck(checkId)
     return undefined
+  }
+
+  function warnOfNames({ Service, Tags }: NodeService): void {
+    const name = unfitForDns(Service)
+    if (name !== undefined)
+      log('warn', `Service name will not be discoverable via DNS due to ${name}`, { service: Service })
+    for (const tag of Tags ?? []) {
+      const unfit = unfitForDns(tag)
+      if (unfit !== undefined) log('debug', `Service tag will not be discoverable via DNS due to ${unfit}`, { tag })
+    }
   }
 
   function removeService(id: string): Refusal {
@@ -307,6 +318,16 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       emit(refusal === undefined ? { kind: 'done', ticket } : { kind: 'refused', ticket, message: refusal })
     },
   }
+}
+
+const NOT_DNS = /[^A-Za-z0-9\\-]/
+const DNS_LABEL_BYTES_MAX = 63
+
+/** Why a name cannot be asked for over DNS; undefined when it can. Source: agent/dns/dns.go. */
+function unfitForDns(name: string): string | undefined {
+  if (NOT_DNS.test(name)) return 'invalid characters. Valid characters include all alpha-numerics and dashes.'
+  if (name.length <= DNS_LABEL_BYTES_MAX) return undefined
+  return 'it being too long. Valid lengths are between 1 and 63 bytes.'
 }
 
 function noReason(what: 'Node' | 'Service'): string {
