@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, suite, test } from 'node:test'
 import { type LogRecord, makeLog } from '../base/log.ts'
+import { type Metrics, NO_METRICS, Registry } from '../base/metrics.ts'
 import { DEV, LAN } from '../core/gossip/config.ts'
 import type { SerfMember } from '../core/gossip/serf.ts'
 import { nodeHost } from '../host/node.ts'
@@ -25,7 +26,7 @@ interface TestPool {
   told(event: string): Promise<void>
 }
 
-async function start(name: string, over: Partial<PoolParts> = {}): Promise<TestPool> {
+async function start(name: string, over: Partial<PoolParts> = {}, metrics: Metrics = NO_METRICS): Promise<TestPool> {
   const records: LogRecord[] = []
   const events: string[] = []
   const waiting: { event: string; done(): void }[] = []
@@ -34,16 +35,19 @@ async function start(name: string, over: Partial<PoolParts> = {}): Promise<TestP
     for (const { event: wanted, done } of waiting) if (wanted === event) done()
   }
   const pool = await openPool({
-    host: nodeHost(
-      makeLog(
-        'agent',
-        (record) => {
-          records.push(record)
-          tell(record.message)
-        },
-        () => 'debug',
+    host: {
+      ...nodeHost(
+        makeLog(
+          'agent',
+          (record) => {
+            records.push(record)
+            tell(record.message)
+          },
+          () => 'debug',
+        ),
       ),
-    ),
+      metrics,
+    },
     role: 'server',
     pool: 'lan',
     name,
@@ -189,8 +193,9 @@ suite('gossip pools', () => {
     assert.ok(strict.records.some(({ message }) => message.includes('Rejected node stranger (127.0.0.66)')))
   })
 
-  test('strangers who talk nonsense are told of in the log, and change nothing', async () => {
-    const { pool, records, told } = await start('steady')
+  test('strangers who talk nonsense are told of in the log, counted, and change nothing', async () => {
+    const metrics = new Registry({ prefix: '', host: '', allow: [], block: [], otherwise: true }, 0)
+    const { pool, records, told } = await start('steady', {}, metrics)
     const socket = createSocket('udp4')
     const broken = [
       Buffer.from([99]),
@@ -213,6 +218,8 @@ suite('gossip pools', () => {
     }
     assert.equal(pool.members().length, 1)
     assert.ok(records.some(({ message }) => /failed to receive: received invalid msgType \(99\)/.test(message)))
+    const counted = metrics.series().find(({ name }) => name === 'memberlist.msg.fault')
+    assert.equal(counted?.total.sum, faults())
     socket.close()
     await told('join steady')
   })
