@@ -26,6 +26,7 @@ for (let seed = from; seed < end; seed++) {
     const key = name as keyof Outcome['counts']
     totals[key] = (totals[key] ?? 0) + count
   }
+  if (counts.undecided > 0) console.log(`seed ${seed}: what clients saw could not be judged within bounds`)
   if (violation !== undefined) {
     broken++
     console.log(`seed ${seed}: ${violation}`)
