@@ -115,6 +115,37 @@ for (const [name, command] of Object.entries({ Proconsul: undefined, 'the real C
       assert.deepEqual(await consul.agent.services(), {})
     })
 
+    test('the agent tells of itself, its machine, its measurements, its log and the health of its services', async () => {
+      await consul.agent.registerService({ Name: 'own', Check: { TTL: '1h', Status: 'passing' } })
+      assert.equal((await consul.agent.health({ id: 'own' })).status, 'passing')
+      const { ContentHash: hash } = (await consul.agent.service('own'))!
+      const changed = consul.agent.service('own', { hash, waitMs: 60_000 })
+      await consul.agent.registerService({ Name: 'own', Port: 81, Check: { TTL: '1h' } })
+      assert.equal((await changed)?.Port, 81)
+      await consul.agent.maintain({ enable: true, service: 'own' })
+      const { status, services } = await consul.agent.health({ name: 'own' })
+      assert.deepEqual([status, services.length], ['maintenance', 1])
+      await consul.agent.deregisterService('own')
+      assert.equal(await consul.agent.service('own'), null)
+      assert.equal((await consul.agent.health({ name: 'own' })).status, '')
+      assert.ok('Memory' in (await consul.agent.host()))
+      assert.ok(Array.isArray((await consul.agent.metrics()).Samples))
+      const enough = new AbortController()
+      const lines: string[] = []
+      await assert.rejects(async () => {
+        const noise = setInterval(() => void consul.agent.self().catch(() => {}), 20)
+        try {
+          for await (const text of consul.agent.monitor({ level: 'debug', signal: enough.signal })) {
+            lines.push(text)
+            if (/\/v1\/agent\/self/.test(lines.join(''))) enough.abort()
+          }
+        } finally {
+          clearInterval(noise)
+        }
+      })
+      assert.match(lines.join(''), /\[DEBUG\] agent\.http: Request finished/)
+    })
+
     test('a transaction happens as a whole or not at all', async () => {
       const done = await consul.txn([
         { KV: { Verb: 'set', Key: 'txn/a', Value: 'é' } },

@@ -1,4 +1,5 @@
 /** The agent that answers: itself, its members, its own services and checks. */
+import type { Millis } from '../base/units.ts'
 import type { NodeService, ServiceAddress, Weights } from '../model/catalog.ts'
 import type { CheckStatus, HealthCheck } from '../model/health.ts'
 import { type Caller, decodeJson, escapePath, expectOk, type RequestOptions } from './client.ts'
@@ -62,12 +63,51 @@ export interface ServiceDefinition {
   Checks?: CheckDefinition[]
 }
 
+/** As the agent holds it: a little less than the catalog has. */
+export type AgentService = Omit<NodeService, 'CreateIndex' | 'ModifyIndex'> & { ContentHash: string }
+
+export interface AgentHealth {
+  /** "" when there is no such service. */
+  status: CheckStatus | 'maintenance' | ''
+  services: { AggregatedStatus: string; Service: NodeService | null; Checks: HealthCheck[] | null }[]
+}
+
+export interface MetricSummary {
+  Name: string
+  Count: number
+  Rate: number
+  Sum: number
+  Min: number
+  Max: number
+  Mean: number
+  Stddev: number
+  Labels: Record<string, string>
+}
+
+export interface AgentMetrics {
+  Timestamp: string
+  Gauges: { Name: string; Value: number; Labels: Record<string, string> }[]
+  Points: { Name: string; Points: number[] }[]
+  Counters: MetricSummary[]
+  Samples: MetricSummary[]
+}
+
 export interface Agent {
   /** Its configuration, its statistics and how others see it, in sections. */
   self(options?: RequestOptions): Promise<Record<string, Record<string, unknown>>>
   /** @param options `segment`: only that one's; `_all` for every one */
   members(options?: RequestOptions & { wan?: boolean; segment?: string }): Promise<AgentMember[]>
   services(options?: RequestOptions): Promise<Record<string, NodeService>>
+  /** One of them, with the hash of its content; with a `hash`, once the content has another. null when there is none. */
+  service(id: string, options?: RequestOptions & { hash?: string; waitMs?: Millis }): Promise<AgentService | null>
+  /** How the agent's services with that name, or the one with that id, are: the worst of them. */
+  health(of: { id: string } | { name: string }, options?: RequestOptions): Promise<AgentHealth>
+  /** The machine that it runs on. */
+  host(options?: RequestOptions): Promise<Record<string, unknown>>
+  /** What it measured in the last whole interval. */
+  metrics(options?: RequestOptions): Promise<AgentMetrics>
+  /** Its log as it is written, in pieces that need not be lines, until `signal` aborts. */
+  monitor(options?: RequestOptions & { level?: string; json?: boolean }): AsyncIterable<string>
   checks(options?: RequestOptions): Promise<Record<string, HealthCheck>>
   registerService(service: ServiceDefinition, options?: RequestOptions): Promise<void>
   deregisterService(id: string, options?: RequestOptions): Promise<void>
@@ -81,6 +121,8 @@ export interface Agent {
   forceLeave(name: string, options?: RequestOptions & { prune?: boolean }): Promise<void>
   /** Takes the node, or one of its services, out of use until it is told otherwise. */
   maintain(wish: { enable: boolean; service?: string; reason?: string }, options?: RequestOptions): Promise<void>
+  /** The log as it is written, until the signal aborts or the agent ends. */
+  monitor(wish?: { level?: string; json?: boolean }, options?: RequestOptions): Promise<AsyncIterable<Uint8Array>>
   /** The agent reads its configuration again. */
   reload(options?: RequestOptions): Promise<void>
   /** The agent leaves its cluster and ends. */
@@ -99,6 +141,32 @@ export function makeAgent(caller: Caller): Agent {
     members: (options) =>
       read('/v1/agent/members', options, { segment: options?.segment, wan: options?.wan ? '1' : undefined }),
     services: (options) => read('/v1/agent/services', options),
+    async service(id, options = {}) {
+      const { hash, waitMs, ...rest } = options
+      const response = await caller.send('GET', `/v1/agent/service/${escapePath(id)}`, { ...rest, waitMs }, { hash })
+      return response.status === 404 ? null : decodeJson<AgentService>(expectOk(response))
+    },
+    async health(of, options) {
+      const [way, what] = 'id' in of ? ['id', of.id] : ['name', of.name]
+      const response = await caller.send('GET', `/v1/agent/health/service/${way}/${escapePath(what)}`, options)
+      if (response.status === 404) return { status: '', services: [] }
+      // The status of the answer is that of the service: 429 and 503 are no failures here.
+      if (![200, 429, 503].includes(response.status)) expectOk(response)
+      const found = decodeJson<AgentHealth['services'] | AgentHealth['services'][number]>(response)
+      const status = (response.header('X-Consul-Reason') ?? '') as AgentHealth['status']
+      return { status, services: Array.isArray(found) ? found : [found] }
+    },
+    host: (options) => read('/v1/agent/host', options),
+    metrics: (options) => read('/v1/agent/metrics', options),
+    async *monitor(options = {}) {
+      const { level, json, ...rest } = options
+      const parameters = { loglevel: level, logjson: json }
+      const response = await caller.send('GET', '/v1/agent/monitor', rest, parameters, undefined, true)
+      const decoder = new TextDecoder()
+      for await (const chunk of expectOk(response).chunks ?? [response.body]) {
+        yield decoder.decode(chunk, { stream: true })
+      }
+    },
     checks: (options) => read('/v1/agent/checks', options),
     registerService: (service, options) => put('/v1/agent/service/register', options, service),
     deregisterService: (id, options) => put(`/v1/agent/service/deregister/${escapePath(id)}`, options),
@@ -114,7 +182,16 @@ export function makeAgent(caller: Caller): Agent {
       const path = service === '' ? '/v1/agent/maintenance' : `/v1/agent/service/maintenance/${escapePath(service)}`
       return put(path, options, undefined, { enable: String(enable), reason: enable ? reason : undefined })
     },
+    async monitor({ level, json } = {}, options) {
+      const parameters = { loglevel: level, logjson: json ? 'true' : undefined }
+      const response = expectOk(await caller.send('GET', '/v1/agent/monitor', options, parameters, undefined, true))
+      return response.chunks ?? once(response.body)
+    },
     reload: (options) => put('/v1/agent/reload', options),
     leave: (options) => put('/v1/agent/leave', options),
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }

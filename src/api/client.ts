@@ -242,7 +242,9 @@ async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array> {
 export const fetchTransport: Transport = async ({ url, body: given, streamed, ...request }) => {
   const piecemeal = given !== undefined && typeof given !== 'string' && !(given instanceof Uint8Array)
   const sent = piecemeal ? { body: streamOf(given), duplex: 'half' as const } : { body: given }
-  const response = await fetch(url, { ...request, ...sent })
+  // What comes piece by piece is not pressed: the real agent's log would be announced so, and come plain.
+  const headers = streamed ? { ...request.headers, 'Accept-Encoding': 'identity' } : request.headers
+  const response = await fetch(url, { ...request, headers, ...sent })
   if (streamed && response.status === 200) {
     const header = (name: string) => response.headers.get(name)
     return { status: response.status, header, body: new Uint8Array(0), chunks: chunksOf(response) }
