@@ -135,8 +135,9 @@ for (const [name, command] of Object.entries({ Proconsul: undefined, 'the real C
       await assert.rejects(async () => {
         const noise = setInterval(() => void consul.agent.self().catch(() => {}), 20)
         try {
-          for await (const text of consul.agent.monitor({ level: 'debug', signal: enough.signal })) {
-            lines.push(text)
+          const log = await consul.agent.monitor({ level: 'debug' }, { signal: enough.signal })
+          for await (const bytes of log) {
+            lines.push(new TextDecoder().decode(bytes))
             if (/\/v1\/agent\/self/.test(lines.join(''))) enough.abort()
           }
         } finally {

@@ -106,8 +106,6 @@ export interface Agent {
   host(options?: RequestOptions): Promise<Record<string, unknown>>
   /** What it measured in the last whole interval. */
   metrics(options?: RequestOptions): Promise<AgentMetrics>
-  /** Its log as it is written, in pieces that need not be lines, until `signal` aborts. */
-  monitor(options?: RequestOptions & { level?: string; json?: boolean }): AsyncIterable<string>
   checks(options?: RequestOptions): Promise<Record<string, HealthCheck>>
   registerService(service: ServiceDefinition, options?: RequestOptions): Promise<void>
   deregisterService(id: string, options?: RequestOptions): Promise<void>
@@ -121,8 +119,6 @@ export interface Agent {
   forceLeave(name: string, options?: RequestOptions & { prune?: boolean }): Promise<void>
   /** Takes the node, or one of its services, out of use until it is told otherwise. */
   maintain(wish: { enable: boolean; service?: string; reason?: string }, options?: RequestOptions): Promise<void>
-  /** The log as it is written, until the signal aborts or the agent ends. */
-  monitor(wish?: { level?: string; json?: boolean }, options?: RequestOptions): Promise<AsyncIterable<Uint8Array>>
   /** The agent reads its configuration again. */
   reload(options?: RequestOptions): Promise<void>
   /** The agent leaves its cluster and ends. */
@@ -158,15 +154,6 @@ export function makeAgent(caller: Caller): Agent {
     },
     host: (options) => read('/v1/agent/host', options),
     metrics: (options) => read('/v1/agent/metrics', options),
-    async *monitor(options = {}) {
-      const { level, json, ...rest } = options
-      const parameters = { loglevel: level, logjson: json }
-      const response = await caller.send('GET', '/v1/agent/monitor', rest, parameters, undefined, true)
-      const decoder = new TextDecoder()
-      for await (const chunk of expectOk(response).chunks ?? [response.body]) {
-        yield decoder.decode(chunk, { stream: true })
-      }
-    },
     checks: (options) => read('/v1/agent/checks', options),
     registerService: (service, options) => put('/v1/agent/service/register', options, service),
     deregisterService: (id, options) => put(`/v1/agent/service/deregister/${escapePath(id)}`, options),
@@ -182,16 +169,7 @@ export function makeAgent(caller: Caller): Agent {
       const path = service === '' ? '/v1/agent/maintenance' : `/v1/agent/service/maintenance/${escapePath(service)}`
       return put(path, options, undefined, { enable: String(enable), reason: enable ? reason : undefined })
     },
-    async monitor({ level, json } = {}, options) {
-      const parameters = { loglevel: level, logjson: json ? 'true' : undefined }
-      const response = expectOk(await caller.send('GET', '/v1/agent/monitor', options, parameters, undefined, true))
-      return response.chunks ?? once(response.body)
-    },
     reload: (options) => put('/v1/agent/reload', options),
     leave: (options) => put('/v1/agent/leave', options),
   }
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
