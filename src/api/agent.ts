@@ -119,6 +119,8 @@ export interface Agent {
   forceLeave(name: string, options?: RequestOptions & { prune?: boolean }): Promise<void>
   /** Takes the node, or one of its services, out of use until it is told otherwise. */
   maintain(wish: { enable: boolean; service?: string; reason?: string }, options?: RequestOptions): Promise<void>
+  /** The log as it is written, in pieces that need not be lines, until the signal aborts or the agent ends. */
+  monitor(wish?: { level?: string; json?: boolean }, options?: RequestOptions): Promise<AsyncIterable<Uint8Array>>
   /** The agent reads its configuration again. */
   reload(options?: RequestOptions): Promise<void>
   /** The agent leaves its cluster and ends. */
@@ -169,7 +171,16 @@ export function makeAgent(caller: Caller): Agent {
       const path = service === '' ? '/v1/agent/maintenance' : `/v1/agent/service/maintenance/${escapePath(service)}`
       return put(path, options, undefined, { enable: String(enable), reason: enable ? reason : undefined })
     },
+    async monitor({ level, json } = {}, options) {
+      const parameters = { loglevel: level, logjson: json }
+      const response = expectOk(await caller.send('GET', '/v1/agent/monitor', options, parameters, undefined, true))
+      return response.chunks ?? once(response.body)
+    },
     reload: (options) => put('/v1/agent/reload', options),
     leave: (options) => put('/v1/agent/leave', options),
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }
