@@ -252,6 +252,6 @@ test('addresses to join, as people write them', () => {
     ['[::1]', '::1', 8301],
     ['[::1]:88', '::1', 88],
   ] as const)
-    assert.deepEqual(parseJoin(text, 'lan'), { host, port })
-  assert.equal(parseJoin('10.0.0.1', 'wan').port, 8302)
+    assert.deepEqual(parseJoin(text, 8301), { host, port })
+  assert.equal(parseJoin('10.0.0.1', 25_003).port, 25_003)
 })

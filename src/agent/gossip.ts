@@ -38,7 +38,6 @@ import type { SerfSnapshot } from './serf-snapshot.ts'
 const STREAMS_MAX = 128
 /** Attempts to find a number that is free for UDP and TCP both. */
 const PORT_TRIES = 20
-const DEFAULT_PORTS = { lan: 8301, wan: 8302 }
 
 const NO_OUTCOME: KeyOutcome = { messages: {}, keys: {}, primaryKeys: {}, nodes: 0, error: '' }
 
@@ -353,7 +352,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     serf,
     members: () => serf.members().map(poolMember),
     async join(texts) {
-      const found = await Promise.all(texts.map((text) => resolve(parseJoin(text, pool))))
+      const found = await Promise.all(texts.map((text) => resolve(parseJoin(text, port))))
       const unresolved = found.flatMap(({ problem }) => problem ?? [])
       for (const problem of unresolved) logs.memberlist.warn(`memberlist: ${problem}`)
       return ask({ kind: 'join', addresses: found.flatMap(({ at }) => at), unresolved, ignoreOldEvents: true })
@@ -380,7 +379,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     rejoin() {
       const previous = parts.snapshot?.previous ?? []
       if (previous.length === 0) return
-      const known = previous.map(({ name, address }) => ({ name, text: address, address: parseJoin(address, pool) }))
+      const known = previous.map(({ name, address }) => ({ name, text: address, address: parseJoin(address, port) }))
       driven.tell({ kind: 'rejoin', previous: shuffled(known, host.random) })
     },
     stop,
@@ -450,12 +449,15 @@ function dialError(error: unknown, to: GossipAddress): string {
   return `dial tcp ${joinHostPort(to.host, to.port)}: ${systemWords(error)}`
 }
 
-/** `10.0.0.1`, `10.0.0.1:8301`, `[::1]:8301`, `::1`, `name:8301`, each perhaps with `node/` in front. */
-export function parseJoin(text: string, pool: PoolName): GossipAddress {
+/**
+ * `10.0.0.1`, `10.0.0.1:8301`, `[::1]:8301`, `::1`, `name:8301`, each perhaps with `node/` in front.
+ * @param portHere the pool's own, which counts where none is named
+ */
+export function parseJoin(text: string, portHere: number): GossipAddress {
   const address = text.slice(text.indexOf('/') + 1)
   const bracketed = /^\[(.*)\](?::(\d+))?$/.exec(address)
-  if (bracketed !== null) return { host: bracketed[1]!, port: Number(bracketed[2] ?? DEFAULT_PORTS[pool]) }
+  if (bracketed !== null) return { host: bracketed[1]!, port: Number(bracketed[2] ?? portHere) }
   const parts = address.split(':')
-  if (parts.length !== 2) return { host: address, port: DEFAULT_PORTS[pool] }
-  return { host: parts[0]!, port: Number(parts[1]) || DEFAULT_PORTS[pool] }
+  if (parts.length !== 2) return { host: address, port: portHere }
+  return { host: parts[0]!, port: Number(parts[1]) || portHere }
 }
