@@ -18,6 +18,7 @@ import { describeSelf, type Facts, infoSections, type RoleFacts } from './descri
 import { type RunningLocal, runLocal } from './local.ts'
 import type { Pools } from './pools.ts'
 import type { Reloads } from './reload.ts'
+import { makeRemoteExec } from './remote-exec.ts'
 import { keepUserEvents } from './user-events.ts'
 
 /** What an agent is started from. */
@@ -70,7 +71,8 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
   const local = await runLocal({ config, nodeId, host, disk, dispatch: caller, members })
   pools.onMember('lan', () => local.clusterChanged(members()))
   parts.reloads.onReload((fresh) => local.reload(fresh))
-  const events = keepUserEvents({ config, host, caller, services: local.self.services })
+  const exec = makeRemoteExec({ config, host, caller, token: () => '' })
+  const events = keepUserEvents({ config, host, caller, services: local.self.services, exec })
   pools.onUserEvent(events.receive)
   const stopCoordinates = sendCoordinates({
     host,
@@ -147,6 +149,7 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
       cache.stop()
       stopCoordinates()
       events.stop()
+      exec.stop()
       local.stop()
     },
   }

@@ -14,20 +14,22 @@ import type { LocalService, Self } from '../serve/backend.ts'
 import { decodeUserEvent, encodeUserEvent } from '../wire/structs/user-event.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import type { Pools } from './pools.ts'
+import type { RemoteExec } from './remote-exec.ts'
 
 const KEPT = 256
 const PREFIX = 'consul:event:'
-/** A program's trigger, for `consul exec`: never run here, and never listed. */
+/** A program's trigger, for `consul exec`: never listed. */
 const REMOTE_EXEC = '_rexec'
 
 type Wish = Pick<UserEvent, 'Name' | 'Payload' | 'NodeFilter' | 'ServiceFilter' | 'TagFilter'>
 
 export interface UserEventsParts {
-  config: Pick<RuntimeConfig, 'nodeName' | 'datacenter'>
+  config: Pick<RuntimeConfig, 'nodeName' | 'datacenter' | 'disableRemoteExec'>
   host: Host
   /** Events are told to the datacenter by its servers. */
   caller: Pick<Caller, 'call'>
   services(): readonly LocalService[]
+  exec: Pick<RemoteExec, 'receive'>
 }
 
 export interface UserEvents {
@@ -102,8 +104,10 @@ export function keepUserEvents(parts: UserEventsParts): UserEvents {
       }
       if (!isMeant(event, config.nodeName, parts.services())) return true
       const fields = { event_name: event.Name, event_id: event.ID }
-      if (event.Name === REMOTE_EXEC) log.info('ignoring remote exec event, disabled.', fields)
-      else {
+      if (event.Name === REMOTE_EXEC) {
+        if (config.disableRemoteExec) log.info('ignoring remote exec event, disabled.', fields)
+        else parts.exec.receive(event.Payload)
+      } else {
         log.debug('new event', fields)
         keep(event)
       }

@@ -176,6 +176,12 @@ export interface Disk {
   close(): Promise<void>
 }
 
+/** What to run: a program with arguments, a line for the shell, or a whole script. */
+export type Program =
+  | { kind: 'args'; args: readonly string[] }
+  | { kind: 'command'; command: string }
+  | { kind: 'script'; bytes: Uint8Array }
+
 export interface Host {
   now(): Instant
   date(): WallMs
@@ -207,6 +213,8 @@ export interface Host {
   disk(path: string): Promise<Disk>
   /** Tries it once. Never rejects: what goes wrong is the result. `gone`: nobody waits for it any more. */
   probe(probe: Probe, gone: AbortSignal): Promise<ProbeResult>
+  /** Runs it to its end. @returns its exit code; 255 when it cannot be started */
+  run(program: Program, print: (bytes: Uint8Array) => void, gone: AbortSignal): Promise<number>
   hostname(): string
   /** A UUID that the system keeps for this machine; undefined when there is none to be read. */
   machineId(): string | undefined

@@ -51,6 +51,7 @@ export function nodeHost(log: Log): Host {
     },
     // Only agents that have checks to try pay for loading the clients.
     probe: async (probe, gone) => (await import('./probes.ts')).tryProbe(probe, gone),
+    run: async (program, print, gone) => (await import('./programs.ts')).runProgram(program, print, gone),
     hostname,
     machineId,
     interfaces: () =>

@@ -343,6 +343,7 @@ export class SimServer {
       http: nowhere,
       udp: nowhere,
       messages: nowhere,
+      run: nowhere,
       listen: nowhere,
       dial: nowhere,
       disk: nowhere,

@@ -116,6 +116,8 @@ export interface RuntimeConfig extends Definitions {
   nodeId: string
   /** A new node id is made at random rather than from the machine's own. */
   disableHostNodeId: boolean
+  /** `consul exec` runs nothing here. */
+  disableRemoteExec: boolean
   nodeMeta: Record<string, string>
   datacenter: string
   /** Empty in dev mode. */
@@ -172,6 +174,8 @@ export interface RuntimeConfig extends Definitions {
   enableLocalScriptChecks: boolean
   /** Where sidecars find a port that name none. */
   sidecarPorts: PortRange
+  /** Proxies and gateways take over what configuration entries say of them. */
+  centralConfig: boolean
   /** Watches, as they were written. */
   watches: Settings[]
   /** Bytes of output kept for each check. */
