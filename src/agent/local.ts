@@ -7,6 +7,8 @@ import { createHash } from 'node:crypto'
 import { messageOf } from '../base/message-of.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
 import {
+  centralQuestion,
+  isCentral,
   type LocalCall,
   type LocalEffect,
   type LocalInput,
@@ -17,6 +19,7 @@ import type { Disk, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Args, Caller } from '../model/rpc.ts'
 import type { Self } from '../serve/backend.ts'
+import { followCentral } from './central.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { localDefinitions } from './definitions.ts'
 import { drive } from './drive.ts'
@@ -83,11 +86,17 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     checkUpdateInterval: config.checkUpdateInterval,
     discardCheckOutput: config.discardCheckOutput,
     checkOutputMaxSize: config.checkOutputMaxSize,
+    centralConfig: config.centralConfig,
     durable: config.dataDir !== '',
     random: host.random,
   })
   const waiting = new Map<number, { done(): void; refused(error: Error): void }>()
   const attempts = new Map<number, AbortController>()
+  const central = followCentral({
+    host,
+    caller: dispatch,
+    tell: (id, defaults) => driven.tell({ kind: 'central-defaults', id, defaults }),
+  })
   const questions = new Map<number, AbortController>()
   let nextTicket = 1
   /** Files are written one after another, so that the last word on a file is the one that stays. */
@@ -128,6 +137,12 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
         })
         return
       }
+      case 'follow-defaults':
+        central.follow(effect.id, effect.question)
+        return
+      case 'unfollow-defaults':
+        central.unfollow(effect.id)
+        return
       case 'abandon':
         abandon(attempts, effect.attempt)
         return
@@ -207,7 +222,13 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
     self: {
       services: () => core.services(),
       checks: () => core.checks(),
-      registerService: (registration) => ask({ kind: 'register-service', registration }),
+      async registerService(registration) {
+        const { service, token } = registration
+        const asked = config.centralConfig && isCentral(service)
+        const question = asked ? centralQuestion(service, token, config.datacenter) : undefined
+        const defaults = question === undefined ? undefined : await central.ask(service.ID || service.Service, question)
+        await ask({ kind: 'register-service', registration: { ...registration, defaults } })
+      },
       deregisterService: (id) => ask({ kind: 'deregister-service', id }),
       registerCheck: (registration) => ask({ kind: 'register-check', registration }),
       deregisterCheck: (id) => ask({ kind: 'deregister-check', id }),
@@ -239,16 +260,23 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
         throw new ConsulError('refused', `Failed reloading ${what}: ${message}`)
       }
     },
-    start: () => driven.tellNow({ kind: 'start' }),
+    start() {
+      driven.tellNow({ kind: 'start' })
+      central.start()
+    },
     counts: () => ({ services: core.services().length, checks: core.checks().length, ttls: core.ttls() }),
     clusterChanged: (nodes) => driven.tell({ kind: 'cluster-size', nodes }),
-    leaderChanged: () => driven.tell({ kind: 'leader-changed' }),
+    leaderChanged() {
+      driven.tell({ kind: 'leader-changed' })
+      central.again()
+    },
     flush: () => files.then(() => {}),
     stop() {
       stopped = true
       for (const finish of [...watching]) finish()
       driven.tellNow({ kind: 'stop' })
       driven.stop()
+      central.stop()
       for (const id of [...attempts.keys()]) abandon(attempts, id)
       for (const id of [...questions.keys()]) abandon(questions, id)
     },
@@ -293,7 +321,7 @@ async function hasService(
   return NodeServices?.Services[service] !== undefined
 }
 
-const FOLDERS: PersistFolder[] = ['services', 'checks', 'checks/state']
+const FOLDERS: PersistFolder[] = ['services', 'checks', 'checks/state', 'services/configs']
 
 /** Ids are any text, so files are named by a digest of them. */
 function fileName(folder: PersistFolder, id: string): string {
@@ -305,7 +333,7 @@ function toJson(value: unknown): Uint8Array {
 }
 
 async function readFiles(host: Host, disk: Disk) {
-  const [services, checks, states] = await Promise.all(
+  const [services, checks, states, configs] = await Promise.all(
     FOLDERS.map(async (folder) => {
       const values: unknown[] = []
       for (const name of await disk.listFiles(folder)) {
@@ -323,5 +351,5 @@ async function readFiles(host: Host, disk: Disk) {
       return values
     }),
   )
-  return { services: services!, checks: checks!, states: states! }
+  return { services: services!, checks: checks!, states: states!, configs: configs! }
 }

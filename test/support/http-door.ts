@@ -185,6 +185,7 @@ function makeSelf(dev: boolean): Self {
     checkUpdateInterval: 0,
     discardCheckOutput: false,
     checkOutputMaxSize: 4096,
+    centralConfig: true,
     durable: false,
     random: seededRandom(1),
   })

@@ -153,13 +153,13 @@ function decodeLeaf(job: Job, raw: unknown, leaf: Leaf, path: string): Setting |
   if (typeof raw === 'number' || typeof raw === 'bigint') {
     const value = Number(raw)
     if (leaf === 'float') return value
-    if (leaf === 'int' || (leaf === 'uint' && value >= 0)) return Math.trunc(value)
-    if (leaf === 'uint') {
+    if (leaf === 'int' || (leaf.startsWith('uint') && value >= 0)) return Math.trunc(value)
+    if (leaf.startsWith('uint')) {
       job.wrong.push(`cannot parse '${path}', ${typeof raw === 'bigint' ? raw : raw.toFixed(6)} overflows uint`)
       return undefined
     }
   }
-  const type = { string: 'string', bool: 'bool', int: 'int', uint: 'uint', float: 'float64' }[leaf]
+  const type = leaf === 'float' ? 'float64' : leaf
   job.wrong.push(`'${path}' expected type '${type}', got unconvertible type '${goType(raw)}'`)
   return undefined
 }

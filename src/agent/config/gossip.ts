@@ -38,6 +38,7 @@ export function buildGossip(read: GossipReader, bindAddr: string, dev: boolean):
     verifyIncoming: read.flag('encrypt_verify_incoming') ?? true,
     verifyOutgoing: read.flag('encrypt_verify_outgoing') ?? true,
     keyringFile: !(read.flag('disable_keyring_file') ?? dev),
+    coordinates: !(read.flag('disable_coordinates') ?? false),
     rejoinAfterLeave: read.flag('rejoin_after_leave') ?? false,
   }
 }

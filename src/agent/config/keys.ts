@@ -3,7 +3,7 @@
  * here already, and which belong to Consul Enterprise. No values and no rules: those are in defaults.ts and build.ts.
  * Source: agent/config/config.go and builder_oss.go.
  */
-export type Leaf = 'string' | 'bool' | 'int' | 'uint' | 'float'
+export type Leaf = 'string' | 'bool' | 'int' | 'uint' | 'uint32' | 'uint64' | 'float'
 
 export type Shape =
   | Leaf
@@ -196,7 +196,7 @@ export const CONFIG_SHAPE: StructShape = struct(
         int: 'a_record_limit udp_answer_limit',
         string: 'max_stale node_ttl recursor_timeout cache_max_age',
       },
-      { service_ttl: TEXT_MAP, soa: replaced(struct({ uint: 'refresh retry expire min_ttl' })) },
+      { service_ttl: TEXT_MAP, soa: replaced(struct({ uint32: 'refresh retry expire min_ttl' })) },
     ),
     gossip_lan: GOSSIP,
     gossip_wan: GOSSIP,
@@ -208,7 +208,7 @@ export const CONFIG_SHAPE: StructShape = struct(
       int: 'http_max_conns_per_client rpc_max_burst rpc_max_conns_per_client',
       string: 'https_handshake_timeout rpc_handshake_timeout',
       float: 'rpc_rate',
-      uint: 'kv_max_value_size txn_max_req_len',
+      uint64: 'kv_max_value_size txn_max_req_len',
     }),
     node_meta: TEXT_MAP,
     performance: struct({ string: 'leave_drain_time rpc_hold_timeout', int: 'raft_multiplier' }),
@@ -278,7 +278,7 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   autopilot.server_stabilization_time addresses.dns addresses.http addresses.https advertise_addr advertise_addr_ipv4 advertise_addr_ipv6
   advertise_addr_wan advertise_addr_wan_ipv4 advertise_addr_wan_ipv6 alt_domain bind_addr bootstrap bootstrap_expect
   check check_output_max_size check_update_interval checks client_addr data_dir datacenter default_query_time
-  disable_anonymous_signature disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check
+  disable_anonymous_signature disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check
   discard_check_output dns_config.a_record_limit dns_config.allow_stale dns_config.cache_max_age dns_config.disable_compression
   dns_config.recursor_timeout dns_config.use_cache
   dns_config.enable_additional_node_meta_txt dns_config.enable_truncate dns_config.max_stale dns_config.node_ttl
@@ -287,7 +287,7 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   gossip_lan.gossip_interval gossip_lan.gossip_nodes gossip_lan.probe_interval gossip_lan.probe_timeout
   gossip_lan.retransmit_mult gossip_lan.suspicion_mult gossip_wan.gossip_interval gossip_wan.gossip_nodes
   gossip_wan.probe_interval gossip_wan.probe_timeout gossip_wan.retransmit_mult gossip_wan.suspicion_mult
-  disable_http_unprintable_char_filter enable_debug enable_local_script_checks enable_script_checks http_config.allow_write_http_from
+  disable_http_unprintable_char_filter enable_central_service_config enable_debug enable_local_script_checks enable_script_checks http_config.allow_write_http_from
   http_config.block_endpoints http_config.response_headers http_config.use_cache leave_on_terminate translate_wan_addrs
   unix_sockets.group unix_sockets.mode unix_sockets.user
   limits.http_max_conns_per_client limits.kv_max_value_size limits.rpc_handshake_timeout limits.rpc_max_burst

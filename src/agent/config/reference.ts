@@ -69,16 +69,20 @@ function fieldsOf(shape: Shape, path: string): { key: string; type: string }[] {
     .sort((a, b) => (a.key < b.key ? -1 : 1))
 }
 
+const TYPES: Record<Extract<Shape, string>, string> = {
+  string: 'text',
+  bool: 'true or false',
+  int: 'whole number',
+  uint: 'whole number',
+  uint32: 'whole number',
+  uint64: 'whole number',
+  float: 'number',
+  object: 'object',
+}
+
 function typeOf(shape: Shape): string {
   if (typeof shape === 'string') {
-    return {
-      string: 'text',
-      bool: 'true or false',
-      int: 'whole number',
-      uint: 'whole number',
-      float: 'number',
-      object: 'object',
-    }[shape]
+    return TYPES[shape]
   }
   if (shape.kind === 'struct') return 'object'
   if (shape.kind === 'map') return shape.of === 'string' ? 'texts by name' : 'objects by name'

@@ -75,6 +75,8 @@ export interface GossipConfig {
   verifyOutgoing: boolean
   /** Keys are kept in the data directory, where they outlive `key`. */
   keyringFile: boolean
+  /** This agent's network coordinate is sent to the servers, and coordinates are told of over HTTP. */
+  coordinates: boolean
   /** An agent that has left joins again by itself when it is started. */
   rejoinAfterLeave: boolean
 }

@@ -64,6 +64,7 @@ function play() {
     checkUpdateInterval: 0,
     discardCheckOutput: false,
     checkOutputMaxSize: 4096,
+    centralConfig: true,
     durable: true,
     random: seededRandom(1),
   })
@@ -146,7 +147,7 @@ suite('definitions of the configuration', () => {
   test('a file of the data directory gives way to the configuration', () => {
     const local = play()
     local.load({ services: [registration(service('a', { Port: 1 }))] })
-    const files = { services: [{ Service: service('a', { Port: 2 }), Token: '' }], checks: [], states: [] }
+    const files = { services: [{ Service: service('a', { Port: 2 }), Token: '' }], checks: [], states: [], configs: [] }
     const effects = local.ask({ kind: 'restore', files, date: 0 })
     assert.deepEqual(effects, [{ kind: 'forget', folder: 'services', id: 'a' }])
     assert.deepEqual(local.services(), ['a:1'])

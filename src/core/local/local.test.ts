@@ -33,6 +33,7 @@ const SETTINGS: LocalSettings = {
   checkUpdateInterval: 300_000,
   discardCheckOutput: false,
   checkOutputMaxSize: 4096,
+  centralConfig: true,
   durable: true,
 }
 
@@ -154,6 +155,10 @@ function tell(effect: LocalEffect): string {
       return `ask-alias ${effect.question} ${effect.node} ${effect.service} ${effect.index}`
     case 'abandon-alias':
       return `abandon-alias ${effect.question}`
+    case 'follow-defaults':
+      return `follow ${effect.id} ${JSON.stringify(effect.question)}`
+    case 'unfollow-defaults':
+      return `unfollow ${effect.id}`
     case 'call': {
       const { args } = effect
       const what: string[] = []
@@ -634,7 +639,12 @@ suite('local: TTL checks', () => {
 suite('local: what outlives the process', () => {
   test('services, checks and the last report come back', () => {
     const before = new Bench()
-    const files = { services: [] as unknown[], checks: [] as unknown[], states: [] as unknown[] }
+    const files = {
+      services: [] as unknown[],
+      checks: [] as unknown[],
+      states: [] as unknown[],
+      configs: [] as unknown[],
+    }
     const inputs: AskInput[] = [
       { kind: 'register-service', registration: web({ token: 't', checks: [unnamed(ttl(60))] }) },
       { kind: 'register-check', registration: asked('mem', ttl(60)) },
@@ -643,7 +653,12 @@ suite('local: what outlives the process', () => {
     for (const [ticket, input] of inputs.entries()) before.local.step(0, { ...input, ticket } as LocalInput)
     for (const effect of before.local.take()) {
       if (effect.kind !== 'persist') continue
-      const list = { services: files.services, checks: files.checks, 'checks/state': files.states }[effect.folder]
+      const list = {
+        services: files.services,
+        checks: files.checks,
+        'checks/state': files.states,
+        'services/configs': files.configs,
+      }[effect.folder]
       list.push(JSON.parse(JSON.stringify(effect.value)))
     }
 
@@ -703,6 +718,7 @@ suite('local: what outlives the process', () => {
         },
       ],
       states: [],
+      configs: [],
     }
     const bench = new Bench().say({ kind: 'restore', files, date: 0 })
     assert.deepEqual(bench.local.services()[0]?.service.Proxy, NO_PROXY)
@@ -724,6 +740,7 @@ suite('local: what outlives the process', () => {
               services: wrapped,
               checks: [...checks, ...checks.map((Check) => ({ Check, ChkType: Check }))],
               states,
+              configs: [...states, ...services.map((Defaults) => ({ ServiceID: 'a', Defaults }))],
             },
             date: 0,
           })

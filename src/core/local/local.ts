@@ -17,6 +17,7 @@ import { makeRegistry } from './registry.ts'
 import { LocalState } from './state.ts'
 import { makeSync } from './sync.ts'
 
+export { type CentralDefaults, type CentralQuestion, centralQuestion, isCentral } from './central.ts'
 export type {
   LocalCall,
   LocalCheckRegistration,
@@ -106,6 +107,8 @@ export function makeLocal(options: LocalOptions): Local {
         return checks.probed(now, input.attempt, input.result)
       case 'alias-answer':
         return checks.aliasAnswered(now, input.question, input.health)
+      case 'central-defaults':
+        return registry.centralDefaults(input.id, input.defaults)
       case 'alias-failed':
         return checks.aliasFailed(now, input.question, input.message)
       case 'tick':

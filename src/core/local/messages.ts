@@ -7,6 +7,7 @@ import type { ErrorCode } from '../../model/errors.ts'
 import type { HealthCheck } from '../../model/health.ts'
 import type { Args, Reply } from '../../model/rpc.ts'
 import type { NodeHealth } from './aliases.ts'
+import type { CentralDefaults, CentralQuestion } from './central.ts'
 
 /** Who this node is, as the catalog shall know it. */
 export interface LocalSettings {
@@ -23,6 +24,8 @@ export interface LocalSettings {
   checkUpdateInterval: Millis
   discardCheckOutput: boolean
   checkOutputMaxSize: number
+  /** Whether proxies and gateways take over what configuration entries say of them. */
+  centralConfig: boolean
   /** Whether registrations outlive the process: without it there are no `persist` and `forget`. */
   durable: boolean
 }
@@ -40,6 +43,8 @@ export interface LocalServiceRegistration {
   token: string
   /** The service's checks that are not named here go. */
   replaceExistingChecks: boolean
+  /** What configuration entries say of it, where that is known already. */
+  defaults?: CentralDefaults | undefined
 }
 
 /** What the configuration says of this node's services and checks, in place of what it said before. */
@@ -55,6 +60,8 @@ export interface PersistedFiles {
   services: unknown[]
   checks: unknown[]
   states: unknown[]
+  /** Defaults of services. */
+  configs: unknown[]
 }
 
 /** Each asked for once and answered by `done` or `refused` with the same ticket. */
@@ -87,6 +94,8 @@ export type LocalInput =
   | { kind: 'failed'; id: number; code: ErrorCode; message: string }
   | { kind: 'probed'; attempt: number; result: ProbeResult }
   | { kind: 'alias-answer'; question: number; health: NodeHealth }
+  /** What configuration entries say of a service that is followed. */
+  | { kind: 'central-defaults'; id: string; defaults: CentralDefaults }
   | { kind: 'alias-failed'; question: number; message: string }
 
 export type SyncMethod = 'Catalog.NodeServiceList' | 'Health.NodeChecks' | 'Catalog.Register' | 'Catalog.Deregister'
@@ -99,7 +108,7 @@ export interface LocalCall<M extends SyncMethod = SyncMethod> {
   args: Args<M>
 }
 
-export type PersistFolder = 'services' | 'checks' | 'checks/state'
+export type PersistFolder = 'services' | 'services/configs' | 'checks' | 'checks/state'
 
 export type LocalEffect =
   | LocalCall
@@ -116,6 +125,9 @@ export type LocalEffect =
    */
   | { kind: 'ask-alias'; question: number; node: string; service: string; index: number; token: string }
   | { kind: 'abandon-alias'; question: number }
+  /** Tell of that service's defaults by `central-defaults`, now and whenever they change, until it is unfollowed. */
+  | { kind: 'follow-defaults'; id: string; question: CentralQuestion }
+  | { kind: 'unfollow-defaults'; id: string }
   | { kind: 'done'; ticket: number }
   | { kind: 'refused'; ticket: number; message: string }
   /** `part`: of the agent's logger. */

@@ -15,6 +15,7 @@ import {
 } from '../../model/catalog.ts'
 import type { CheckRun } from '../../model/check-run.ts'
 import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
+import type { CentralDefaults } from './central.ts'
 
 /** Registered over the API, not by a configuration file. */
 const SOURCE = 'remote'
@@ -26,6 +27,11 @@ export function persistedService(service: NodeService, token: string): unknown {
     Source: SOURCE,
     LocallyRegisteredAsSidecar: service.LocallyRegisteredAsSidecar,
   }
+}
+
+export function persistedDefaults(id: string, defaults: CentralDefaults): unknown {
+  const { ProxyConfig, UpstreamIDConfigs, MeshGateway, Expose } = defaults
+  return { ServiceID: id, Defaults: { ProxyConfig, UpstreamIDConfigs, MeshGateway, Expose } }
 }
 
 export function persistedCheck(check: HealthCheck, run: CheckRun, token: string): unknown {
@@ -93,6 +99,27 @@ export function readCheck(raw: unknown): { check: HealthCheck; run: CheckRun; to
   }
 }
 
+export function readDefaults(raw: unknown): { id: string; defaults: CentralDefaults } | undefined {
+  const file = readObject(raw)
+  const given = readObject(file?.Defaults)
+  if (file === undefined || given === undefined || text(file.ServiceID) === '') return undefined
+  const { MeshGateway, Expose } = readProxy(given)
+  const upstreams = Array.isArray(given.UpstreamIDConfigs) ? given.UpstreamIDConfigs : []
+  const UpstreamIDConfigs = upstreams.map((one) => ({
+    Upstream: { ID: text(readObject(readObject(one)?.Upstream)?.ID) },
+    Config: readObject(readObject(one)?.Config) ?? null,
+  }))
+  return {
+    id: text(file.ServiceID),
+    defaults: {
+      ProxyConfig: readObject(given.ProxyConfig) ?? null,
+      UpstreamIDConfigs: UpstreamIDConfigs.length === 0 ? null : UpstreamIDConfigs,
+      MeshGateway,
+      Expose,
+    },
+  }
+}
+
 export function readState(raw: unknown): { id: string; status: string; output: string; expires: WallMs } | undefined {
   const file = readObject(raw)
   if (file === undefined || text(file.CheckID) === '' || text(file.Status) === '') return undefined
@@ -139,7 +166,7 @@ function readRun(given: Record<string, unknown>): CheckRun {
   }
 }
 
-/** Proxies are kept whole: nothing here looks inside their upstreams. */
+/** Proxies are kept whole. */
 function readProxy(raw: unknown): ConnectProxyConfig {
   const given = readObject(raw)
   if (given === undefined) return NO_PROXY
@@ -151,7 +178,7 @@ function readProxy(raw: unknown): ConnectProxyConfig {
     LocalServiceAddress: text(given.LocalServiceAddress),
     LocalServicePort: whole(given.LocalServicePort),
     Config: readObject(given.Config) ?? null,
-    Upstreams: Array.isArray(upstreams) ? (upstreams as ConnectProxyConfig['Upstreams']) : null,
+    Upstreams: Array.isArray(upstreams) ? (upstreams.filter(readObject) as ConnectProxyConfig['Upstreams']) : null,
     MeshGateway: { Mode: text(readObject(given.MeshGateway)?.Mode) },
     Expose: {
       Checks: readObject(given.Expose)?.Checks === true,

@@ -23,6 +23,7 @@ class Bench {
     checkUpdateInterval: 0,
     discardCheckOutput: false,
     checkOutputMaxSize: 4096,
+    centralConfig: true,
     durable: false,
     random: seededRandom(3),
   })

@@ -9,6 +9,7 @@ import type { NodeService, ServiceAddress } from '../../model/catalog.ts'
 import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
 import { type HealthCheck, NO_DEFINITION, NODE_MAINTENANCE, SERVICE_MAINTENANCE_PREFIX } from '../../model/health.ts'
 import { sidecarId } from '../../model/sidecar.ts'
+import { type CentralDefaults, centralQuestion, isCentral, mergedService } from './central.ts'
 import { type Checks, shownCheck } from './checks.ts'
 import type {
   LocalCheckRegistration,
@@ -18,7 +19,16 @@ import type {
   PersistedFiles,
   PersistFolder,
 } from './messages.ts'
-import { persistedCheck, persistedService, persistedState, readCheck, readService, readState } from './persisted.ts'
+import {
+  persistedCheck,
+  persistedDefaults,
+  persistedService,
+  persistedState,
+  readCheck,
+  readDefaults,
+  readService,
+  readState,
+} from './persisted.ts'
 import type { LocalState } from './state.ts'
 
 /** How a check came to be: over the API, or from the configuration by itself or with its service. */
@@ -37,6 +47,8 @@ export interface Registry {
   restore(now: Instant, files: PersistedFiles, date: WallMs): void
   /** What the configuration says now: what it said before and no longer says goes. Refused, it changes nothing. */
   load(now: Instant, definitions: LocalDefinitions): Refusal
+  /** What configuration entries say of a service now. */
+  centralDefaults(id: string, defaults: CentralDefaults): void
   maintain(now: Instant, wish: { service: string; enable: boolean; reason: string; token: string }): Refusal
 }
 
@@ -60,7 +72,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     const id = service.ID
     warnOfNames(service)
     const before = [...state.checksOf(id)].filter((checkId) => state.check(checkId) !== undefined)
-    state.setService(id, { service, token: rest.token, deleted: false, definition })
+    keepService(service, rest.token, definition, rest.defaults)
     checks.serviceChanged(id)
     if (definition === undefined) persist('services', id, persistedService(service, rest.token))
     const named = namedChecks(id, rest.checks)
@@ -86,6 +98,41 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     }
   }
 
+  /** Puts it into the state, with what configuration entries are known to say of it. */
+  function keepService(
+    service: NodeService,
+    token: string,
+    definition: string | undefined,
+    told: CentralDefaults | undefined,
+  ): void {
+    const id = service.ID
+    const old = state.services.get(id)
+    const central = settings.centralConfig && isCentral(service)
+    if (old?.registered !== undefined && !old.deleted && !central) unfollow(id)
+    if (!central) {
+      state.setService(id, { service, token, deleted: false, definition })
+      return
+    }
+    const defaults = told ?? (old?.deleted ? undefined : old?.defaults)
+    const merged = mergedService(service, defaults)
+    state.setService(id, { service: merged, token, deleted: false, definition, registered: service, defaults })
+    if (told !== undefined) persist('services/configs', id, persistedDefaults(id, told))
+    emit({ kind: 'follow-defaults', id, question: centralQuestion(service, token, settings.datacenter) })
+  }
+
+  function unfollow(id: string): void {
+    emit({ kind: 'unfollow-defaults', id })
+    forget('services/configs', id)
+  }
+
+  function centralDefaults(id: string, defaults: CentralDefaults): void {
+    const entry = state.services.get(id)
+    if (entry === undefined || entry.deleted || entry.registered === undefined) return
+    if (sameDefaults(entry.defaults, defaults)) return
+    persist('services/configs', id, persistedDefaults(id, defaults))
+    state.setService(id, { ...entry, service: mergedService(entry.registered, defaults), defaults })
+  }
+
   function removeService(id: string): Refusal {
     if (id === '') return 'ServiceID missing'
     const entry = state.services.get(id)
@@ -100,6 +147,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
     state.touchService(id)
     checks.serviceChanged(id)
     if (entry.definition === undefined) forget('services', id)
+    if (entry.registered !== undefined) unfollow(id)
     for (const checkId of [...state.checksOf(id)]) if (state.check(checkId) !== undefined) removeCheck(checkId)
     log('debug', 'removed service', { service: id })
     const sidecar = sidecarId(id)
@@ -175,11 +223,19 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
         forget('services', file.service.ID)
         continue
       }
-      state.setService(file.service.ID, { ...file, deleted: false })
+      keepService(file.service, file.token, undefined, undefined)
       log('debug', 'restored service definition from file', { service: file.service.ID })
     }
+    for (const raw of files.configs) restoreDefaults(raw)
     for (const raw of files.checks) restoreCheck(now, raw)
     for (const raw of files.states) restoreState(now, raw, date)
+  }
+
+  function restoreDefaults(raw: unknown): void {
+    const file = readDefaults(raw)
+    if (file === undefined) log('error', 'Failed decoding service config file')
+    else if (state.services.get(file.id)?.registered === undefined) forget('services/configs', file.id)
+    else centralDefaults(file.id, file.defaults)
   }
 
   function restoreCheck(now: Instant, raw: unknown): void {
@@ -307,6 +363,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
 
   return {
     load,
+    centralDefaults,
     maintain,
     addService: (now, registration) => addService(now, registration),
     removeService,
@@ -328,6 +385,10 @@ function unfitForDns(name: string): string | undefined {
   if (NOT_DNS.test(name)) return 'invalid characters. Valid characters include all alpha-numerics and dashes.'
   if (name.length <= DNS_LABEL_BYTES_MAX) return undefined
   return 'it being too long. Valid lengths are between 1 and 63 bytes.'
+}
+
+function sameDefaults(a: CentralDefaults | undefined, b: CentralDefaults): boolean {
+  return a !== undefined && JSON.stringify(persistedDefaults('', a)) === JSON.stringify(persistedDefaults('', b))
 }
 
 function noReason(what: 'Node' | 'Service'): string {

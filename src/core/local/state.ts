@@ -7,14 +7,19 @@ import type { Instant, Millis } from '../../base/units.ts'
 import type { NodeService } from '../../model/catalog.ts'
 import type { CheckRun } from '../../model/check-run.ts'
 import type { HealthCheck } from '../../model/health.ts'
+import type { CentralDefaults } from './central.ts'
 
 export interface ServiceEntry {
   /** null: known only from the catalog, where it has to go. Never changed in place. */
   service: NodeService | null
   token: string
   deleted: boolean
+  /** As it was registered, where `service` takes over what configuration entries say. */
+  registered?: NodeService | undefined
+  /** What they said last; undefined before they said anything. */
+  defaults?: CentralDefaults | undefined
   /** The definition it came from, when that stands in the configuration. */
-  definition?: string
+  definition?: string | undefined
 }
 
 export interface CheckEntry {
