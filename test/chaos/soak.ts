@@ -1,15 +1,17 @@
 /**
  * The same as in the tests beside it, but for as long as one likes and in an order drawn at random: servers are killed,
  * stopped and cut off under load, and every round is judged. `npm run soak:processes`, with PROCONSUL_CHAOS_ROUNDS and
- * PROCONSUL_CHAOS_STEPS (faults in each round) in the environment. Without root nothing is cut off.
+ * PROCONSUL_CHAOS_STEPS (faults in each round) in the environment; PROCONSUL_CHAOS_KINDS=ours,real,ours mixes real servers in.
+ * Without root nothing is cut off.
  */
 import { after, suite, test } from 'node:test'
 import { anyLeader, pause, startLoad, untilWritable } from '../support/chaos.ts'
 import { makeNamespaces, type Namespaces, whyNoNamespaces } from '../support/namespaces.ts'
-import { type Quorum, type QuorumServer, startQuorum } from '../support/quorum.ts'
+import { type Kind, type Quorum, type QuorumServer, startQuorum } from '../support/quorum.ts'
 
 const ROUNDS = Number(process.env.PROCONSUL_CHAOS_ROUNDS ?? 10)
 const STEPS = Number(process.env.PROCONSUL_CHAOS_STEPS ?? 12)
+const KINDS = (process.env.PROCONSUL_CHAOS_KINDS ?? 'ours,ours,ours').split(',') as Kind[]
 const unable = whyNoNamespaces()
 
 type Step = (quorum: Quorum, spaces: Namespaces | undefined) => Promise<void>
@@ -63,9 +65,9 @@ suite('servers under random faults', { timeout: ROUNDS * (STEPS * 10_000 + 120_0
     if (unable === undefined) spaces = makeNamespaces(3)
     else context.diagnostic(unable)
     const steps = [restart, restart, stop, stop, restartAll, ...(spaces === undefined ? [] : [unplug, unplug, deafen])]
-    quorum = await startQuorum(['ours', 'ours', 'ours'], spaces && { network: spaces.network, within: spaces.within })
+    quorum = await startQuorum(KINDS, spaces && { network: spaces.network, within: spaces.within })
     for (let round = 1; round <= ROUNDS; round++) {
-      const load = startLoad(quorum, 8)
+      const load = startLoad(quorum, 8, KINDS.includes('real'))
       for (let n = 0; n < STEPS; n++) {
         await span(1500)
         await steps[Math.floor(Math.random() * steps.length)]!(quorum, spaces)
