@@ -112,7 +112,7 @@ export function describeSelf(facts: Facts): Record<string, unknown> {
       Version: CONSUL_API_VERSION,
     },
     DebugConfig: debugConfig(config, nodeId),
-    Coord: coordinate,
+    Coord: config.gossip.coordinates ? coordinate : null,
     Member: facts.members.lan.find(({ Name }) => Name === config.nodeName),
     Stats: infoSections(facts),
     Meta: { ...config.nodeMeta, 'consul-network-segment': '' },

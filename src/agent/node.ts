@@ -74,15 +74,17 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
   const exec = makeRemoteExec({ config, host, caller, token: () => '' })
   const events = keepUserEvents({ config, host, caller, services: local.self.services, exec })
   pools.onUserEvent(events.receive)
-  const stopCoordinates = sendCoordinates({
-    host,
-    datacenter: config.datacenter,
-    nodeName: config.nodeName,
-    members: pools.lanMembers,
-    coordinate: pools.coordinate,
-    call: (method, args, context) => caller.call(method, args, context),
-    log: host.log,
-  })
+  const stopCoordinates = !config.gossip.coordinates
+    ? () => {}
+    : sendCoordinates({
+        host,
+        datacenter: config.datacenter,
+        nodeName: config.nodeName,
+        members: pools.lanMembers,
+        coordinate: pools.coordinate,
+        call: (method, args, context) => caller.call(method, args, context),
+        log: host.log,
+      })
 
   const facts = (): Facts => ({
     config,

@@ -28,6 +28,8 @@ suite('gossip by configuration', () => {
     assert.deepEqual([gossip.lan.reconnectTimeoutMs, gossip.wan.reconnectTimeoutMs], [72 * 3_600_000, 72 * 3_600_000])
     assert.deepEqual([gossip.lan.allowedCidrs, gossip.wan.allowedCidrs], [[], []])
     assert.equal(load(['-dev']).config.gossip.keyringFile, false)
+    assert.equal(gossip.coordinates, true)
+    assert.equal(load(SERVER, { disable_coordinates: true }).config.gossip.coordinates, false)
     const args = [
       '-rejoin',
       '-disable-keyring-file',

@@ -8,13 +8,20 @@ import { done, type Exchange, jsonCompact, jsonWithMeta, plain } from './exchang
 import { datacenter, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
 
+/** Consul's answer where coordinates are turned off; a strange status, but the one that clients know. */
+function disabled(): HttpResponse {
+  return plain(401, 'Coordinate support disabled')
+}
+
 export function coordinateDatacenters(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  if (!exchange.door.coordinates) return disabled()
   return ask(exchange, 'Coordinate.ListDatacenters', {}, (_, reply) => {
     return jsonCompact(exchange, `[${(reply ?? []).map(mapJson).join(',')}]`)
   })
 }
 
 export function coordinateNodes(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  if (!exchange.door.coordinates) return disabled()
   const options = readOptions(exchange)
   exchange.metaOnFailure = true
   return ask(exchange, 'Coordinate.ListNodes', options, (_, reply) => {
@@ -24,6 +31,7 @@ export function coordinateNodes(exchange: Exchange): HttpResponse | Promise<Http
 }
 
 export function coordinateNode(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+  if (!exchange.door.coordinates) return disabled()
   const args = { ...readOptions(exchange), Node: exchange.rest }
   exchange.metaOnFailure = true
   return ask(exchange, 'Coordinate.Node', args, (_, reply) => {
@@ -59,6 +67,7 @@ const updateRequest: Decode<Partial<GivenUpdate>> = struct<GivenUpdate>(
 )
 
 export async function coordinateUpdate(exchange: Exchange): Promise<HttpResponse> {
+  if (!exchange.door.coordinates) return disabled()
   await exchange.backend.call('Coordinate.Update', decode(exchange))
   return done()
 }

@@ -25,6 +25,8 @@ export interface Door {
   useCache: boolean
   /** Metrics are kept for Prometheus (telemetry.prometheus_retention_time above 0). */
   prometheus: boolean
+  /** It is told where nodes stand in the network (disable_coordinates says no). */
+  coordinates: boolean
   /** The profiler answers without ACLs too (enable_debug). */
   debug: boolean
   /** Configured headers (http_config.response_headers), names canonical; names and values in turn. */

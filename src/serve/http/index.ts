@@ -37,6 +37,8 @@ export interface HttpOptions {
   printableOnly?: boolean
   /** Whether answers about other datacenters carry their outside addresses (translate_wan_addrs). */
   translateWanAddrs?: boolean
+  /** False keeps to itself where nodes stand in the network (disable_coordinates). */
+  coordinates?: boolean
   /** Whether `?cached` is honoured (http_config.use_cache). */
   useCache?: boolean
   /** Whether metrics are shown to Prometheus (telemetry.prometheus_retention_time). */
@@ -84,6 +86,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     txnBytesMax: txnLimit(options),
     scriptsAllowed: options.enableScriptChecks ?? false,
     useCache: options.useCache ?? true,
+    coordinates: options.coordinates ?? true,
     translateWanAddrs: options.translateWanAddrs ?? false,
     prometheus: options.prometheus ?? false,
     debug: options.enableDebug ?? backend.self.dev,
