@@ -144,7 +144,8 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     return dress(request, result)
   }
 
-  function perform(exchange: Exchange, { methods, endpoint, pattern }: Route): HttpResponse | Promise<HttpResponse> {
+  function perform(exchange: Exchange, route: Route): HttpResponse | Promise<HttpResponse> {
+    const { methods, endpoint, pattern } = route
     const { method } = exchange
     if (blocked.length > 0 && blocked.some((prefix) => exchange.path.startsWith(prefix))) {
       throw new HttpError(403, 'Endpoint is blocked by agent configuration')
@@ -160,7 +161,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
       throw new HttpError(403, 'Access is restricted')
     }
     if (endpoint !== undefined)
-      return wantsEvents(exchange, { pattern }) ? eventStream(exchange, endpoint) : endpoint(exchange)
+      return wantsEvents(exchange, route) ? eventStream(exchange, endpoint) : endpoint(exchange)
     return plain(501, `${method} ${pattern}: this endpoint of Consul is not built yet in Proconsul`)
   }
 

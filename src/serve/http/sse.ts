@@ -21,9 +21,13 @@ const WAIT = '30s'
 const WAITING_EVENTS_MAX = 64
 
 export function wantsEvents({ method, request }: Exchange, { pattern }: Pick<Route, 'pattern'>): boolean {
-  if (method !== 'GET' || DESCRIPTIONS[pattern]?.GET?.blocks !== true) return false
-  return /(^|,)\s*text\/event-stream\s*(;|,|$)/i.test(request.header('accept') ?? '')
+  if (method !== 'GET') return false
+  const accepted = request.header('accept')
+  if (accepted === undefined || !EVENT_STREAM.test(accepted)) return false
+  return DESCRIPTIONS[pattern]?.GET?.blocks === true
 }
+
+const EVENT_STREAM = /(^|,)\s*text\/event-stream\s*(;|,|$)/i
 
 /** @returns the endpoint's plain answer when it is a failure, or nothing that one could wait for */
 export async function eventStream(exchange: Exchange, endpoint: Endpoint): Promise<HttpResponse> {
