@@ -271,7 +271,7 @@ function buildConfig(
     enableScriptChecks: read.flag('enable_script_checks') ?? false,
     enableLocalScriptChecks: read.flag('enable_local_script_checks') ?? read.flag('enable_script_checks') ?? false,
     sidecarPorts: ranges.sidecar,
-    centralConfig: read.flag('enable_central_service_config') ?? true,
+    centralConfig: read.flag('enable_central_service_config') ?? false,
     watches: (settings.watches ?? []) as Settings[],
     ...definitions,
     checkOutputMaxSize: read.whole('check_output_max_size'),
