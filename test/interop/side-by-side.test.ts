@@ -62,7 +62,7 @@ suite('side by side with the real Consul', { skip }, () => {
   let both: SideBySide
 
   before(async () => {
-    const args = ['-dev', '-node=x', '-log-level=err']
+    const args = ['-dev', '-node=x', '-log-level=err', '-hcl=enable_central_service_config = true']
     agents = [await startAgentProcess(args)]
     agents.push(await startAgentProcess(args, { command: real }))
     both = new SideBySide(agents[0]!, agents[1]!, EXPLAINED)

@@ -103,7 +103,19 @@ export function weakMap<T>(item: Weak<T>): Weak<Record<string, T> | null> {
   }
 }
 
-export const untypedValue: Weak<unknown> = (value) => value ?? null
+/**
+ * Any value. A list of one item is that item: HCL writes every block as a list. Inside of such an item the same holds
+ * for all that its maps hold. Source: lib/decode/decode.go (HookWeakDecodeFromSlice).
+ */
+export const untypedValue: Weak<unknown> = (value) =>
+  (Array.isArray(value) && value.length === 1 ? unpacked(value[0]) : value) ?? null
+
+function unpacked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unpacked)
+  if (!isMap(value)) return value
+  const item = (each: unknown) => unpacked(Array.isArray(each) && each.length === 1 ? each[0] : each)
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, item(each)]))
+}
 
 /** @param aliases second spellings: the usual one wins where both are given */
 export function weakStruct<T extends object>(

@@ -303,6 +303,51 @@ const MESH: Request[] = [
   ...get('/v1/health/', ['connect/web', 'ingress/web']),
 ]
 
+/** What entries say is laid under what sidecars and gateways register with the agent, and followed. */
+const CENTRAL: Request[] = [
+  ...puts('/v1/config', [
+    {
+      Kind: 'proxy-defaults',
+      Name: 'global',
+      Config: {
+        protocol: 'http',
+        zero: 5,
+        deep: { a: [1], b: 2 },
+        list: [1],
+        maps: [{ x: [1], y: [[2], { z: [3] }] }],
+      },
+      MeshGateway: { Mode: 'local' },
+      Expose: { Checks: true },
+    },
+    { Kind: 'service-defaults', Name: 'center', Protocol: 'grpc' },
+    { Kind: 'service-defaults', Name: 'up', Protocol: 'http2' },
+  ]),
+  ...puts('/v1/agent/service/register', [
+    {
+      Name: 'center',
+      Port: 7000,
+      Connect: {
+        SidecarService: {
+          Port: 7001,
+          Proxy: {
+            Config: { zero: 0, deep: { a: 7 }, list: [], own: 'x' },
+            Upstreams: [
+              { DestinationName: 'up', LocalBindPort: 7100 },
+              { DestinationName: 'other', LocalBindPort: 7101, Config: { protocol: 'tcp' } },
+              { DestinationType: 'prepared_query', DestinationName: 'pq', LocalBindPort: 7102 },
+            ],
+          },
+        },
+      },
+    },
+    { Kind: 'mesh-gateway', Name: 'center-gw', Port: 7003 },
+    { Kind: 'connect-proxy', Name: 'center-lone', Port: 7004, Proxy: { DestinationServiceName: 'center' } },
+  ]),
+  ...get('/v1/agent/service/', ['center', 'center-sidecar-proxy', 'center-gw', 'center-lone']),
+  ...['center', 'center-gw', 'center-lone'].map((id) => ask('PUT', `/v1/agent/service/deregister/${id}`)),
+  ...del('/v1/config/', ['service-defaults/center', 'service-defaults/up', 'proxy-defaults/global']),
+]
+
 const REMOVED: Request[] = [
   ...del('/v1/config/', [
     ...[
@@ -317,4 +362,4 @@ const REMOVED: Request[] = [
   ...get('/v1/config/', ['service-router', 'service-resolver', 'proxy-defaults/global', 'proxy-defaults']),
 ]
 
-export const CONFIG_REQUESTS: readonly Request[] = [...WRITTEN, ...CHAINS, ...MESH, ...REMOVED]
+export const CONFIG_REQUESTS: readonly Request[] = [...WRITTEN, ...CHAINS, ...MESH, ...CENTRAL, ...REMOVED]
