@@ -50,6 +50,42 @@ suite('ordered map', () => {
     )
   })
 
+  test('loses all keys with a prefix, and goes on as a sorted model does; snapshots keep them', () => {
+    const step = fc.record({ op: fc.constantFrom('fill', 'fill', 'set', 'delete', 'under'), key, value: fc.nat(4000) })
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 10, maxLength: 120 }), fc.boolean(), (steps, shown) => {
+        const map = new OrderedMap<number>()
+        const model = new Map<string, number>()
+        const put = (text: string, value: number) => {
+          map.set(text, value)
+          model.set(text, value)
+        }
+        for (const { op, key, value } of steps) {
+          if (op === 'fill') for (let i = 0; i < 150; i++) put(`${key}/${(value * 31 + i * 7) % 997}`, i)
+          else if (op === 'set') put(key, value)
+          else if (op === 'delete') {
+            assert.equal(map.delete(key), model.get(key))
+            model.delete(key)
+          } else {
+            const prefix = key.slice(0, value % (key.length + 1))
+            const before = shown ? { snapshot: map.snapshot(), all: sorted(model) } : undefined
+            map.deleteUnder(prefix)
+            for (const each of [...model.keys()]) if (each.startsWith(prefix)) model.delete(each)
+            for (let i = 0; i < 3; i++) put(`${key}${i}`, i)
+            if (before === undefined) continue
+            assert.deepEqual(entries(before.snapshot), before.all)
+            before.snapshot.release()
+          }
+          assert.equal(map.size, model.size)
+        }
+        assert.deepEqual(entries(map), sorted(model))
+        for (const [text, value] of model) assert.equal(map.get(text), value)
+        assert.deepEqual(entries(map, 'service'), sorted(model, 'service'))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
   test('grows and shrinks through several levels', () => {
     const random = seededRandom(7)
     const map = new OrderedMap<number>()

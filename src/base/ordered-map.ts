@@ -200,6 +200,15 @@ export class OrderedMap<V> extends OrderedView<V> {
     return this.previous
   }
 
+  /** Removes all keys with the prefix. What lies wholly within goes node by node, unread. */
+  deleteUnder(prefix: string): void {
+    const root = this.own(this.root)
+    this.prune(root, prefix, after(prefix), undefined, undefined)
+    this.root = root
+    while (!this.root.leaf && this.root.items.length === 1) this.root = this.own(this.root.items[0] as Node<V>)
+    this.version += 1
+  }
+
   clear(): void {
     this.root = new Node<V>(this.epoch, true, 0, [], [], [])
     this.count = 0
@@ -271,6 +280,42 @@ export class OrderedMap<V> extends OrderedView<V> {
     return new Node<V>(this.epoch, node.leaf, skip, headsOf(keys, skip), keys, items)
   }
 
+  /**
+   * Removes the keys from `from` on, up to `to` or without end. The children at both ends of the gap stay, even if nothing
+   * is left in them: the one before it then reaches to the one after it, and so do their own outermost children.
+   * `low` and `high` are the node's fences as they are from now on.
+   */
+  private prune(
+    node: Node<V>,
+    from: string,
+    to: string | undefined,
+    low: string | undefined,
+    high: string | undefined,
+  ): void {
+    if (node.leaf) {
+      const first = below(node, from)
+      const end = to === undefined ? node.keys.length : below(node, to)
+      this.count -= end - first
+      node.keys.splice(first, end - first)
+      node.items.splice(first, end - first)
+    } else {
+      const first = childAt(node, from)
+      const last = to === undefined ? node.items.length - 1 : childAt(node, to)
+      for (let at = first + 1; at < last; at++) this.count -= sizeOf(node.items[at] as Node<V>)
+      if (last > first + 1) {
+        node.keys.splice(first + 1, last - first - 1)
+        node.items.splice(first + 1, last - first - 1)
+      }
+      for (let at = first; at <= Math.min(first + 1, last); at++) {
+        const child = this.own(node.items[at] as Node<V>)
+        node.items[at] = child
+        this.prune(child, from, to, lowOf(node, at, low), highOf(node, at, high))
+      }
+    }
+    node.skip = common(low, high)
+    node.heads = headsOf(node.keys, node.skip)
+  }
+
   /** @returns whether the key was there; where a snapshot is alive it must be, or nodes are copied for nothing */
   private remove(node: Node<V>, key: string, low: string | undefined, high: string | undefined): boolean {
     if (node.leaf) {
@@ -306,6 +351,28 @@ export class OrderedMap<V> extends OrderedView<V> {
     ])
     removeFrom(node, at + 1)
   }
+}
+
+/** The least text that is above all that begin with `prefix`; undefined where there is none. */
+function after(prefix: string): string | undefined {
+  let length = prefix.length
+  while (length > 0 && prefix.charCodeAt(length - 1) === 0xff) length--
+  if (length === 0) return undefined
+  return prefix.slice(0, length - 1) + String.fromCharCode(prefix.charCodeAt(length - 1) + 1)
+}
+
+/** How many of a leaf's keys are below `key`. */
+function below<V>(leaf: Node<V>, key: string): number {
+  let at = 0
+  while (at < leaf.keys.length && leaf.keys[at]! < key) at++
+  return at
+}
+
+function sizeOf<V>(node: Node<V>): number {
+  if (node.leaf) return node.keys.length
+  let sum = 0
+  for (const child of node.items) sum += sizeOf(child as Node<V>)
+  return sum
 }
 
 function lowOf<V>(node: Node<V>, at: number, low: string | undefined): string | undefined {

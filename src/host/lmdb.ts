@@ -171,6 +171,12 @@ class Writer extends Reader implements WriteTxn {
     if (before !== undefined) this.changes?.push({ table, key, before, after: undefined })
   }
 
+  deleteUnder(table: TableName, prefix: string): void {
+    const keys: string[] = []
+    for (const row of this.prefix(table, prefix)) keys.push((TABLES[table].key as (row: unknown) => string)(row))
+    for (const key of keys) this.delete(table, key)
+  }
+
   setCounter(name: string, value: number): void {
     this.put('index', { Key: name, Value: value })
   }
@@ -419,6 +425,10 @@ class ReplacementWriter implements WriteTxn {
 
   delete<T extends TableName>(table: T, key: string): void {
     this.later(() => this.writer.delete(table, key))
+  }
+
+  deleteUnder(table: TableName, prefix: string): void {
+    this.later(() => this.writer.deleteUnder(table, prefix))
   }
 
   setCounter(name: string, value: number): void {

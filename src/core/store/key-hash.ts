@@ -37,6 +37,14 @@ class Part {
     }
   }
 
+  findPlace(hash: number, place: number): number {
+    const { slots } = this
+    const mask = slots.length / 2 - 1
+    let at = hash & mask
+    while (slots[at * 2 + 1] !== place + 1) at = (at + 1) & mask
+    return at
+  }
+
   add(hash: number, place: number): void {
     // Probes stay short while at most three quarters of the slots are taken.
     if ((this.count + 1) * 8 > this.slots.length * 3) this.grow()
@@ -106,6 +114,12 @@ export class KeyHash {
   remove(key: string, hash: number): void {
     const part = this.partOf(hash)
     part.remove(part.find(key, hash, this.records))
+  }
+
+  /** The same, where the record's place is known: its key is not compared. */
+  removePlace(hash: number, place: number): void {
+    const part = this.partOf(hash)
+    part.remove(part.findPlace(hash, place))
   }
 
   private partOf(hash: number): Part {

@@ -75,10 +75,9 @@ export function kvDeleteCas(txn: WriteTxn, index: Index, entry: DirEntry): boole
 
 /** One tombstone stands for the whole prefix; none is left for the empty one, whose index is the table's anyway. */
 export function kvDeleteTree(txn: WriteTxn, index: Index, prefix: string): void {
-  const keys: string[] = []
-  for (const entry of txn.prefix('kvs', kvKey(prefix))) keys.push(kvKey(entry.Key))
-  if (keys.length === 0) return
-  for (const key of keys) txn.delete('kvs', key)
+  const under = kvKey(prefix)
+  if (txn.prefix('kvs', under)[Symbol.iterator]().next().done === true) return
+  txn.deleteUnder('kvs', under)
   if (prefix !== '') bury(txn, index, prefix)
   txn.setCounter('kvs', index)
 }

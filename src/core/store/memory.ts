@@ -86,6 +86,21 @@ class Writer extends Reader implements WriteTxn {
     if (before !== undefined) this.changes?.push({ table, key, before, after: undefined })
   }
 
+  deleteUnder(table: TableName, prefix: string): void {
+    const { changes } = this
+    const { indexes } = TABLES[table] as unknown as {
+      indexes: { name: IndexName; key(row: unknown): string | undefined }[]
+    }
+    const rows = this.maps[table] as unknown as RowMap<Tables[TableName]>
+    rows.deleteUnder(prefix, (key, before) => {
+      for (const index of indexes) {
+        const then = index.key(before)
+        if (then !== undefined) this.indexMaps[index.name].delete(then)
+      }
+      changes?.push({ table, key, before, after: undefined })
+    })
+  }
+
   setCounter(name: string, value: number): void {
     this.put('index', { Key: name, Value: value })
   }

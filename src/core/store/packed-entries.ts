@@ -99,6 +99,19 @@ export class PackedEntries implements RowMap<DirEntry> {
     return before
   }
 
+  deleteUnder(prefix: string, gone: (key: string, row: DirEntry) => void): void {
+    const cursor = this.order.cursor(prefix)
+    while (cursor.next()) {
+      const { key } = cursor
+      const place = cursor.value!
+      gone(key, this.reader.entry(key, place))
+      this.places.removePlace(hashKey(key), place)
+      this.retire(place, this.reader.size(place))
+    }
+    this.order.deleteUnder(prefix)
+    this.lastKey = undefined
+  }
+
   snapshot(): RowMapSnapshot<DirEntry> {
     this.snapshots += 1
     return new PackedSnapshot(this.order.snapshot(), this.reader, () => {

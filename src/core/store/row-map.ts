@@ -17,6 +17,8 @@ export interface RowMap<R> extends RowMapView<R> {
   /** @returns the row before, if there was one */
   set(key: string, row: R): R | undefined
   delete(key: string): R | undefined
+  /** Deletes all rows whose key starts with `prefix`, and tells each. */
+  deleteUnder(prefix: string, gone: (key: string, row: R) => void): void
   snapshot(): RowMapSnapshot<R>
 }
 
@@ -59,6 +61,12 @@ export class ObjectRows<R> implements RowMap<R> {
 
   delete(key: string): R | undefined {
     return this.map.delete(key)
+  }
+
+  deleteUnder(prefix: string, gone: (key: string, row: R) => void): void {
+    const cursor = this.map.cursor(prefix)
+    while (cursor.next()) gone(cursor.key, cursor.value!)
+    this.map.deleteUnder(prefix)
   }
 
   snapshot(): RowMapSnapshot<R> {

@@ -541,6 +541,46 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
       rows.read((txn) => check(txn, ''))
     })
 
+    withRows('all rows under a prefix go at once, with their index entries, and are told one by one', (rows) => {
+      rows.write((txn) => {
+        for (let i = 0; i < 400; i++) txn.put('kvs', sampleEntry(`a/${i}`, { Session: i % 2 === 0 ? SESSION : '' }))
+        for (const key of ['a', 'a.', 'a0', 'b', '\u{10ffff}', '']) txn.put('kvs', sampleEntry(key))
+      })
+      const snapshot = rows.snapshot()
+      const before = rows.read((txn) => [...txn.prefix('kvs', 'a/')])
+      const changes: Change[] = []
+      rows.write((txn) => txn.deleteUnder('kvs', 'a/'), undefined, changes)
+      assert.deepEqual(
+        changes.map(({ before: row, after }) => [row, after]),
+        before.map((row) => [row, undefined]),
+      )
+      const left = rows.read((txn) => {
+        assert.deepEqual([...txn.by('kvs-by-session', '')], [])
+        assert.equal(txn.get('kvs', 'a/7'), undefined)
+        return keysOf(txn.prefix('kvs', ''))
+      })
+      assert.deepEqual(left, ['', 'a', 'a.', 'a0', 'b', '\u{10ffff}'])
+      assert.deepEqual([...snapshot.prefix('kvs', 'a/')], before)
+      snapshot.release()
+      assert.throws(() =>
+        rows.write((txn) => {
+          txn.deleteUnder('kvs', 'a')
+          throw new Error('undone')
+        }),
+      )
+      putEntries(rows, 'a/1')
+      rows.write((txn) => txn.deleteUnder('kvs', 'nothing'))
+      assert.deepEqual(
+        rows.read((txn) => keysOf(txn.prefix('kvs', ''))),
+        ['', 'a', 'a.', 'a/1', 'a0', 'b', '\u{10ffff}'],
+      )
+      rows.write((txn) => txn.deleteUnder('kvs', ''))
+      assert.deepEqual(
+        rows.read((txn) => keysOf(txn.prefix('kvs', ''))),
+        [],
+      )
+    })
+
     withRows('keeps any text and any bytes', (rows) => {
       const text = fc.oneof(
         fc.string({ unit: 'binary', maxLength: 30 }),

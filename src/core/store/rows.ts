@@ -114,6 +114,8 @@ export interface ReadTxn {
 export interface WriteTxn extends ReadTxn {
   put<T extends TableName>(table: T, row: Tables[T]): void
   delete<T extends TableName>(table: T, key: string): void
+  /** Deletes all rows whose key starts with `prefix`: cheaper than one by one. */
+  deleteUnder(table: TableName, prefix: string): void
   setCounter(name: string, value: number): void
   /** Sets the counter unless it is already as high. */
   raiseCounter(name: string, value: number): void
