@@ -54,7 +54,8 @@ interface Place {
   selectors: string[]
 }
 
-const NODE = ['ID', 'Node', 'Address', 'Datacenter', 'TaggedAddresses', 'TaggedAddresses.lan', 'Meta', 'Meta.rack']
+/** Without the id, which is another one on each agent: what it contains is chance. */
+const NODE = ['Node', 'Address', 'Datacenter', 'TaggedAddresses', 'TaggedAddresses.lan', 'Meta', 'Meta.rack']
 const SERVICE = [
   ...['Kind', 'ID', 'Service', 'Tags', 'Address', 'TaggedAddresses', 'TaggedAddresses.wan.Port', 'Meta'],
   ...['Meta.version', 'Port', 'Weights.Passing', 'EnableTagOverride', 'Connect.Native', 'Proxy', 'Weights', 'Connect'],
