@@ -10,6 +10,11 @@ const EXPOSE_PROTOCOLS = ['http', 'http2']
 const DESTINATION_TYPES = new Set(['', 'service', 'prepared_query'])
 const UPSTREAM_ADDRESS = '127.0.0.1'
 
+/** Of these kinds alone an agent shows what a service says of itself as a proxy; Consul accepts any other word as a kind. */
+export function isProxyOrGateway(kind: ServiceKind): boolean {
+  return kind === 'connect-proxy' || GATEWAYS.has(kind)
+}
+
 /** @returns all that is wrong, as one text in the form that Consul's users see, or undefined */
 export function serviceFault(service: NodeService): string | undefined {
   const faults: string[] = []

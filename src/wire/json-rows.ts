@@ -16,6 +16,7 @@ import type {
 } from '../model/catalog.ts'
 import type { CheckServiceNode, HealthCheck, HealthCheckDefinition } from '../model/health.ts'
 import type { DirEntry } from '../model/kv.ts'
+import { isProxyOrGateway } from '../model/service-rules.ts'
 import type { Session } from '../model/session.ts'
 import {
   atDepth,
@@ -187,7 +188,7 @@ export function sessionJson(session: Session, depth: Depth): string {
 export function agentServiceJson(service: NodeService, contentHash = ''): string {
   const passing = service.Weights !== null && service.Weights.Passing > 0 ? service.Weights.Passing : 1
   const warning = service.Weights === null ? 1 : service.Weights.Warning
-  const isProxy = service.Kind !== ''
+  const isProxy = isProxyOrGateway(service.Kind)
   return `{${service.Kind === '' ? '' : `"Kind":${jsonText(service.Kind)},`}"ID":${jsonText(service.ID)},"Service":${jsonText(
     service.Service,
   )},"Tags":${jsonTexts(service.Tags ?? NO_TEXTS)},"Meta":${jsonTextMap(service.Meta ?? {})},"Port":${

@@ -3,6 +3,7 @@ import { AGENT_SERVICE_FIELDS, filterLate, HEALTH_CHECK_FIELDS, makeFilter } fro
 import type { HttpResponse } from '../../host/host.ts'
 import type { NodeService } from '../../model/catalog.ts'
 import { ConsulError } from '../../model/errors.ts'
+import { isProxyOrGateway } from '../../model/service-rules.ts'
 import { jsonMap, jsonText, jsonTextMap, jsonValue } from '../../wire/json.ts'
 import { type Decode, struct, text } from '../../wire/json-decode.ts'
 import { agentServiceJson, healthCheckJson } from '../../wire/json-rows.ts'
@@ -90,7 +91,7 @@ function agentView(service: NodeService): object {
   return {
     ...service,
     Weights: { Passing: Math.max(weights?.Passing ?? 1, 1), Warning: weights?.Warning ?? 1 },
-    Proxy: service.Kind === '' ? null : service.Proxy,
+    Proxy: isProxyOrGateway(service.Kind) ? service.Proxy : null,
     Connect: service.Connect.Native ? service.Connect : null,
   }
 }

@@ -385,12 +385,15 @@ const serviceCheck = struct<{ ID: string; Namespace: string }>(
   { type: 'structs.ServiceCheck', ignoreUnknown: true },
 )
 
+const checkId = textOf('types.CheckID')
+
 const session = struct<Session>(
   {
     ID: text,
     Name: text,
     Node: text,
-    LockDelay: duration,
+    // What is neither text nor number is no delay at all.
+    LockDelay: (value, at) => duration(value, at) ?? (value === null ? undefined : 0),
     Behavior: textOf('structs.SessionBehavior'),
     TTL: text,
     NodeChecks: texts,
@@ -398,7 +401,7 @@ const session = struct<Session>(
       (value, at) => ({ ID: '', Namespace: '', ...serviceCheck(value, at) }),
       '[]structs.ServiceCheck',
     ),
-    Checks: texts,
+    Checks: list<string>((item, place) => checkId(item, place) ?? '', '[]types.CheckID'),
     ...RAFT_INDEX,
   },
   { type: 'structs.Session', own: true, ignoreUnknown: true },

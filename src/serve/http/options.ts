@@ -17,7 +17,7 @@ export type ReadOptions = QueryOptions & ToDatacenter
 /** Throws `HttpError` (400) for what cannot be read. */
 export function readOptions(ask: Exchange): ReadOptions {
   const options: ReadOptions = { Datacenter: datacenter(ask), Token: token(ask) }
-  if (ask.params !== NO_PARAMS) readConsistency(ask, options)
+  if (ask.params !== NO_PARAMS || ask.door.discoveryMaxStale > 0) readConsistency(ask, options)
   const cacheControl = ask.request.header('cache-control')
   if (cacheControl !== undefined) readCacheControl(cacheControl, options)
   if (ask.params !== NO_PARAMS) readWait(ask, options)
@@ -41,7 +41,8 @@ export function token(ask: Exchange): string {
   return rest.join(' ').trim().split(' ')[0]!
 }
 
-export function readConsistency({ params }: Exchange, options: QueryOptions): void {
+export function readConsistency(ask: Exchange, options: QueryOptions): void {
+  const { params } = ask
   if (params.has('stale')) options.AllowStale = true
   if (params.has('consistent')) options.RequireConsistent = true
   if (params.has('cached')) options.UseCache = true
@@ -52,12 +53,21 @@ export function readConsistency({ params }: Exchange, options: QueryOptions): vo
     options.MaxStaleDuration = nanos
     if (nanos > 0) options.AllowStale = true
   }
+  if (!options.AllowStale && !options.RequireConsistent && !options.UseCache) preferStale(ask, options)
   if (options.AllowStale && options.RequireConsistent) {
     throw new HttpError(400, 'Cannot specify ?stale with ?consistent, conflicting semantics.')
   }
   if (options.UseCache && options.RequireConsistent) {
     throw new HttpError(400, 'Cannot specify ?cached with ?consistent, conflicting semantics.')
   }
+}
+
+/** Who looks for services, and does not say how fresh an answer has to be, gets what the agent's owner allows. */
+function preferStale({ door, params, path }: Exchange, options: QueryOptions): void {
+  if (door.discoveryMaxStale <= 0 || params.has('leader')) return
+  if (!path.startsWith('/v1/catalog') && !path.startsWith('/v1/health')) return
+  options.AllowStale = true
+  options.MaxStaleDuration = door.discoveryMaxStale
 }
 
 /** Three directives count: must-revalidate, max-age, stale-if-error; both numbers are whole seconds. */
@@ -75,7 +85,8 @@ export function readCacheControl(header: string, options: QueryOptions): void {
 }
 
 function cacheSeconds(text: string): Nanos {
-  if (!/^[+-]?\d+$/.test(text)) throw new HttpError(400, 'Invalid Cache-Control header.')
+  const isInt64 = /^[+-]?\d+$/.test(text) && Math.abs(Number(text)) < 2 ** 63
+  if (!isInt64) throw new HttpError(400, 'Invalid Cache-Control header.')
   return Number(text) * NANOS_PER_SECOND
 }
 

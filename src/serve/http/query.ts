@@ -41,13 +41,14 @@ export function queries(exchange: Exchange): HttpResponse | Promise<HttpResponse
 /** Below it, each path has methods of its own. */
 export function query(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
   const { method, rest } = exchange
-  const isExecute = rest.endsWith(EXECUTE)
-  const isSearch = isExecute || rest.endsWith(EXPLAIN)
+  // A path that has nothing before the verb asks for a query of the verb's name.
+  const isExecute = `/${rest}`.endsWith(EXECUTE)
+  const isSearch = isExecute || `/${rest}`.endsWith(EXPLAIN)
   const allowed = isSearch ? ['GET'] : ['GET', 'PUT', 'DELETE']
   if (method === 'OPTIONS') return withAllow(jsonCompact(exchange, '{}'), allowed)
   if (!allowed.includes(method)) return withAllow(plain(405, `method ${method} not allowed`), allowed, '')
-  if (isExecute) return execute(exchange, rest.slice(0, -EXECUTE.length))
-  if (isSearch) return explain(exchange, rest.slice(0, -EXPLAIN.length))
+  if (isExecute) return execute(exchange, before(rest, EXECUTE))
+  if (isSearch) return explain(exchange, before(rest, EXPLAIN))
   switch (method) {
     case 'PUT':
       return update(exchange)
@@ -56,6 +57,10 @@ export function query(exchange: Exchange): HttpResponse | Promise<HttpResponse> 
     default:
       return getQuery(exchange)
   }
+}
+
+function before(rest: string, verb: string): string {
+  return rest.endsWith(verb) ? rest.slice(0, -verb.length) : rest
 }
 
 function withAllow(response: HttpResponse, methods: string[], first = 'OPTIONS,'): HttpResponse {

@@ -293,11 +293,21 @@ const REFUSED: Request[] = [
   ask('POST', '/v1/acl/rules/translate', { body: 'key "" { policy = "read" }' }),
 ]
 
+/** Any word is a kind; what belongs to proxies is shown of those that are. */
+const KINDS: Request[] = [
+  put('/v1/agent/service/register', { Name: 'odd', Kind: 'nonsense', Proxy: { Mode: 'x' } }),
+  put('/v1/agent/service/register', { Name: 'odd', Kind: 'nonsense' }),
+  ...get('/v1/agent/', ['services?filter=Service==odd', 'service/odd', 'services?filter=Kind==nonsense']),
+  ask('GET', '/v1/catalog/service/odd', { settles: true }),
+  put('/v1/agent/service/deregister/odd'),
+]
+
 export const AGENT_REQUESTS: readonly Request[] = [
   ...SELVES,
   ...SERVICES,
   ...CHECKS,
   ...MENDED,
+  ...KINDS,
   ...MAINTENANCE,
   ...REFUSED,
 ]

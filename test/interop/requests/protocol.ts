@@ -187,6 +187,7 @@ const HEADERS: Request[] = [
     'stale-if-error=1',
     'must-revalidate',
     'max-age=1.5',
+    'max-age=99999999999999999999',
     'MAX-AGE=2',
     ',',
   ].flatMap((control) =>

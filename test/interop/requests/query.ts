@@ -204,6 +204,8 @@ const BOUND: Request[] = [
   post({ Session: '{session}', Service: { Service: 'q-web' } }, 'bound'),
   post({ Session: '{session}', Name: 'bound', Service: { Service: 'q-web' } }, 'bound2'),
   ...get('/v1/query/', ['{bound}', '{bound2}', 'bound/explain']),
+  // Without anything before it, a verb is the query's name, or its id.
+  ...get('/v1/query/', ['explain', 'execute', 'explain/explain']),
   ...del('/v1/query/', ['{bound2}']),
   ask('GET', '/v1/query', { saveIndex: 'queries' }),
   ask('GET', '/v1/query?index={queries}', { wokenBy: [put('/v1/session/destroy/{session}')] }),
