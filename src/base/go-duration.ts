@@ -26,11 +26,12 @@ export function parseGoDuration(text: string): Nanos | undefined {
 
 /** What Go says of a text that is no duration. */
 export function goDurationFault(given: string): string {
-  const quoted = JSON.stringify(given)
+  // This package of Go's puts quotes around the text, and escapes nothing in it.
+  const quoted = `"${given}"`
   const tail = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))*(?:\d+\.?\d*|\.\d+)([^\d.]*)/.exec(given)
   if (tail === null) return `time: invalid duration ${quoted}`
   if (tail[1] === '') return `time: missing unit in duration ${quoted}`
-  return `time: unknown unit ${JSON.stringify(tail[1])} in duration ${quoted}`
+  return `time: unknown unit "${tail[1]}" in duration ${quoted}`
 }
 
 /** Prints like Go's `Duration.String`: "0s", "1.5ms", "15s", "1m0s", "24h0m0s". */

@@ -10,11 +10,11 @@ export interface ConfigCase {
 
 /** A file in HCL that says where the data goes, and this. */
 function hcl(text: string, explained?: string): ConfigCase {
-  return { files: { 'a.hcl': `data_dir = "/nowhere/at/all" ${text}` }, explained }
+  return { files: { 'a.hcl': `data_dir = "/nowhere/at/all" bind_addr = "127.0.0.1" ${text}` }, explained }
 }
 
 function files(texts: Record<string, string>, ...flags: string[]): ConfigCase {
-  return { files: { ...texts, '0.json': '{"data_dir": "/nowhere/at/all"}' }, flags }
+  return { files: { ...texts, '0.json': '{"data_dir": "/nowhere/at/all", "bind_addr": "127.0.0.1"}' }, flags }
 }
 
 export const CONFIG_CASES: readonly ConfigCase[] = [
@@ -62,7 +62,7 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   hcl('telemetry { prefix_filter = ["+a", "b", ""] }'),
   hcl('telemetry { prometheus_retention_time = "x" }'),
   hcl('gossip_lan { probe_interval = "x" }'),
-  hcl('dns_config { max_stale = "q" recursor_timeout = "r" }'),
+  hcl('dns_config { recursor_timeout = "r" }'),
   hcl('recursors = "x"'),
   hcl('node_meta = [{a="b"}]'),
   hcl('node_meta { a = 1 }'),

@@ -10,11 +10,15 @@ import { after, before, suite, test } from 'node:test'
 import { commands } from '../../src/cli/validate.ts'
 import { realConsul, runCommand } from '../support/process.ts'
 import { CONFIG_CASES, type ConfigCase } from './config-cases.ts'
+import { generateCases } from './config-generated.ts'
 
 const real = realConsul()
 const skip =
   real === undefined && 'the real Consul is not here: ../shared/tools/consul-peer finds it, or REAL_CONSUL names it'
 
+/** Another seed makes others. */
+const GENERATED = 100
+const SEED = Number(process.env.SEED ?? 1)
 const TIMEOUT_MS = 20_000
 const AT_ONCE = 2
 
@@ -31,9 +35,12 @@ suite('configuration side by side', { skip }, () => {
   })
   after(() => rmSync(folder, { recursive: true, force: true }))
 
-  test(`${CONFIG_CASES.length} directories`, async () => {
+  test(`${CONFIG_CASES.length} directories`, () => compare(CONFIG_CASES))
+  test(`${GENERATED} directories made by chance`, () => compare(generateCases(GENERATED, SEED)))
+
+  async function compare(cases: readonly ConfigCase[]): Promise<void> {
     const different: string[] = []
-    const left = [...CONFIG_CASES.entries()]
+    const left = [...cases.entries()]
     const work = async () => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         const [i, one] = next
@@ -47,7 +54,7 @@ suite('configuration side by side', { skip }, () => {
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
     assert.equal(different.length, 0, `${different.length} differ:\n${different.join('\n')}`)
-  })
+  }
 })
 
 function writeCase(folder: string, { files, flags = [] }: ConfigCase): string[] {

@@ -228,9 +228,9 @@ function buildConfig(
     syslogFacility: read.flag('enable_syslog') ? (read.text('syslog_facility') ?? '') : undefined,
     raftMultiplier: multiplier,
     raftProtocol: settingAt(settings, 'raft_protocol') === 2 ? 2 : 3,
-    raftSnapshotThreshold: read.whole('raft_snapshot_threshold'),
+    raftSnapshotThreshold: unlimitedBelowZero(read.whole('raft_snapshot_threshold')),
     raftSnapshotInterval: ms('raft_snapshot_interval'),
-    raftTrailingLogs: read.whole('raft_trailing_logs'),
+    raftTrailingLogs: unlimitedBelowZero(read.whole('raft_trailing_logs')),
     autopilot: {
       CleanupDeadServers: read.flag('autopilot.cleanup_dead_servers') ?? false,
       LastContactThreshold: read.duration('autopilot.last_contact_threshold'),
@@ -249,6 +249,7 @@ function buildConfig(
     rpcMaxBurst: read.whole('limits.rpc_max_burst'),
     rpcMaxConnsPerClient: read.whole('limits.rpc_max_conns_per_client'),
     rpcHandshakeTimeout: ms('limits.rpc_handshake_timeout'),
+    sessionTtlMin: read.duration('session_ttl_min'),
     leaveOnTerminate: read.flag('leave_on_terminate') ?? !server,
     skipLeaveOnInterrupt: read.flag('skip_leave_on_interrupt') ?? server,
     defaultQueryTime: read.duration('default_query_time'),
@@ -257,6 +258,7 @@ function buildConfig(
     http: {
       blockEndpoints: read.list('http_config.block_endpoints'),
       allowWriteFrom: read.list('http_config.allow_write_http_from').flatMap((text) => readCidr(text, problems)),
+      discoveryMaxStale: read.duration('discovery_max_stale'),
       useCache: read.flag('http_config.use_cache') ?? true,
       printableOnly: !(read.flag('disable_http_unprintable_char_filter') ?? false),
       debug: read.flag('enable_debug') ?? dev,
@@ -299,6 +301,11 @@ function checkUnread(read: Reader, problems: string[]): void {
   }
   const fault = cipherFault(read.text('tls_cipher_suites') ?? '')
   if (fault !== undefined) problems.push(fault)
+}
+
+/** As a count without a sign, a negative number is larger than any. */
+function unlimitedBelowZero(count: number): number {
+  return count < 0 ? Number.MAX_SAFE_INTEGER : count
 }
 
 /** Below 0 means without limit. */

@@ -279,7 +279,7 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   advertise_addr_wan advertise_addr_wan_ipv4 advertise_addr_wan_ipv6 alt_domain bind_addr bootstrap bootstrap_expect
   check check_output_max_size check_update_interval checks client_addr data_dir datacenter default_query_time
   disable_anonymous_signature disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check
-  discard_check_output dns_config.a_record_limit dns_config.allow_stale dns_config.cache_max_age dns_config.disable_compression
+  discard_check_output discovery_max_stale dns_config.a_record_limit dns_config.allow_stale dns_config.cache_max_age dns_config.disable_compression
   dns_config.recursor_timeout dns_config.use_cache
   dns_config.enable_additional_node_meta_txt dns_config.enable_truncate dns_config.max_stale dns_config.node_ttl
   dns_config.only_passing dns_config.service_ttl dns_config.soa.expire dns_config.soa.min_ttl dns_config.soa.refresh
@@ -297,7 +297,7 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   ports.sidecar_max_port ports.sidecar_min_port service services
   proconsul.otlp_endpoint proconsul.state_engine protocol raft_protocol raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs
   reconnect_timeout reconnect_timeout_wan recursors rejoin_after_leave retry_interval retry_interval_wan retry_join retry_join_wan retry_max retry_max_wan serf_lan serf_lan_allowed_cidrs
-  serf_wan serf_wan_allowed_cidrs server
+  serf_wan serf_wan_allowed_cidrs server session_ttl_min
   skip_leave_on_interrupt syslog_facility start_join start_join_wan tagged_addresses telemetry.disable_hostname telemetry.dogstatsd_addr
   telemetry.dogstatsd_tags telemetry.filter_default telemetry.metrics_prefix telemetry.prefix_filter
   telemetry.prometheus_retention_time telemetry.statsd_address telemetry.statsite_address watches

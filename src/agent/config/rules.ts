@@ -5,6 +5,7 @@
  */
 import { quoteGo } from '../../base/go-quote.ts'
 import { serviceFault } from '../../model/service-rules.ts'
+import { parseIp } from './addresses.ts'
 import { type Settings, settingAt } from './decode.ts'
 import type { RuntimeConfig } from './runtime.ts'
 
@@ -42,13 +43,6 @@ const UI_PATH = /^[A-Za-z0-9/_-]+$/
 
 /** The first that answers ends the start. */
 const REFUSALS: readonly Rule[] = [
-  ({ settings }) => {
-    for (const segment of (settings.segments ?? []) as Settings[]) {
-      const name = typeof segment.name === 'string' ? segment.name : ''
-      if (Number(segment.port ?? 0) <= 0) return `Port for segment ${quoteGo(name)} cannot be <= 0`
-    }
-    return undefined
-  },
   ({ settings }) => {
     const entries = (settingAt(settings, 'config_entries.bootstrap') ?? []) as Settings[]
     for (const [i, entry] of entries.entries()) {
@@ -169,10 +163,8 @@ export const UNREAD_DURATIONS: readonly (readonly [key: string, shown?: string])
   ['acl.token_ttl'],
   ['acl.policy_ttl'],
   ['acl.role_ttl'],
-  ['discovery_max_stale'],
   ['limits.https_handshake_timeout'],
   ['primary_gateways_interval'],
-  ['session_ttl_min'],
   ['auto_config.authorization.static.expiration_leeway'],
   ['auto_config.authorization.static.not_before_leeway'],
   ['auto_config.authorization.static.clock_skew_leeway'],
@@ -188,7 +180,21 @@ export function lateRefusal(facts: Facts): string | undefined {
 
 export function ruleWarnings(facts: Facts): string[] {
   const all = { ...facts, ...looks(facts.settings) }
-  return WARNINGS.map((rule) => rule(all)).filter((text) => typeof text === 'string')
+  return [
+    ...addressWarnings(facts.settings),
+    ...WARNINGS.map((rule) => rule(all)).filter((text) => typeof text === 'string'),
+  ]
+}
+
+function addressWarnings(settings: Settings): string[] {
+  return [
+    ['auto_encrypt.ip_san', 'AutoEncrypt.IPSAN'],
+    ['auto_config.ip_sans', 'auto_config.ip_sans'],
+  ].flatMap(([key = '', shown]) =>
+    ((settingAt(settings, key) ?? []) as string[])
+      .filter((text) => parseIp(text) === undefined)
+      .map((text) => `Cannot parse ip ${quoteGo(text)} from ${shown}`),
+  )
 }
 
 /** What is wrong with the value of a key that is not looked into anywhere else. */

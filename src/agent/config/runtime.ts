@@ -87,6 +87,8 @@ export interface HttpDoorConfig {
   blockEndpoints: string[]
   /** Networks as CIDRs; with any, only their addresses may ask for more than to read. */
   allowWriteFrom: string[]
+  /** How old answers of the catalog and of health may be unless the asker says otherwise; 0: the leader answers. */
+  discoveryMaxStale: Nanos
   /** `?cached` is honoured. */
   useCache: boolean
   /** Paths with characters that cannot be printed are refused. */
@@ -161,6 +163,8 @@ export interface RuntimeConfig extends Definitions {
   rpcMaxConnsPerClient: number
   /** By then a connection to a server's RPC port must have said what it is for. */
   rpcHandshakeTimeout: Millis
+  /** The shortest time to live of a session that is asked to have one. */
+  sessionTtlMin: Nanos
   leaveOnTerminate: boolean
   skipLeaveOnInterrupt: boolean
   defaultQueryTime: Nanos

@@ -8,6 +8,7 @@ import { bytesFromText } from '../../base/text.ts'
 import { uuidFault } from '../../base/uuid.ts'
 import { isAnyAddress } from './addresses.ts'
 import { type Settings, settingAt } from './decode.ts'
+import { toldProblems } from './duration.ts'
 import { ConfigError, listProblems } from './error.ts'
 import { type ConfigDisk, reasonOf } from './files.ts'
 import { PROTECTIONS } from './keys.ts'
@@ -28,6 +29,7 @@ export interface Validation {
 /** @throws ConfigError at the first thing that is refused */
 export function validateConfig(job: Validation): void {
   checkNames(job)
+  checkSegments(job.settings)
   checkMode(job.config)
   refuse(firstRefusal(job))
   checkNumbers(job)
@@ -35,7 +37,7 @@ export function validateConfig(job: Validation): void {
   checkKeys(job)
   refuseOldData(job)
   checkClashes(job.config)
-  if (job.problems.length > 0) throw new ConfigError(listProblems(job.problems))
+  if (job.problems.length > 0) throw new ConfigError(listProblems(toldProblems(job.problems)))
   refuse(lateRefusal(job))
   checkNodeId(job.config.nodeId)
   checkProtections(job)
@@ -106,8 +108,6 @@ function checkNumbers({ config, problems }: Validation): void {
   for (const [key, value] of [
     ['dns_config.udp_answer_limit', config.dns.udpAnswerLimit],
     ['dns_config.a_record_limit', config.dns.aRecordLimit],
-    ['raft_snapshot_threshold', config.raftSnapshotThreshold],
-    ['raft_trailing_logs', config.raftTrailingLogs],
     ['autopilot.max_trailing_logs', config.autopilot.MaxTrailingLogs],
     ['limits.http_max_conns_per_client', Math.max(0, config.httpMaxConnsPerClient)],
   ] as const) {
@@ -159,10 +159,15 @@ function metaProblem(key: string, value: string): string | undefined {
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-function checkKeys({ settings }: Validation): void {
-  if (settingAt(settings, 'segment') || (settingAt(settings, 'segments') as unknown[] | undefined)?.length) {
-    throw new ConfigError('Network segments are not supported in this version of Consul')
+function checkSegments(settings: Settings): void {
+  for (const { name = '', port = 0 } of (settings.segments ?? []) as Settings[]) {
+    if (Number(port) <= 0) throw new ConfigError(`Port for segment ${quoteGo(String(name))} cannot be <= 0`)
   }
+  if (!settingAt(settings, 'segment') && !(settingAt(settings, 'segments') as unknown[] | undefined)?.length) return
+  throw new ConfigError('Network segments are not supported in this version of Consul')
+}
+
+function checkKeys({ settings }: Validation): void {
   const encrypt = settingAt(settings, 'encrypt')
   if (typeof encrypt === 'string' && !BASE64.test(encrypt)) {
     throw new ConfigError('encrypt has invalid key: illegal base64 data')
