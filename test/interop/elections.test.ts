@@ -1,0 +1,130 @@
+/**
+ * Elections among our servers and real ones, as processes and under load: each is told to stand at once, as a leader that
+ * hands over tells it, a stopped follower comes back, and leaders leave. Nothing acknowledged may be lost, and no real
+ * server may have got a message that it does not know.
+ */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { suite, test } from 'node:test'
+import { encodeRequest } from '../../src/wire/raft.ts'
+import { realConsul } from '../support/process.ts'
+import { type Kind, type Quorum, type QuorumServer, SERVER_PORT, startQuorum } from '../support/quorum.ts'
+
+const skip =
+  realConsul() === undefined &&
+  'the real Consul is not here: ../shared/tools/consul-peer finds it, or REAL_CONSUL names it'
+/** Longer than any wait for a leader. */
+const STOPPED_MS = 3000
+
+/** As the leader's last message says it. */
+async function tellToStand(server: QuorumServer): Promise<void> {
+  const socket = connect(SERVER_PORT, server.host)
+  await once(socket, 'connect')
+  socket.write(Buffer.concat([Buffer.from([1]), encodeRequest({ type: 'timeout-now' })]))
+  await once(socket, 'data')
+  socket.destroy()
+}
+
+/** Writes at all servers in turn until stopped. */
+function load({ servers }: Quorum) {
+  const acknowledged: string[] = []
+  let running = true
+  const write = async (writer: number) => {
+    for (let n = 0; running; n++) {
+      const up = servers.filter((server) => server.up)
+      const key = `load/${writer}/${n}`
+      const answer = await up[(writer + n) % up.length]!.ask('PUT', `/v1/kv/${key}`, key, 5000).catch(() => undefined)
+      if (answer?.status === 200 && answer.body.trim() === 'true') acknowledged.push(key)
+      await new Promise((done) => setTimeout(done, 5))
+    }
+  }
+  const writers = [0, 1, 2].map(write)
+  return async () => {
+    running = false
+    await Promise.all(writers)
+    return acknowledged
+  }
+}
+
+async function allThere(quorum: Quorum, keys: string[]): Promise<void> {
+  assert.ok(keys.length > 20, `only ${keys.length} writes were acknowledged`)
+  const leader = await quorum.leader()
+  const { body } = await leader.ask('GET', '/v1/kv/load/?keys&consistent')
+  const found = new Set(JSON.parse(body) as string[])
+  assert.deepEqual(
+    keys.filter((key) => !found.has(key)),
+    [],
+  )
+}
+
+async function termOf(server: QuorumServer): Promise<string> {
+  const { body } = await server.ask('GET', '/v1/agent/self')
+  return (JSON.parse(body) as { Stats: { raft: { term: string } } }).Stats.raft.term
+}
+
+function understoodAll({ servers }: Quorum): void {
+  for (const { kind, name, output } of servers) {
+    if (kind === 'real') assert.doesNotMatch(output(), /unknown rpc type|failed to decode incoming command/, name)
+  }
+}
+
+const casts: Kind[][] = [
+  ['ours', 'ours', 'real'],
+  ['real', 'real', 'ours'],
+]
+for (const cast of casts) {
+  suite(`elections among ${cast.join(', ')}`, { skip, timeout: 150_000 }, () => {
+    test('each leads when it is told to stand, then leaders leave, and nothing is lost', async () => {
+      const quorum = await startQuorum(cast)
+      try {
+        const stop = load(quorum)
+        for (const server of quorum.servers) {
+          await quorum.until(`${server.name} leads`, async () => {
+            if ((await quorum.leader()) === server) return true
+            await tellToStand(server)
+            return false
+          })
+        }
+        // Ours loses its leader and must ask both kinds before it stands.
+        for (const server of quorum.servers) {
+          if ((await quorum.leader()) !== server) continue
+          await server.kill()
+          await quorum.leader()
+          server.start()
+          await quorum.until('it is back', async () => (await server.ask('GET', '/v1/status/leader')).body.length > 5)
+        }
+        const leaving = await quorum.leader()
+        await leaving.leave()
+        await quorum.until('another leads', async () => (await quorum.leader()) !== leaving)
+        await allThere(quorum, await stop())
+        understoodAll(quorum)
+      } finally {
+        await quorum.stop()
+      }
+    })
+  })
+}
+
+test('a follower that stood still comes back without deposing the leader', { timeout: 90_000 }, async () => {
+  const quorum = await startQuorum(['ours', 'ours', 'ours'])
+  try {
+    const leader = await quorum.leader()
+    const term = await termOf(leader)
+    const [follower] = quorum.servers.filter((server) => server !== leader) as [QuorumServer]
+    for (let round = 0; round < 2; round++) {
+      follower.signal('SIGSTOP')
+      await new Promise((done) => setTimeout(done, STOPPED_MS))
+      follower.signal('SIGCONT')
+      await leader.ask('PUT', '/v1/kv/after', String(round))
+      await quorum.until('the follower has it', async () => {
+        const { body } = await follower.ask('GET', '/v1/kv/after?raw&stale', undefined, 2000)
+        return body === String(round)
+      })
+    }
+    assert.equal(await quorum.leader(), leader)
+    assert.equal(await termOf(follower), term)
+  } finally {
+    await quorum.stop()
+  }
+})
