@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { aRequest, makeDoor } from '../../../test/support/http-door.ts'
 import { ConsulError } from '../../model/errors.ts'
+import { Exchange } from './exchange.ts'
+import { NO_PARAMS } from './params.ts'
+import { openStream } from './stream.ts'
 
 const EVENTS = { headers: { Accept: 'text/event-stream' } }
 
@@ -91,6 +94,22 @@ suite('event streams', () => {
     assert.deepEqual([plain.status, plain.live, plain.text], [200, undefined, '"127.0.0.1:8300"\n'])
     assert.equal((await door.ask('GET', '/v1/health/service/', EVENTS)).status, 400)
     assert.equal((await door.ask('PUT', '/v1/kv/a', { ...EVENTS, body: 'x' })).text, 'true\n')
+  })
+
+  test('do not hold what is too large, nor more than a little for who does not read', async () => {
+    const door = makeDoor()
+    const row = { ID: 'x'.repeat(3000), Node: 'n', Address: '', Datacenter: '', TaggedAddresses: null, Meta: null }
+    const rows = Array.from({ length: 2000 }, () => ({ ...row, CreateIndex: 1, ModifyIndex: 1 }))
+    door.answers.set('Catalog.ListNodes', () => ({ Index: 5, KnownLeader: true, LastContact: 0, Nodes: rows }))
+    const response = await door.ask('GET', '/v1/catalog/nodes', EVENTS)
+    assert.deepEqual([response.status, response.text], [500, 'the result is too large to be followed as events'])
+
+    const stream = openStream(new Exchange({} as never, aRequest('GET', '/'), '/', NO_PARAMS, ''), 10)
+    assert.equal(stream.push('x'.repeat(2 << 20)), true)
+    assert.equal(stream.push('y'), false)
+    await stream.body[Symbol.asyncIterator]().next()
+    for (let i = 0; i < 10; i++) assert.equal(stream.push('z'), true)
+    assert.equal(stream.push('z'), false)
   })
 
   test('tell that a key is not there', async () => {

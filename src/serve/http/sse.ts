@@ -10,7 +10,7 @@
 import type { HttpRequest, HttpResponse } from '../../host/host.ts'
 import type { Backend } from '../backend.ts'
 import { DESCRIPTIONS } from './descriptions.ts'
-import { failureOf } from './errors.ts'
+import { failureOf, HttpError } from './errors.ts'
 import { type Door, type Endpoint, Exchange } from './exchange.ts'
 import type { Route } from './router.ts'
 import { openStream, type Stream } from './stream.ts'
@@ -19,6 +19,8 @@ import { openStream, type Stream } from './stream.ts'
 const WAIT = '30s'
 /** Events that wait for a slow reader. Each tells the whole state, so a client that lags further has to come back. */
 const WAITING_EVENTS_MAX = 64
+/** Longer results are not sent as events: each is held whole, and nobody else is served while it is laid out. */
+const EVENT_CHARS_MAX = 4 << 20
 
 export function wantsEvents({ method, request }: Exchange, { pattern }: Pick<Route, 'pattern'>): boolean {
   if (method !== 'GET') return false
@@ -89,12 +91,19 @@ function dataLines(text: string): string {
 }
 
 async function textOf({ body = '' }: HttpResponse): Promise<string> {
-  if (typeof body === 'string') return body
-  if (body instanceof Uint8Array) return new TextDecoder().decode(body)
+  if (typeof body === 'string') return bounded(body)
+  if (body instanceof Uint8Array) return bounded(new TextDecoder().decode(body))
   const decoder = new TextDecoder()
   let text = ''
-  for await (const chunk of body) text += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
+  for await (const chunk of body) {
+    text = bounded(text + (typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })))
+  }
   return text + decoder.decode()
+}
+
+function bounded(text: string): string {
+  if (text.length > EVENT_CHARS_MAX) throw new HttpError(500, 'the result is too large to be followed as events')
+  return text
 }
 
 /** What to pass on to wait for the next; undefined for what cannot be waited for. */

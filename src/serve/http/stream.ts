@@ -12,11 +12,14 @@ export interface Stream {
 }
 
 const utf8 = new TextEncoder()
+/** Of text that waits, besides the first piece of it. */
+const WAITING_CHARS_MAX = 1 << 20
 
 /** @param waitingMax pieces that wait at a time */
 export function openStream({ request }: Exchange, waitingMax: number): Stream {
   const gone = new AbortController()
   const waiting: string[] = []
+  let chars = 0
   let ended = false
   let wake = (): void => {}
   const finish = (): void => {
@@ -30,6 +33,7 @@ export function openStream({ request }: Exchange, waitingMax: number): Stream {
     try {
       for (;;) {
         if (waiting.length > 0) {
+          chars = 0
           yield utf8.encode(waiting.splice(0).join(''))
         } else if (ended) return
         else {
@@ -47,8 +51,9 @@ export function openStream({ request }: Exchange, waitingMax: number): Stream {
     body: body(),
     gone: gone.signal,
     push(piece) {
-      if (ended || waiting.length >= waitingMax) return false
+      if (ended || waiting.length >= waitingMax || (chars > 0 && chars + piece.length > WAITING_CHARS_MAX)) return false
       waiting.push(piece)
+      chars += piece.length
       wake()
       return true
     },
