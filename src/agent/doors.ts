@@ -38,6 +38,7 @@ export async function openHttp(
     printableOnly: config.http.printableOnly,
     translateWanAddrs: config.translateWanAddrs,
     useCache: config.http.useCache,
+    discoveryMaxStale: config.http.discoveryMaxStale,
     coordinates: config.gossip.coordinates,
     enableDebug: config.http.debug,
   }

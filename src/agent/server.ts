@@ -140,6 +140,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     lockDelayed: (key) => lockDelays.delayed(host.now(), key),
     datacenter: config.datacenter,
     node: config.nodeName,
+    sessionTtlMin: config.sessionTtlMin,
   }
   /** Until ACLs are built every token may do all. */
   const authorize = () => allowAll

@@ -309,6 +309,17 @@ suite('Session.Apply', () => {
     for (const TTL of ['', '0', '0s', '10s', '24h']) assert.equal(propose({ TTL }).TTL, TTL)
   })
 
+  test('the shortest time to live is what the server was told', () => {
+    const cluster = makeCluster()
+    cluster.call('Catalog.Register', aRegistration({ Node: 'a' }))
+    cluster.env.sessionTtlMin = 2e9
+    const create = (TTL: string) =>
+      cluster.call('Session.Apply', { Op: 'create', Session: aSession({ Node: 'a', TTL }) })
+    assert.equal(typeof create('2s'), 'string')
+    const message = "Invalid Session TTL '1000000000', must be between [2s=24h0m0s]"
+    assert.throws(() => create('1s'), { code: 'refused', message })
+  })
+
   test('destroying needs an id, and the right to the session`s node if it exists', () => {
     const cluster = makeCluster()
     cluster.call('Catalog.Register', aRegistration({ Node: 'a' }))

@@ -3,7 +3,7 @@
  * Source: Consul's agent/consul/session_endpoint.go.
  */
 import { formatGoDuration, goDurationFault, parseGoDuration } from '../../base/go-duration.ts'
-import { NANOS_PER_SECOND } from '../../base/units.ts'
+import { NANOS_PER_SECOND, type Nanos } from '../../base/units.ts'
 import type { Found } from '../../model/query.ts'
 import type { IndexedSessions, Session, SessionRequest, SessionSpecificRequest } from '../../model/session.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
@@ -13,6 +13,7 @@ import { demand, refused } from './refuse.ts'
 import type { Env, MethodTable } from './table.ts'
 
 /** Below this a session would die in an ordinary election (Consul's `session_ttl_min`). */
+/** Where servers are told nothing else (session_ttl_min). */
 export const TTL_MIN_NANOS = 10 * NANOS_PER_SECOND
 export const TTL_MAX_NANOS = 24 * 3600 * NANOS_PER_SECOND
 
@@ -63,7 +64,7 @@ function creation(txn: ReadTxn, args: SessionRequest, can: Authorizer, env: Env)
   if (args.Session.Node === '') throw refused('Must provide Node')
   demand(can, 'session', 'write', args.Session.Node)
   const session = withBehavior(args.Session)
-  if (session.TTL !== '') checkTtl(session.TTL)
+  if (session.TTL !== '') checkTtl(session.TTL, env.sessionTtlMin || TTL_MIN_NANOS)
   let id = env.uuid()
   while (sessionGet(txn, id).Sessions !== null) id = env.uuid()
   return { ...args, Session: { ...session, ID: id } }
@@ -81,11 +82,11 @@ function withBehavior(session: Session): Session {
   }
 }
 
-function checkTtl(text: string): void {
+function checkTtl(text: string, min: Nanos): void {
   const ttl = parseGoDuration(text)
   if (ttl === undefined) throw refused(`Session TTL '${text}' invalid: ${goDurationFault(text)}`)
-  if (ttl !== 0 && (ttl < TTL_MIN_NANOS || ttl > TTL_MAX_NANOS)) {
-    const bounds = `${formatGoDuration(TTL_MIN_NANOS)}=${formatGoDuration(TTL_MAX_NANOS)}`
+  if (ttl !== 0 && (ttl < min || ttl > TTL_MAX_NANOS)) {
+    const bounds = `${formatGoDuration(min)}=${formatGoDuration(TTL_MAX_NANOS)}`
     throw refused(`Invalid Session TTL '${ttl}', must be between [${bounds}]`)
   }
 }

@@ -4,7 +4,7 @@
  * are written once, around this table (agent/dispatch.ts).
  */
 import type { Random } from '../../base/random.ts'
-import type { Index, WallMs } from '../../base/units.ts'
+import type { Index, Nanos, WallMs } from '../../base/units.ts'
 import type { Command, Result } from '../../model/command.ts'
 import type { Found, QueryMeta } from '../../model/query.ts'
 import type { Args, Method, Reply } from '../../model/rpc.ts'
@@ -22,6 +22,8 @@ export interface Env {
   /** The server's own datacenter and node name. */
   datacenter: string
   node: string
+  /** The shortest time to live of a session; 0 or absent: Consul's own. */
+  sessionTtlMin?: Nanos
 }
 
 /** What a read finds: its reply, without what only the dispatcher knows. */

@@ -2,6 +2,7 @@
  * One question and what its answer needs: the request, its path and parameters, the door it came through. The helpers
  * make answers with Consul's headers: names in Go's canonical spelling, in Go's (alphabetical) order.
  */
+import type { Nanos } from '../../base/units.ts'
 import type { HttpRequest, HttpResponse } from '../../host/host.ts'
 import type { QueryMeta } from '../../model/query.ts'
 import { COMPACT, type Depth, indentJson } from '../../wire/json.ts'
@@ -23,6 +24,8 @@ export interface Door {
   translateWanAddrs: boolean
   /** `?cached` is honoured (http_config.use_cache). */
   useCache: boolean
+  /** Catalog and health may be as old as this unless the asker says otherwise; 0: the leader answers (discovery_max_stale). */
+  discoveryMaxStale: Nanos
   /** Metrics are kept for Prometheus (telemetry.prometheus_retention_time above 0). */
   prometheus: boolean
   /** It is told where nodes stand in the network (disable_coordinates says no). */

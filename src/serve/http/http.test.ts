@@ -278,6 +278,23 @@ suite('failures', () => {
     )
   })
 
+  test('discovery takes old answers where that is configured and the asker does not say otherwise', async () => {
+    const door = makeDoor({ discoveryMaxStale: 5e9 })
+    const asked = async (url: string) => {
+      door.calls.length = 0
+      await door.ask('GET', url)
+      const { AllowStale = false, MaxStaleDuration = 0 } = door.calls[0]?.args ?? {}
+      return [AllowStale, MaxStaleDuration]
+    }
+    for (const url of ['/v1/catalog/nodes', '/v1/health/service/consul', '/v1/health/service/consul?passing']) {
+      assert.deepEqual(await asked(url), [true, 5e9], url)
+    }
+    assert.deepEqual(await asked('/v1/catalog/nodes?max_stale=1s'), [true, 1e9])
+    for (const url of ['/v1/catalog/nodes?consistent', '/v1/catalog/nodes?leader', '/v1/kv/x', '/v1/session/list']) {
+      assert.deepEqual(await asked(url), [false, 0], url)
+    }
+  })
+
   test('blocked paths, and writes from elsewhere, are refused', async () => {
     const door = makeDoor({
       blockEndpoints: ['/v1/agent', '/v1/kv/secret'],

@@ -6,7 +6,7 @@
 import { formatGoDuration } from '../../base/go-duration.ts'
 import type { Log } from '../../base/log.ts'
 import type { Instrument, Metrics } from '../../base/metrics.ts'
-import { NANOS_PER_MS } from '../../base/units.ts'
+import { NANOS_PER_MS, type Nanos } from '../../base/units.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../host/host.ts'
 import { acceptsGzip, gzip, gzipChunks } from '../../wire/gzip.ts'
 import type { Backend } from '../backend.ts'
@@ -41,6 +41,8 @@ export interface HttpOptions {
   coordinates?: boolean
   /** Whether `?cached` is honoured (http_config.use_cache). */
   useCache?: boolean
+  /** How old answers of the catalog and of health may be unless the asker says otherwise. None when absent. */
+  discoveryMaxStale?: Nanos
   /** Whether metrics are shown to Prometheus (telemetry.prometheus_retention_time). */
   prometheus?: boolean
   /** Whether what belongs to debugging answers (enable_debug); in dev mode it does. */
@@ -86,6 +88,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     txnBytesMax: txnLimit(options),
     scriptsAllowed: options.enableScriptChecks ?? false,
     useCache: options.useCache ?? true,
+    discoveryMaxStale: options.discoveryMaxStale ?? 0,
     coordinates: options.coordinates ?? true,
     translateWanAddrs: options.translateWanAddrs ?? false,
     prometheus: options.prometheus ?? false,
