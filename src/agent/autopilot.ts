@@ -4,9 +4,10 @@
  * decided in core/leader/autopilot.ts; this file asks the servers and carries it out, one change at a time.
  */
 
+import { formatGoDuration } from '../base/go-duration.ts'
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
-import type { Millis } from '../base/units.ts'
+import { type Millis, NANOS_PER_MS } from '../base/units.ts'
 import type { SerfMember } from '../core/gossip/serf.ts'
 import {
   cleanup,
@@ -230,6 +231,16 @@ export function makeAutopilot(parts: AutopilotParts): Autopilot {
   }
 }
 
+/** As Go prints one. */
+function describeMember(member: SerfMember | undefined): string {
+  if (member === undefined) return ''
+  const { name, addr, port, tags, status, vsn } = member
+  const pairs = Object.keys(tags)
+    .sort()
+    .map((tag) => `${tag}:${tags[tag]}`)
+  return `{${name} ${addr} ${port} map[${pairs.join(' ')}] ${status} ${vsn.join(' ')}}`
+}
+
 export interface Founding {
   /** Call it whenever members come or change. */
   look(): void
@@ -250,25 +261,32 @@ export function makeFounding({ config, nodeId, host, replica, pool, members, log
   let pause: Cancel = () => {}
   const begun = () => replica.status().lastIndex > 0
 
-  /** @returns whether a cluster is there already; undefined when one of the servers did not say */
-  async function clusterExists(addresses: string[]): Promise<boolean | undefined> {
+  /** @returns which server has a cluster already, if any; undefined when one of them did not say */
+  async function clusterAt(servers: ServerIdentity[], tries: number): Promise<string | null | undefined> {
     const found = await Promise.all(
-      addresses.map((address) =>
+      servers.map(({ name, address }) =>
         pool
           .call(address, 'Status.Peers', { Datacenter: config.datacenter }, { timeoutMs: HEALTH_MS })
           .catch((error: unknown) => {
-            log.error('failed to confirm peer status of server', { server: address, error: messageOf(error) })
+            const pauseMs = PEERS_PAUSE_MS * 2 ** (tries - 1)
+            log.error('Failed to confirm peer status for server (will retry).', {
+              server: name,
+              retry_interval: formatGoDuration(pauseMs * NANOS_PER_MS),
+              error: messageOf(error),
+            })
             return undefined
           }),
       ),
     )
-    if (found.some((peers) => peers !== undefined && peers.length > 0)) return true
-    return found.includes(undefined) ? undefined : false
+    const at = found.findIndex((peers) => peers !== undefined && peers.length > 0)
+    if (at >= 0) return servers[at]!.name
+    return found.includes(undefined) ? undefined : null
   }
 
   async function attempt(tries: number): Promise<void> {
     if (over) return
     if (begun()) {
+      log.info('Raft data found, disabling bootstrap mode')
       over = true
       return
     }
@@ -276,21 +294,22 @@ export function makeFounding({ config, nodeId, host, replica, pool, members, log
     const found = founders(all, config.bootstrapExpect)
     if (found === undefined) return
     if ('fault' in found) {
-      log.error(found.fault)
+      log.error(found.fault, { member: describeMember(members().find(({ name }) => name === found.member)) })
       return
     }
-    const others = found.filter(({ id }) => id !== nodeId).map(({ address }) => address)
-    const exists = await clusterExists(others)
+    const addresses = found.map(({ address }) => address)
+    const others = all.filter(({ id, address }) => id !== nodeId && addresses.includes(address))
+    const exists = await clusterAt(others, tries)
     if (over) return
     if (exists === undefined) {
       if (tries < PEERS_TRIES) await attemptLater(tries)
-    } else if (exists) {
-      log.info('Existing Raft peers reported by a server, disabling bootstrap mode')
+    } else if (exists !== null) {
+      log.info('Existing Raft peers reported by server, disabling bootstrap mode', { server: exists })
       over = true
     } else {
       over = true
       if (begun()) return
-      log.info('Found expected number of peers, attempting bootstrap', { peers: others.join(',') })
+      log.info('Found expected number of peers, attempting bootstrap', { peers: addresses.join(',') })
       replica.begin({ servers: found })
     }
   }

@@ -126,8 +126,14 @@ test('a cluster begins when all that are expected have met, and agree', () => {
   assert.equal(founders(three.slice(0, 2), 3), undefined)
   assert.equal(founders([...three.slice(0, 2), server(3, { alive: false })], 3), undefined)
   assert.deepEqual(founders(three, 3), voters)
-  assert.match((founders([...three, server(4, { expect: 5 })], 3) as { fault: string }).fault, /conflicting/)
-  assert.match((founders([...three, server(4, { bootstrap: true })], 3) as { fault: string }).fault, /bootstrap/)
+  assert.deepEqual(founders([...three, server(4, { expect: 5 })], 3), {
+    fault: 'Member has a conflicting expect value. All nodes should expect the same number.',
+    member: server(4).name,
+  })
+  assert.deepEqual(founders([...three, server(4, { bootstrap: true })], 3), {
+    fault: 'Member has bootstrap mode. Expect disabled.',
+    member: server(4).name,
+  })
   const old = founders([server(1), server(2, { raftVersion: 2, id: '10.0.0.2:8300' }), server(3)], 3)
   assert.deepEqual((old as Peer[])[0], { ...peer(1), id: '10.0.0.1:8300' })
 })

@@ -32,6 +32,11 @@ export type PeerChange =
   | { kind: 'remove'; id: string }
 
 /** What a server says of itself by its tags. */
+export interface FoundingFault {
+  fault: string
+  member: string
+}
+
 export interface ServerIdentity {
   name: string
   id: string
@@ -200,14 +205,15 @@ export function cleanup(
 /**
  * Whether all the servers that shall begin a cluster have met.
  * @param expect of this server, above 1
- * @returns them, `undefined` while some are missing, or why this must not be
+ * @returns them, `undefined` while some are missing, or why this must not be, in Consul's words, and whose fault it is
  */
-export function founders(servers: readonly ServerIdentity[], expect: number): Peer[] | { fault: string } | undefined {
+export function founders(servers: readonly ServerIdentity[], expect: number): Peer[] | FoundingFault | undefined {
   for (const server of servers) {
     if (server.expect !== 0 && server.expect !== expect) {
-      return { fault: `member ${server.name} has a conflicting expect value: ${server.expect}, not ${expect}` }
+      const fault = 'Member has a conflicting expect value. All nodes should expect the same number.'
+      return { fault, member: server.name }
     }
-    if (server.bootstrap) return { fault: `member ${server.name} has bootstrap mode: expect ${expect} is disabled` }
+    if (server.bootstrap) return { fault: 'Member has bootstrap mode. Expect disabled.', member: server.name }
   }
   const present = servers.filter(({ alive }) => alive)
   if (present.length < expect) return undefined
