@@ -158,6 +158,7 @@ function debugConfig(config: RuntimeConfig, nodeId: string): Record<string, unkn
     Datacenter: config.datacenter,
     DefaultQueryTime: formatGoDuration(config.defaultQueryTime),
     DevMode: config.dev,
+    EnableDebug: config.http.debug,
     GRPCPort: ports.grpc,
     HTTPAddrs: at('tcp', ports.http),
     HTTPMaxConnsPerClient: config.httpMaxConnsPerClient,

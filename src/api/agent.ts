@@ -121,6 +121,11 @@ export interface Agent {
   maintain(wish: { enable: boolean; service?: string; reason?: string }, options?: RequestOptions): Promise<void>
   /** The log as it is written, in pieces that need not be lines, until the signal aborts or the agent ends. */
   monitor(wish?: { level?: string; json?: boolean }, options?: RequestOptions): Promise<AsyncIterable<Uint8Array>>
+  /** A profile of the agent's process, in Go's format; those that last take `seconds`. Agents that are no Go programs have none. */
+  profile(
+    kind: 'heap' | 'goroutine' | 'profile' | 'trace',
+    options?: RequestOptions & { seconds?: number },
+  ): Promise<Uint8Array>
   /** The agent reads its configuration again. */
   reload(options?: RequestOptions): Promise<void>
   /** The agent leaves its cluster and ends. */
@@ -175,6 +180,9 @@ export function makeAgent(caller: Caller): Agent {
       const parameters = { loglevel: level, logjson: json }
       const response = expectOk(await caller.send('GET', '/v1/agent/monitor', options, parameters, undefined, true))
       return response.chunks ?? once(response.body)
+    },
+    async profile(kind, { seconds, ...options } = {}) {
+      return expectOk(await caller.send('GET', `/debug/pprof/${kind}`, options, { seconds })).body
     },
     reload: (options) => put('/v1/agent/reload', options),
     leave: (options) => put('/v1/agent/leave', options),
