@@ -230,17 +230,27 @@ async function failover(nodes: Cluster): Promise<number> {
   return took
 }
 
+/** Writes so many keys. Should the leader change under the load, what was under way is written again. */
+async function fill(up: Cluster, count: number, pathOf: (n: number) => string): Promise<void> {
+  const body = 'x'.repeat(100)
+  for (let n = 0; n < count; ) {
+    const { leader } = await roles(up)
+    await pipeline(leader.http, ...LOADERS, () => (n < count ? put(pathOf(n++), body) : undefined)).finished.catch(
+      () => {
+        n = Math.max(0, n - LOADERS[0] * LOADERS[1])
+      },
+    )
+  }
+}
+
 /** A follower that was away for many entries comes back under load. */
 async function catchUp(nodes: Cluster, script: string): Promise<{ share: number; ms: number }> {
-  const { leader, followers } = await roles(nodes)
-  const away = followers[0]!
+  const away = (await roles(nodes)).followers[0]!
   const count = Number(options.behind)
   await away.kill()
-  let n = 0
-  const body = 'x'.repeat(100)
-  await pipeline(leader.http, ...LOADERS, () =>
-    n < count ? put(`/v1/kv/bench/behind/${n++ % 50_000}`, body) : undefined,
-  ).finished
+  const up = nodes.filter((node) => node !== away)
+  await fill(up, count, (n) => `/v1/kv/bench/behind/${n % 50_000}`)
+  const { leader } = await roles(up)
   const before = await wrk(leader, '/v1/kv/bench/put', 32, options.seconds, script)
   const target = await applied(leader)
   await away.start()
@@ -255,15 +265,7 @@ async function catchUp(nodes: Cluster, script: string): Promise<{ share: number;
 }
 
 async function withKeys(nodes: Cluster, found: Map<string, number>): Promise<void> {
-  const body = 'x'.repeat(100)
-  for (let n = 0; n < KEYS; ) {
-    const { leader } = await roles(nodes)
-    const next = () => (n < KEYS ? put(`/v1/kv/bench/many/${n++}`, body) : undefined)
-    // Should the leader change under the load, what was under way is written again.
-    await pipeline(leader.http, ...LOADERS, next).finished.catch(() => {
-      n = Math.max(0, n - LOADERS[0] * LOADERS[1])
-    })
-  }
+  await fill(nodes, KEYS, (n) => `/v1/kv/bench/many/${n}`)
   const { leader, followers } = await roles(nodes)
   const target = await applied(leader)
   for (const node of followers) await until('all have all keys', async () => (await applied(node)) >= target, 300_000)
