@@ -292,11 +292,13 @@ export function serviceRegistrations(
     prefixed('Invalid Weights: ', weightsFault(service.Weights)) ??
     prefixed('Invalid Service Meta: ', metaFault(service)) ??
     serviceFault(service) ??
-    checksFault(checks, 'Invalid check') ??
-    checksFault(sidecar?.checks ?? [], 'Invalid check in sidecar_service')
+    checksFault(checks, 'Invalid check')
   if (fault !== undefined) throw new HttpError(400, fault)
+  // Of what a sidecar does wrong the real one says that the request is bad, and answers as for its own failure.
+  const sidecarFault = checksFault(sidecar?.checks ?? [], 'Invalid check in sidecar_service')
+  if (sidecarFault !== undefined) throw new HttpError(500, `Bad request: ${sidecarFault}`)
   const beside = sidecarRegistration(definition, token, options.services, options.sidecarPorts)
-  if (typeof beside === 'string') throw new HttpError(400, `Invalid SidecarService: ${beside}`)
+  if (typeof beside === 'string') throw new HttpError(500, `Bad request: Invalid SidecarService: ${beside}`)
   for (const one of [definition, ...(sidecar === undefined ? [] : [sidecar])]) {
     const addressFault = taggedAddressFault(one.service)
     if (addressFault !== undefined) throw new HttpError(500, addressFault)

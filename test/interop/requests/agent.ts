@@ -302,6 +302,31 @@ const KINDS: Request[] = [
   put('/v1/agent/service/deregister/odd'),
 ]
 
+/** Services that ask for a sidecar, which comes, changes and goes with them. */
+const SIDECARS: Request[] = [
+  ...[
+    { Name: 'beside', Port: 80, Connect: { SidecarService: {} } },
+    {
+      Name: 'other',
+      Tags: ['t'],
+      Meta: { a: 'b' },
+      connect: { sidecar_service: { Port: 9999, Tags: ['u'], Check: { TTL: '1h' } } },
+    },
+    { Name: 'x', Connect: { SidecarService: { ID: 'y' } } },
+    { Name: 'x', Connect: { SidecarService: { Connect: { SidecarService: {} } } } },
+    { Name: 'x', Connect: { SidecarService: { Check: { HTTP: 'x' } } } },
+    { Name: 'x', Connect: { SidecarService: { Checks: [{ TTL: '1s', Status: 'odd' }] } } },
+    { Name: 'x', Connect: { SidecarService: { Meta: { 'consul-x': 'y' } } } },
+    { Name: 'x', Connect: { SidecarService: { bogus: 1 } } },
+    { Name: 'beside', Port: 82, Connect: { SidecarService: {} } },
+  ].map((body) => put('/v1/agent/service/register', body)),
+  ...get('/v1/agent/', ['service/beside', 'service/beside-sidecar-proxy', 'service/other-sidecar-proxy']),
+  ask('GET', '/v1/catalog/service/beside-sidecar-proxy', { settles: true }),
+  put('/v1/agent/service/deregister/beside'),
+  put('/v1/agent/service/deregister/other'),
+  ...get('/v1/agent/service/', ['beside-sidecar-proxy', 'other-sidecar-proxy']),
+]
+
 export const AGENT_REQUESTS: readonly Request[] = [
   ...SELVES,
   ...SERVICES,
@@ -309,5 +334,6 @@ export const AGENT_REQUESTS: readonly Request[] = [
   ...MENDED,
   ...KINDS,
   ...MAINTENANCE,
+  ...SIDECARS,
   ...REFUSED,
 ]
