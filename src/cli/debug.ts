@@ -240,6 +240,7 @@ async function captureLog({ consul, folder, over, tell }: Parts, intervalOver: P
   const enough = new AbortController()
   intervalOver.then(() => enough.abort())
   const file = join(folder, 'consul.log')
+  writeFileSync(file, '')
   try {
     const signal = AbortSignal.any([over, enough.signal])
     for await (const bytes of await consul.agent.monitor({ level: 'DEBUG' }, { signal })) appendFileSync(file, bytes)
