@@ -213,6 +213,22 @@ suite('handing over (thesis, section 3.10)', () => {
     assert.deepEqual(tickets(script.seen('accepted')), [2])
   })
 
+  test('not to one that is silent, though its log is as long', () => {
+    const script = new Script({ voters: 5 }).leadAll('s2', 's3')
+    const alive = ['s3', 's4', 's5']
+    for (let round = 0; round < 10; round++) {
+      script.wait(100)
+      for (const effect of script.seen('send')) {
+        if (effect.body.type === 'append' && alive.includes(effect.peer)) script.accept(effect)
+      }
+    }
+    script.tell({ kind: 'transfer-leadership', ticket: 1, to: null })
+    assert.deepEqual(
+      script.seen('send').flatMap(({ peer, body }) => (body.type === 'timeout-now' ? [peer] : [])),
+      ['s3'],
+    )
+  })
+
   test('not to itself, not to a stranger, not by a follower', () => {
     const script = new Script().leadAll()
     script.tell(

@@ -183,7 +183,7 @@ export function transferLeadership(raft: RaftState, ticket: number, to: ServerId
   }
   const peer =
     to === null
-      ? leading.mostCaughtUp(raft.configurations.voters)
+      ? leading.mostCaughtUp(raft.configurations.voters, raft.now - raft.timing.leaderLeaseTimeoutMs)
       : raft.configurations.isVoter(to)
         ? leading.peers.get(to)
         : undefined

@@ -88,12 +88,15 @@ export class Leading {
     return this.majority(voters, this.round, (peer) => peer.round) >= this.round
   }
 
-  /** The voter with the longest matching log, other than ourselves. */
-  mostCaughtUp(voters: Server[]): Progress | undefined {
+  /** The voter with the longest matching log, other than ourselves: of those heard of since, if there are any. */
+  mostCaughtUp(voters: Server[], since: Instant): Progress | undefined {
     let best: Progress | undefined
     for (const { id } of voters) {
       const peer = this.peers.get(id)
-      if (peer !== undefined && (best === undefined || peer.match > best.match)) best = peer
+      if (peer === undefined) continue
+      const lives = peer.contactAt >= since
+      const bestLives = best !== undefined && best.contactAt >= since
+      if (best === undefined || (lives === bestLives ? peer.match > best.match : lives)) best = peer
     }
     return best
   }

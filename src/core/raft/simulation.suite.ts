@@ -8,7 +8,6 @@ import type { Random } from '../../base/random.ts'
 import type { Index, ServerId } from '../../base/units.ts'
 import { Invariants } from './invariants.suite.ts'
 import type {
-  Configuration,
   ConfigurationCodec,
   Entry,
   HardState,
@@ -472,8 +471,6 @@ export class Simulation {
 
 type Ticketed = Extract<RaftInput, { ticket: number }>
 export type Asked = Ticketed extends infer Input ? (Input extends Ticketed ? Omit<Input, 'ticket'> : never) : never
-
-export const configurationOf = (...servers: Server[]): Configuration => ({ servers })
 
 // A binary heap of events, earliest first, and in the order of their making at equal times.
 
