@@ -9,6 +9,9 @@ function plain(text: string): unknown {
   return JSON.parse(JSON.stringify(parseHcl(text), (_, value) => (typeof value === 'bigint' ? Number(value) : value)))
 }
 
+/** Begins an interpolation. */
+const OPEN = '$' + '{'
+
 suite('HCL', () => {
   test('scalars: whole numbers apart from fractions, hexadecimal and octal, exponents', () => {
     assert.deepEqual(
@@ -17,12 +20,12 @@ suite('HCL', () => {
     )
   })
 
-  test('strings: escapes, characters by number and by byte, nothing unescaped within ${}', () => {
+  test('strings: escapes, characters by number and by byte, nothing unescaped within an interpolation', () => {
     const cases: [string, string][] = [
       ['"\\t\\n\\"\\\\"', '\t\n"\\'],
       ['"\\x41\\u00e9\\U0001F600\\101"', 'Aé😀A'],
       ['"\\xc3\\xa9"', 'é'],
-      ['"a ${ f("b\\\\n") } c"', 'a ${ f("b\\\\n") } c'],
+      [`"a ${OPEN} f("b\\\\n") } c"`, `a ${OPEN} f("b\\\\n") } c`],
       ['"ü"', 'ü'],
     ]
     for (const [written, meant] of cases) assert.deepEqual(plain(`a = ${written}`), { a: meant })
