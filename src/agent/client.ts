@@ -9,7 +9,7 @@ import type { SnapshotCaller } from '../model/snapshot.ts'
 import { type NodeParts, type RunningNode, runCommon } from './node.ts'
 import { CLIENT_POOL, ConnectionLost, makePool } from './pool.ts'
 import { openPools } from './pools.ts'
-import { forwarded, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
+import { forwarded, holdUntil, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
 import { runRouter } from './router.ts'
 import { askSnapshot } from './snapshot-stream.ts'
 
@@ -24,7 +24,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
   let stopped = false
 
   async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {
-    const until = host.now() + config.rpcHoldTimeout
+    let until = host.now() + config.rpcHoldTimeout
     const asked = inDatacenter(args, config.datacenter)
     if (method === 'Internal.KeyringOperation') {
       throw new ConsulError('refused', 'keyring operations must run against a server node')
@@ -35,6 +35,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
       const server = servers[0]
       if (server === undefined) throw new ConsulError('no-servers')
       if (!limit.take(host.now())) throw new ConsulError('rate-limited')
+      const began = host.now()
       try {
         return await pool.call(server.address, method, asked, context)
       } catch (error) {
@@ -42,6 +43,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
         const failure = forwarded(error) as Error
         log.error('RPC failed to server', { method, server: server.address, error: failure.message })
         if (error instanceof ConnectionLost || mayRetry(method, error)) router.failed(server)
+        if (error instanceof ConnectionLost) until = holdUntil(until, began, host.now(), config.rpcHoldTimeout)
         if (!mayRetry(method, error) || host.now() >= until) throw failure
       }
       // Another server is asked at once; when all were, they are given a moment.

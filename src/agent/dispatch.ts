@@ -14,9 +14,9 @@ import type { QueryMeta, QueryOptions, ToDatacenter } from '../model/query.ts'
 import type { Args, CallContext, Caller, Method, Methods, Reply } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { dispatchMeters } from './meters.ts'
-import type { Pool } from './pool.ts'
+import { ConnectionLost, type Pool } from './pool.ts'
 import { makeReads } from './reads.ts'
-import { callDatacenter, forwarded, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
+import { callDatacenter, forwarded, holdUntil, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
 import type { Replica } from './replica.ts'
 import type { Router } from './router.ts'
 
@@ -125,7 +125,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     context: CallContext,
     here: () => Reply<M> | Promise<Reply<M>>,
   ): Promise<Reply<M>> {
-    const until = host.now() + config.rpcHoldTimeout
+    let until = host.now() + config.rpcHoldTimeout
     for (;;) {
       if (stopped) throw new ConsulError('shutting-down')
       const place = leaderPlace()
@@ -134,6 +134,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
         await news(until)
         continue
       }
+      const began = host.now()
       try {
         return await (place === HERE
           ? here()
@@ -141,6 +142,7 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
       } catch (error) {
         const failure = place === HERE ? error : forwarded(error)
         if (stopped || context.signal?.aborted || !mayRetry(method, error)) throw failure
+        if (error instanceof ConnectionLost) until = holdUntil(until, began, host.now(), config.rpcHoldTimeout)
         if (host.now() >= until) throw new ConsulError('no-leader', undefined, { cause: error })
       }
       await news(Math.min(until, host.now() + host.random.float() * config.rpcHoldTimeout * RETRY_FRACTION))

@@ -2,6 +2,7 @@
  * Calls to servers elsewhere: when one that failed may be made again, how its error reads here, and how another
  * datacenter is reached. Source: Consul's agent/consul/rpc.go (canRetry, forwardDC).
  */
+import type { Instant, Millis } from '../base/units.ts'
 import { isSafe } from '../core/methods/forward.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { ToDatacenter } from '../model/query.ts'
@@ -17,6 +18,14 @@ export function mayRetry(method: Method, error: unknown): boolean {
   if (error instanceof ConnectionLost) return !error.sent || isSafe(method)
   if (!(error instanceof ConsulError)) return false
   return error.code === 'no-leader' || (error.code === 'shutting-down' && isSafe(method))
+}
+
+/**
+ * Until when a lost call is made again. One that was under way for long had waited at its server, as blocking queries do,
+ * and not for one: then the hold time begins anew.
+ */
+export function holdUntil(until: Instant, began: Instant, now: Instant, holdMs: Millis): Instant {
+  return now - began > holdMs / 2 ? now + holdMs : until
 }
 
 /** Each hop says that it was one. */
