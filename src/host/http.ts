@@ -98,6 +98,8 @@ export async function listenHttp(
     keepAliveInitialDelay: TCP_KEEPALIVE_DELAY_MS,
     noDelay: true,
   })
+  // Their bytes are bounded above, so their number need not be: Go counts none either.
+  server.maxHeadersCount = 0
 
   const answer = (request: Request, message: IncomingMessage, response: ServerResponse): void => {
     let result: HttpResponse | Promise<HttpResponse>
