@@ -13,7 +13,9 @@ interface State {
   session: string
 }
 
-const ABSENT: State = { value: null, session: '' }
+const ABSENT: Readonly<State> = { value: null, session: '' }
+/** Stands for every value that nobody saw or expected. */
+const UNSEEN = '?'
 
 export type Verdict =
   | { kind: 'linearizable' }
@@ -40,36 +42,36 @@ export function checkLinearizable(operations: readonly Operation[], stepsMax = S
 }
 
 /** @returns the state after it, or undefined when it could not have given that answer */
-function apply(state: State, { action, answer }: Operation): State | undefined {
+function apply(state: Readonly<State>, { action, answer }: Operation): State | undefined {
   switch (action.kind) {
     case 'put':
       return answer === false ? undefined : { value: action.value, session: state.session }
     case 'delete':
-      return answer === false ? undefined : ABSENT
+      return answer === false ? undefined : { ...ABSENT }
     case 'cas': {
       const done = state.value === action.expected
       if (answer !== undefined && answer !== done) return undefined
-      return done ? { value: action.value, session: state.session } : state
+      return done ? { value: action.value, session: state.session } : { ...state }
     }
     case 'delete-cas': {
       const done = state.value === null || state.value === action.expected
       if (answer !== undefined && answer !== done) return undefined
-      return done ? ABSENT : state
+      return done ? { ...ABSENT } : { ...state }
     }
     case 'lock': {
       const done = state.session === '' || state.session === action.session
       if (answer !== undefined && answer !== done) return undefined
-      return done ? { value: action.value, session: action.session } : state
+      return done ? { value: action.value, session: action.session } : { ...state }
     }
     case 'unlock': {
       const done = state.value !== null && state.session === action.session
       if (answer !== undefined && answer !== done) return undefined
-      return done ? { value: action.value, session: '' } : state
+      return done ? { value: action.value, session: '' } : { ...state }
     }
     case 'get':
-      if (answer === undefined) return state
+      if (answer === undefined) return { ...state }
       if (typeof answer === 'boolean') return undefined
-      return answer.value === state.value && answer.session === state.session ? state : undefined
+      return answer.value === state.value && answer.session === state.session ? { ...state } : undefined
   }
 }
 
@@ -90,7 +92,8 @@ interface Step {
 }
 
 function checkKey(key: string, all: Operation[], stepsMax: number): Verdict {
-  const operations = all.filter(telling(all))
+  const seen = seenValues(all)
+  const operations = all.filter(telling(all, seen))
   const { head, calls, returns } = marks(operations)
   const done = new Uint16Array((operations.length >> 4) + 1)
   const tried = new Set<string>()
@@ -110,8 +113,14 @@ function checkKey(key: string, all: Operation[], stepsMax: number): Verdict {
       put(last)
       continue
     }
-    const state = apply(step.state, operations[of]!)
-    if (state === undefined || !isNew(of, state)) continue
+    const operation = operations[of]!
+    const state = apply(step.state, operation)
+    if (state === undefined) continue
+    // Values that nobody saw are as good as one another.
+    if (!seen.has(state.value)) state.value = UNSEEN
+    // What may not have happened need not happen where it changes nothing.
+    const idle = state.value === step.state.value && state.session === step.state.session
+    if ((operation.answer === undefined && idle) || !isNew(of, state)) continue
     take(of)
     order.push(of)
     if (order.length > bestOrder.length) bestOrder = order.slice()
@@ -123,9 +132,16 @@ function checkKey(key: string, all: Operation[], stepsMax: number): Verdict {
   function candidates(): number[] {
     const answered: number[] = []
     const open: number[] = []
+    let unseenPut = false
     for (let at = head.after; at?.isCall === true; at = at.after) {
-      if (operations[at.of]!.answer === undefined) open.push(at.of)
-      else answered.push(at.of)
+      const { action, answer } = operations[at.of]!
+      if (answer !== undefined) answered.push(at.of)
+      else if (action.kind !== 'put' || seen.has(action.value)) open.push(at.of)
+      else if (!unseenPut) {
+        // One of these stands for all: what could happen now can happen later too.
+        unseenPut = true
+        open.push(at.of)
+      }
     }
     return answered.concat(open)
   }
@@ -162,20 +178,25 @@ function checkKey(key: string, all: Operation[], stepsMax: number): Verdict {
  * Leaves out what says nothing: reads without an answer, and writes without one whose value nobody ever saw, unless
  * somebody found a value other than the one expected: that may have been theirs.
  */
-function telling(all: readonly Operation[]): (operation: Operation) => boolean {
-  const seen = new Set<Value>()
-  let mismatch = false
-  for (const { action, answer } of all) {
-    if (typeof answer === 'object') seen.add(answer.value)
-    if (action.kind !== 'cas' && action.kind !== 'delete-cas') continue
-    seen.add(action.expected)
-    if (answer === false) mismatch = true
-  }
+function telling(all: readonly Operation[], seen: ReadonlySet<Value>): (operation: Operation) => boolean {
+  const mismatch = all.some(
+    ({ action, answer }) => (action.kind === 'cas' || action.kind === 'delete-cas') && answer === false,
+  )
   return ({ action, answer }) => {
     if (answer !== undefined) return true
     if (action.kind === 'get') return false
     return (action.kind !== 'put' && action.kind !== 'cas') || mismatch || seen.has(action.value)
   }
+}
+
+/** Absence, and what some answer showed or somebody expected. */
+function seenValues(all: readonly Operation[]): Set<Value> {
+  const seen = new Set<Value>([null])
+  for (const { action, answer } of all) {
+    if (typeof answer === 'object') seen.add(answer.value)
+    if (action.kind === 'cas' || action.kind === 'delete-cas') seen.add(action.expected)
+  }
+  return seen
 }
 
 function marks(operations: Operation[]): { head: Mark; calls: Mark[]; returns: Mark[] } {

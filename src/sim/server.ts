@@ -40,7 +40,13 @@ const CODEC: ConfigurationCodec = {
   decode: (type, data) => (type === 'configuration' ? decodeConfiguration(data) : decodePeers(data)),
 }
 
-const DISPATCH = { datacenter: 'dc1', defaultQueryTime: 10_000, maxQueryTime: 10_000, rpcHoldTimeout: 2000 }
+const DISPATCH = {
+  datacenter: 'dc1',
+  primaryDatacenter: 'dc1',
+  defaultQueryTime: 10_000,
+  maxQueryTime: 10_000,
+  rpcHoldTimeout: 2000,
+}
 
 /** How this cluster's servers are set up. */
 export interface Settings {
