@@ -3,16 +3,11 @@
  * each, again after every answer, and after a pause when it fails. How answers are used is core/local's to decide.
  */
 import { messageOf } from '../base/message-of.ts'
-import { type Millis, NANOS_PER_MS } from '../base/units.ts'
 import type { CentralDefaults, CentralQuestion } from '../core/local/local.ts'
-import type { Cancel, Host } from '../host/host.ts'
+import type { Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Caller } from '../model/rpc.ts'
-
-/** The first pause after a failure; it doubles with each in a row. */
-const PAUSE_MS = 1_000
-const PAUSE_MS_MAX = 60_000
-const WAIT_MS = 600_000
+import { keepReading, type Reading } from './keep-reading.ts'
 
 export interface Central {
   follow(id: string, question: CentralQuestion): void
@@ -28,9 +23,8 @@ export interface Central {
 
 interface Followed {
   question: CentralQuestion
-  gone: AbortController
-  /** Ends the pause, while there is one. */
-  hurry: (() => void) | undefined
+  /** Undefined before the start. */
+  reading: Reading | undefined
 }
 
 export function followCentral(parts: {
@@ -42,62 +36,31 @@ export function followCentral(parts: {
   const all = new Map<string, Followed>()
   let started = false
 
-  async function run(id: string, one: Followed): Promise<void> {
-    const { signal } = one.gone
-    let index = 0
-    for (let failures = 0; !signal.aborted; ) {
-      const blocking = { MinQueryIndex: index, MaxQueryTime: WAIT_MS * NANOS_PER_MS, AllowStale: true }
-      try {
-        const args = { ...one.question, ...blocking }
-        const reply = await caller.call('ConfigEntry.ResolveServiceConfig', args, { signal })
-        if (signal.aborted) return
-        failures = 0
-        // An index that went back means another history: what it says now counts.
-        index = reply.Index < index ? 0 : Math.max(1, reply.Index)
-        tell(id, reply)
-      } catch (error) {
-        if (signal.aborted) return
-        failures += 1
-        index = 0
+  function begin(id: string, one: Followed): void {
+    one.reading = keepReading({
+      host,
+      read: (blocking, signal) =>
+        caller.call('ConfigEntry.ResolveServiceConfig', { ...one.question, ...blocking }, { signal }),
+      tell: (reply) => tell(id, reply),
+      failed: (error) =>
         host.log.error('error handling service update', {
           error: `error watching service config: ${messageOf(error)}`,
-        })
-        await pause(one, Math.min(PAUSE_MS * 2 ** (failures - 1), PAUSE_MS_MAX))
-      }
-    }
-  }
-
-  function pause(one: Followed, ms: Millis): Promise<void> {
-    return new Promise((done) => {
-      let cancel: Cancel = () => {}
-      const over = () => {
-        cancel()
-        one.hurry = undefined
-        done()
-      }
-      one.hurry = over
-      cancel = host.wake(host.now() + ms, over)
+        }),
     })
-  }
-
-  function end(one: Followed): void {
-    one.gone.abort()
-    one.hurry?.()
   }
 
   return {
     follow(id, question) {
       const before = all.get(id)
       if (before !== undefined && JSON.stringify(before.question) === JSON.stringify(question)) return
-      if (before !== undefined) end(before)
-      const one: Followed = { question, gone: new AbortController(), hurry: undefined }
+      before?.reading?.stop()
+      const one: Followed = { question, reading: undefined }
       all.set(id, one)
-      if (started) void run(id, one)
+      if (started) begin(id, one)
     },
     unfollow(id) {
-      const one = all.get(id)
+      all.get(id)?.reading?.stop()
       all.delete(id)
-      if (one !== undefined) end(one)
     },
     async ask(id, question) {
       try {
@@ -111,13 +74,13 @@ export function followCentral(parts: {
     start() {
       if (started) return
       started = true
-      for (const [id, one] of all) void run(id, one)
+      for (const [id, one] of all) begin(id, one)
     },
     again() {
-      for (const { hurry } of all.values()) hurry?.()
+      for (const { reading } of all.values()) reading?.hurry()
     },
     stop() {
-      for (const one of all.values()) end(one)
+      for (const { reading } of all.values()) reading?.stop()
       all.clear()
     },
   }

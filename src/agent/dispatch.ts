@@ -43,6 +43,13 @@ export type ActMethod =
   | 'Operator.AutopilotGetConfiguration'
   | 'Operator.ServerHealth'
 
+/** Written in the primary datacenter alone, whatever datacenter they name; the others take them over. */
+const PRIMARYS_WRITES: ReadonlySet<Method> = new Set<Method>([
+  'ConfigEntry.Apply',
+  'ConfigEntry.Delete',
+  'Intention.Apply',
+])
+
 /** Of those, what only the leader can do: it keeps the sessions' timers, and gathers coordinates. */
 const LEADERS_ACTS: ReadonlySet<Method> = new Set<Method>([
   'Session.Renew',
@@ -60,7 +67,10 @@ const LEADERS_READS: ReadonlySet<Method> = new Set<Method>([
 
 export interface DispatchParts {
   host: Host
-  config: Pick<RuntimeConfig, 'datacenter' | 'defaultQueryTime' | 'maxQueryTime' | 'rpcHoldTimeout'>
+  config: Pick<
+    RuntimeConfig,
+    'datacenter' | 'primaryDatacenter' | 'defaultQueryTime' | 'maxQueryTime' | 'rpcHoldTimeout'
+  >
   methods: MethodTable
   acts: Acts
   store: Store
@@ -274,6 +284,11 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
   }
 
   async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {
+    if (PRIMARYS_WRITES.has(method) && config.primaryDatacenter !== config.datacenter) {
+      const inPrimary = { ...args, Datacenter: config.primaryDatacenter }
+      meters.crossDatacenter(config.primaryDatacenter)
+      return callDatacenter({ router, pool }, config.primaryDatacenter, method, inPrimary, context)
+    }
     const datacenter = elsewhere(args)
     if (datacenter !== undefined) meters.crossDatacenter(datacenter)
     if (datacenter !== undefined) return callDatacenter({ router, pool }, datacenter, method, args, context)

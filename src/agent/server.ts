@@ -29,6 +29,7 @@ import { openPools } from './pools.ts'
 import { reconcileDuty } from './reconcile.ts'
 import { recover } from './recovery.ts'
 import { makeReplica, type Replica } from './replica.ts'
+import { replicationDuty } from './replication.ts'
 import { runRouter } from './router.ts'
 import { makeSnapshots } from './snapshots.ts'
 import { makeTransport } from './transport.ts'
@@ -203,6 +204,14 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     propose: (command) => replica.propose(command),
     log,
   })
+  const replication = replicationDuty({
+    config,
+    host,
+    store,
+    caller: dispatch,
+    propose: (command) => replica.propose(command),
+    log: log.named('replication'),
+  })
   const joined = { config, nodeId: raftId, host, replica, pool, members: () => pools.lanMembers(), log }
   const autopilot = makeAutopilot({ ...joined, store, forceLeave: (name) => pools.self.forceLeave(name, false) })
   const founding = makeFounding(joined)
@@ -223,6 +232,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
       { start: () => local.leaderChanged(), stop: () => {} },
       catalog,
       autopilot,
+      replication,
       { start: pools.announceLeader, stop: () => {} },
     ],
     reconcile: catalog.all,
@@ -289,6 +299,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
       common.stop()
       duties.stop()
       catalog.stop()
+      replication.stop()
       autopilot.stop()
       founding.stop()
       await stopSnapshots()

@@ -273,6 +273,7 @@ function buildConfig(
     enableScriptChecks: read.flag('enable_script_checks') ?? false,
     enableLocalScriptChecks: read.flag('enable_local_script_checks') ?? read.flag('enable_script_checks') ?? false,
     sidecarPorts: ranges.sidecar,
+    primaryDatacenter: primaryDatacenter(read),
     centralConfig: read.flag('enable_central_service_config') ?? false,
     watches: (settings.watches ?? []) as Settings[],
     ...definitions,
@@ -284,6 +285,12 @@ function buildConfig(
     rpcHoldTimeout: ms('performance.rpc_hold_timeout'),
     leaveDrainTime: ms('performance.leave_drain_time'),
   }
+}
+
+/** `acl_datacenter` is its old name. */
+function primaryDatacenter(read: Reader): string {
+  const [name] = ['primary_datacenter', 'acl_datacenter', 'datacenter'].map((key) => read.text(key)).filter(Boolean)
+  return (name ?? '').toLowerCase()
 }
 
 function readCidr(given: string, problems: string[]): string[] {

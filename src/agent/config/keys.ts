@@ -295,7 +295,7 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   node_id node_meta node_name performance.leave_drain_time performance.raft_multiplier performance.rpc_hold_timeout
   pid_file ports.dns ports.grpc ports.http ports.https ports.serf_lan ports.serf_wan ports.server
   ports.sidecar_max_port ports.sidecar_min_port service services
-  proconsul.otlp_endpoint proconsul.state_engine protocol raft_protocol raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs
+  proconsul.otlp_endpoint proconsul.state_engine protocol primary_datacenter raft_protocol raft_snapshot_interval raft_snapshot_threshold raft_trailing_logs
   reconnect_timeout reconnect_timeout_wan recursors rejoin_after_leave retry_interval retry_interval_wan retry_join retry_join_wan retry_max retry_max_wan serf_lan serf_lan_allowed_cidrs
   serf_wan serf_wan_allowed_cidrs server session_ttl_min
   skip_leave_on_interrupt syslog_facility start_join start_join_wan tagged_addresses telemetry.disable_hostname telemetry.dogstatsd_addr

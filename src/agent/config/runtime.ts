@@ -182,6 +182,8 @@ export interface RuntimeConfig extends Definitions {
   sidecarPorts: PortRange
   /** Proxies and gateways take over what configuration entries say of them. */
   centralConfig: boolean
+  /** Whose configuration entries and intentions hold in all datacenters; one's own where nothing is said. */
+  primaryDatacenter: string
   /** Watches, as they were written. */
   watches: Settings[]
   /** Bytes of output kept for each check. */
