@@ -13,7 +13,7 @@ import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { debianPackage } from '../support/debian.ts'
-import { type AgentProcess, freePorts, startAgentProcess } from '../support/process.ts'
+import { type AgentProcess, freePorts, httpRequest, startAgentProcess } from '../support/process.ts'
 
 const run = promisify(execFile)
 const POLL_MS = 100
@@ -112,7 +112,10 @@ test('Prometheus finds its targets through our DNS SRV records', async (t) => {
   await new Promise<void>((done) => target.listen(0, '127.0.0.1', done))
   const dnsAddress = `127.53.${process.pid % 200}.53`
   const resolver = await startAgentProcess(
-    ['-dev', '-node=y', '-log-level=err', `-hcl=addresses { dns = "${dnsAddress}" }`],
+    [
+      ...['-dev', '-node=y', '-log-level=err', `-hcl=addresses { dns = "${dnsAddress}" }`],
+      '-hcl=telemetry { prometheus_retention_time = "1m" }',
+    ],
     {
       ports: { ...(await freePorts()), dns: 53 },
     },
@@ -121,6 +124,9 @@ test('Prometheus finds its targets through our DNS SRV records', async (t) => {
   try {
     const service = { Name: 'target', Port: (target.address() as AddressInfo).port, Address: '127.0.0.1' }
     await resolver.http('PUT', '/v1/agent/service/register', JSON.stringify(service))
+    const own = { Name: 'agent-http', Port: resolver.ports.http, Address: '127.0.0.1' }
+    await resolver.http('PUT', '/v1/agent/service/register', JSON.stringify(own))
+    const { http: web } = await freePorts()
     writeFileSync(join(folder, 'resolv.conf'), `nameserver ${dnsAddress}\n`)
     writeFileSync(
       join(folder, 'prometheus.yml'),
@@ -132,11 +138,19 @@ test('Prometheus finds its targets through our DNS SRV records', async (t) => {
   - names: ['target.service.consul']
     type: SRV
     refresh_interval: 1s
+- job_name: agents
+  scrape_interval: 1s
+  metrics_path: /v1/agent/metrics
+  params: {format: [prometheus]}
+  dns_sd_configs:
+  - names: ['agent-http.service.consul']
+    type: SRV
+    refresh_interval: 1s
 `,
     )
     const command = [
       `mount --bind ${folder}/resolv.conf /etc/resolv.conf`,
-      `exec ${root}/usr/bin/prometheus --config.file=${folder}/prometheus.yml --storage.tsdb.path=${folder}/data --web.listen-address=127.0.0.1:0`,
+      `exec ${root}/usr/bin/prometheus --config.file=${folder}/prometheus.yml --storage.tsdb.path=${folder}/data --web.listen-address=127.0.0.1:${web}`,
     ]
     prometheus = spawn('unshare', ['-m', 'sh', '-c', command.join(' && ')], { stdio: ['ignore', 'ignore', 'pipe'] })
     let log = ''
@@ -148,6 +162,20 @@ test('Prometheus finds its targets through our DNS SRV records', async (t) => {
       assert.ok(Date.now() < until && prometheus.exitCode === null, `nothing was scraped:\n${log}`)
       await delay(POLL_MS)
     }
+    // The agent's own figures, as Prometheus has understood them.
+    const asked = async (query: string): Promise<{ metric: Record<string, string>; value: [number, string] }[]> => {
+      const { status, body } = await httpRequest(web, 'GET', `/api/v1/query?query=${encodeURIComponent(query)}`)
+      return status === 200 ? JSON.parse(body).data.result : []
+    }
+    const isUp = async () => (await asked('up{job="agents"}'))[0]?.value[1] === '1'
+    while (!(await isUp().catch(() => false))) {
+      assert.ok(Date.now() < until && prometheus.exitCode === null, `the agent is not up:\n${log}`)
+      await delay(POLL_MS)
+    }
+    const figures = await asked('{job="agents",__name__=~"consul_.+"}')
+    assert.ok(figures.length > 10, JSON.stringify(figures))
+    const applied = figures.find(({ metric }) => metric.__name__ === 'consul_raft_apply')
+    assert.ok(Number(applied?.value[1]) > 0, figures.map(({ metric }) => metric.__name__).join())
   } finally {
     prometheus?.kill('SIGKILL')
     await resolver.kill()
