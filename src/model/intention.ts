@@ -1,7 +1,7 @@
 /** Intentions: which service may connect to which. Rows, commands, methods. */
 import type { DCSpecificRequest } from './catalog.ts'
 import type { QueryMeta, QueryOptions, RaftIndex, ToDatacenter, WriteRequest } from './query.ts'
-import type { GoTime } from './time.ts'
+import { type GoTime, ZERO_TIME } from './time.ts'
 
 export interface Intention extends RaftIndex {
   /** A UUID. */
@@ -23,6 +23,27 @@ export interface Intention extends RaftIndex {
   UpdatedAt: GoTime
   Hash: Uint8Array | null
 }
+
+/** Of which nothing was said. Shared, so never changed. */
+export const NO_INTENTION: Intention = Object.freeze({
+  ID: '',
+  Description: '',
+  SourceNS: '',
+  SourceName: '',
+  DestinationNS: '',
+  DestinationName: '',
+  SourceType: '',
+  Action: '',
+  DefaultAddr: '',
+  DefaultPort: 0,
+  Meta: null,
+  Precedence: 0,
+  CreatedAt: ZERO_TIME,
+  UpdatedAt: ZERO_TIME,
+  Hash: null,
+  CreateIndex: 0,
+  ModifyIndex: 0,
+})
 
 export type IntentionOp = 'create' | 'update' | 'delete'
 

@@ -5,9 +5,9 @@ import type { WallMs } from '../../base/units.ts'
 import { uuidFault } from '../../base/uuid.ts'
 import { WILDCARD } from '../../model/config-entry.ts'
 import { ConsulError } from '../../model/errors.ts'
-import type { Intention, IntentionQueryCheck, IntentionRequest } from '../../model/intention.ts'
+import { type Intention, type IntentionQueryCheck, type IntentionRequest, NO_INTENTION } from '../../model/intention.ts'
 import { intentionFault } from '../../model/intention-rules.ts'
-import { type GoTime, ZERO_TIME } from '../../model/time.ts'
+import type { GoTime } from '../../model/time.ts'
 import type { Authorizer } from '../acl/authorizer.ts'
 import { INTENTION_FIELDS, makeFilter } from '../filter/filter.ts'
 import { intentionById, intentions, matchingIntentions, precedenceOf } from '../store/intention.ts'
@@ -157,24 +157,4 @@ function demandWrite(can: Authorizer, { DestinationName }: Intention): void {
   if (can.all) return
   if (DestinationName === '') throw new ConsulError('permission-denied')
   demand(can, 'intention', 'write', DestinationName)
-}
-
-const NO_INTENTION: Intention = {
-  ID: '',
-  Description: '',
-  SourceNS: '',
-  SourceName: '',
-  DestinationNS: '',
-  DestinationName: '',
-  SourceType: '',
-  Action: '',
-  DefaultAddr: '',
-  DefaultPort: 0,
-  Meta: null,
-  Precedence: 0,
-  CreatedAt: ZERO_TIME,
-  UpdatedAt: ZERO_TIME,
-  Hash: null,
-  CreateIndex: 0,
-  ModifyIndex: 0,
 }

@@ -4,8 +4,12 @@ import { quoteGo } from '../../base/go-quote.ts'
 import { bytesFromText } from '../../base/text.ts'
 import type { HttpResponse } from '../../host/host.ts'
 import { ConsulError } from '../../model/errors.ts'
-import type { Intention, IntentionMatchEntry, IntentionQueryMatch } from '../../model/intention.ts'
-import { ZERO_TIME } from '../../model/time.ts'
+import {
+  type Intention,
+  type IntentionMatchEntry,
+  type IntentionQueryMatch,
+  NO_INTENTION,
+} from '../../model/intention.ts'
 import { inside, jsonArray, jsonObject, jsonText } from '../../wire/json.ts'
 import { type Decode, int, struct, text, textMap, uint64 } from '../../wire/json-decode.ts'
 import { intentionJson } from '../../wire/json-mesh.ts'
@@ -186,24 +190,4 @@ function readBody(exchange: Exchange, complaint: (why: string) => Error): Intent
     if (!(error instanceof HttpError) || !error.message.startsWith(PREFIX)) throw error
     throw complaint(error.message.slice(PREFIX.length))
   }
-}
-
-const NO_INTENTION: Intention = {
-  ID: '',
-  Description: '',
-  SourceNS: '',
-  SourceName: '',
-  DestinationNS: '',
-  DestinationName: '',
-  SourceType: '',
-  Action: '',
-  DefaultAddr: '',
-  DefaultPort: 0,
-  Meta: null,
-  Precedence: 0,
-  CreatedAt: ZERO_TIME,
-  UpdatedAt: ZERO_TIME,
-  Hash: null,
-  CreateIndex: 0,
-  ModifyIndex: 0,
 }
