@@ -9,6 +9,7 @@ import { after, before, suite, test } from 'node:test'
 import { HTTP_QUESTIONS } from '../support/http-questions.ts'
 import { type AgentProcess, realConsul, startAgentProcess } from '../support/process.ts'
 import { EXPLAINED } from './explained.ts'
+import { randomNewer } from './random-newer.ts'
 import { randomRequests } from './random-requests.ts'
 import { AGENT_REQUESTS } from './requests/agent.ts'
 import { CATALOG_REQUESTS } from './requests/catalog.ts'
@@ -54,6 +55,7 @@ const TABLES: Record<string, readonly Request[]> = {
   operators: OPERATOR_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,
+  [`chance among what is written less often, seed ${SEED}`]: randomNewer(SEED, RANDOM_REQUESTS),
   [`chance, seed ${SEED}`]: randomRequests(SEED, RANDOM_REQUESTS),
 }
 

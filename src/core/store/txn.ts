@@ -190,7 +190,8 @@ function runNode(ground: Ground, { Verb, Node }: TxnNodeOp): TxnResult[] {
       return standing('Node', findNode(read, Node))
     case 'cas':
       demand(isUnchanged(named, Node.ModifyIndex), `failed to set node ${name}, index is stale`)
-      refuse(ensureNode(writer(ground), index, Node))
+      // As with checks, below.
+      ensureNode(writer(ground), index, Node)
       return standing('Node', findNode(read, Node))
     case 'delete':
       deleteNode(writer(ground), index, Node.Node)
@@ -258,7 +259,8 @@ function runCheck(ground: Ground, { Verb, Check }: TxnCheckOp): TxnResult[] {
       return standing('Check', read.get('checks', key))
     case 'cas':
       demand(isUnchanged(before, Check.ModifyIndex), `failed to set ${name}, index is stale`)
-      refuse(ensureCheck(writer(ground), index, Check))
+      // The real one forgets the fault of a check that cannot be, and goes on: every server must do the same.
+      ensureCheck(writer(ground), index, Check)
       return standing('Check', read.get('checks', key))
     case 'delete':
       deleteCheck(writer(ground), index, Check.Node, Check.CheckID)
