@@ -141,6 +141,17 @@ suite('transactions', () => {
     )
   })
 
+  test('a check that cannot be is forgotten by cas, and refused by set', () => {
+    const store = emptyStore()
+    const done = run(store, check('cas', 'none', 'c'), kv('set', 'a'))
+    assert.equal(done.Errors, null)
+    assert.deepEqual(
+      done.Results?.map(({ KV }) => KV?.Key),
+      ['a'],
+    )
+    assert.deepEqual(faults(run(store, check('set', 'none', 'c'))), ['0: Missing node registration'])
+  })
+
   test('rows of the catalog change only from the index that was seen', () => {
     const store = emptyStore()
     run(store, node('cas', 'n'), service('cas', 'n', 'web'), check('cas', 'n', 'c'))
