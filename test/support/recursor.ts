@@ -4,6 +4,7 @@
  */
 
 import { FLAG, type Message, RCODE, type Resource, TYPE } from '../../src/core/dns/message.ts'
+import type { Listener } from '../../src/host/host.ts'
 import { listenMessages, listenUdp } from '../../src/host/net.ts'
 import { decodeMessage, encodeMessage } from '../../src/wire/dns.ts'
 
@@ -22,11 +23,7 @@ export async function fakeRecursor(): Promise<FakeRecursor> {
     asked.push(`${network} ${name} ${type}`)
     return answerTo(question, network === 'udp')
   }
-  const udp = await listenUdp({ host: '127.0.0.1', port: 0 }, (bytes, from, port) => {
-    const reply = answer('udp', bytes)
-    if (reply !== undefined) port.send(reply, from)
-  })
-  const tcp = await listenMessages(udp.address, (bytes) => answer('tcp', bytes))
+  const { udp, tcp } = await openBoth(answer)
   return {
     port: udp.address.port,
     asked,
@@ -34,6 +31,27 @@ export async function fakeRecursor(): Promise<FakeRecursor> {
       await udp.close()
       await tcp.close()
     },
+  }
+}
+
+type Answer = (network: string, bytes: Uint8Array) => Uint8Array | undefined
+
+/** A port that is free for TCP may be taken for UDP: another is then looked for, so many times at most. */
+const FREE_PORT_TRIES = 20
+
+async function openBoth(answer: Answer): Promise<{ udp: Listener; tcp: Listener }> {
+  for (let tries = 1; ; tries++) {
+    const tcp = await listenMessages({ host: '127.0.0.1', port: 0 }, (bytes) => answer('tcp', bytes))
+    try {
+      const udp = await listenUdp(tcp.address, (bytes, from, port) => {
+        const reply = answer('udp', bytes)
+        if (reply !== undefined) port.send(reply, from)
+      })
+      return { udp, tcp }
+    } catch (error) {
+      await tcp.close()
+      if (tries === FREE_PORT_TRIES) throw error
+    }
   }
 }
 
