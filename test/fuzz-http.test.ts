@@ -33,7 +33,7 @@ const ANSWER_MS = 20_000
 /** What an agent may have grown by, with all that was written meanwhile. */
 const GROWTH_BYTES_MAX = 300 << 20
 
-const BROKEN_QUERY = /\?[^]*%(?![0-9a-f]{2})/i
+const BROKEN_QUERY = /\?[\s\S]*%(?![0-9a-f]{2})/i
 
 const SEEDS: RawRequest[] = [
   ...[AGENT_REQUESTS, CATALOG_REQUESTS, CONFIG_REQUESTS, FILTER_REQUESTS, HEALTH_REQUESTS, INTENTION_REQUESTS],
