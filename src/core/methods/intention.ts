@@ -1,5 +1,7 @@
 /** The methods of intentions. Source: Consul's agent/consul/intention_endpoint.go. */
+
 import { blake2b256 } from '../../base/blake2b.ts'
+import { quoteGo } from '../../base/go-quote.ts'
 import { byteKey, bytesFromText } from '../../base/text.ts'
 import type { WallMs } from '../../base/units.ts'
 import { uuidFault } from '../../base/uuid.ts'
@@ -64,7 +66,7 @@ export const intentionMethods = {
     kind: 'read',
     run(txn, { Check }, can) {
       if (Check === null || Check === undefined) throw refused('Check must be specified on args')
-      if (Check.SourceType !== CONSUL_SOURCE) throw refused(`unsupported SourceType: "${Check.SourceType}"`)
+      if (Check.SourceType !== CONSUL_SOURCE) throw refused(`unsupported SourceType: ${quoteGo(Check.SourceType)}`)
       if (Check.DestinationName !== '') demand(can, 'service', 'read', Check.DestinationName)
       return { Allowed: allowed(txn, Check) }
     },

@@ -2,6 +2,7 @@
  * Whether the asker's token allows what is asked of this agent itself. What is asked of the cluster is judged by the
  * servers, around the table of methods; here is what never reaches them. Rules: Consul's agent/acl.go.
  */
+import { quoteGo } from '../../base/go-quote.ts'
 import type { Authorizer, Resource } from '../../core/acl/authorizer.ts'
 import type { NodeService } from '../../model/catalog.ts'
 import { ConsulError } from '../../model/errors.ts'
@@ -55,7 +56,7 @@ export function vetServiceRegistration(can: Authorizer, exchange: Exchange, serv
 export function vetServiceUpdate(can: Authorizer, exchange: Exchange, id: string): void {
   if (can.all) return
   const standing = exchange.backend.self.services().find(({ service }) => service.ID === id)?.service
-  if (standing === undefined) throw new ConsulError('refused', `Unknown service "${id}"`)
+  if (standing === undefined) throw new ConsulError('refused', `Unknown service ${quoteGo(id)}`)
   demandService(can, standing.Service, standing.Service)
 }
 
@@ -73,7 +74,7 @@ export function vetCheckUpdate(can: Authorizer, exchange: Exchange, id: string):
   if (can.all) return
   const { self } = exchange.backend
   const standing = self.checks().find(({ check }) => check.CheckID === id)?.check
-  if (standing === undefined) throw new ConsulError('refused', `Unknown check "${id}"`)
+  if (standing === undefined) throw new ConsulError('refused', `Unknown check ${quoteGo(id)}`)
   demandOwner(can, standing.ServiceName, self.nodeName)
 }
 
