@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { noArchive } from '../src/model/snapshot.ts'
-import { anEntry, aSession } from './support/cluster.ts'
+import { anEntry } from './support/cluster.ts'
 import { startAgentProcess } from './support/process.ts'
 import { type Cluster, type Member, startCluster } from './support/servers.ts'
 

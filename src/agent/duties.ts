@@ -28,10 +28,14 @@ export function leaderDuties(
     // A reap that fails is made up for by the next leader, which starts from its last index.
     replica.propose(command).catch(() => {})
   })
-  const coordinates = drive(makeCoordinateBatches(config.dev ? COORDINATE_ROUND_DEV_MS : undefined), host, ({ command }) => {
-    // Whoever sent them will send others.
-    replica.propose(command).catch(() => {})
-  })
+  const coordinates = drive(
+    makeCoordinateBatches(config.dev ? COORDINATE_ROUND_DEV_MS : undefined),
+    host,
+    ({ command }) => {
+      // Whoever sent them will send others.
+      replica.propose(command).catch(() => {})
+    },
+  )
   store.onCommit(({ index, changes }) => {
     if (changes.length === 0) return
     sessions.tell({ kind: 'commit', changes })

@@ -1,7 +1,4 @@
-/**
- * Programs that were written for Consul, unchanged, against Proconsul: Debian's python3-consul, and Debian's Prometheus
- * finding its targets through our DNS. (The real command as a client: cli-side-by-side.test.ts.)
- */
+/** Debian's Prometheus, unchanged: it finds its targets through our DNS, and scrapes our own metrics. */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,8 +9,8 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { debianPackage } from '../support/debian.ts'
-import { type AgentProcess, freePorts, httpRequest, startAgentProcess } from '../support/process.ts'
+import { debianPackage } from '../../support/debian.ts'
+import { type AgentProcess, freePorts, httpRequest, startAgentProcess } from '../../support/process.ts'
 
 const run = promisify(execFile)
 const POLL_MS = 100
@@ -24,66 +21,6 @@ before(async () => {
   agent = await startAgentProcess(['-dev', '-node=x', '-log-level=err'])
 })
 after(() => agent?.kill())
-
-const python = debianPackage('python3-consul')
-const SCRIPT = `
-import consul, requests, sys, threading, time
-c = consul.Consul(port=int(sys.argv[1]))
-assert c.kv.put('py/a', 'value', flags=7)
-index, data = c.kv.get('py/a')
-assert data['Value'] == b'value' and data['Flags'] == 7, data
-assert c.kv.get('py/none')[1] is None
-assert 'py/a' in c.kv.get('py/', keys=True)[1]
-assert c.kv.put('py/a', 'x', cas=0) is False
-def later():
-    time.sleep(0.2)
-    consul.Consul(port=int(sys.argv[1])).kv.put('py/a', 'changed')
-threading.Thread(target=later).start()
-assert c.kv.get('py/a', index=index, wait='20s')[1]['Value'] == b'changed'
-session = c.session.create(name='py', ttl=10, lock_delay=0)
-assert c.kv.put('py/lock', 'me', acquire=session)
-assert not c.kv.put('py/lock', 'you', acquire=c.session.create())
-assert c.session.renew(session)['ID'] == session
-assert c.kv.put('py/lock', '', release=session)
-assert c.session.destroy(session)
-assert c.agent.service.register('py-web', service_id='py-1', port=80, tags=['t'], check=consul.Check.ttl('10s'))
-# The library still asks for this with GET, which Consul gave up long ago.
-assert requests.put('http://127.0.0.1:%s/v1/agent/check/pass/service:py-1?note=fine' % sys.argv[1]).ok
-for _ in range(100):
-    found = c.health.service('py-web', passing=True)[1]
-    if found: break
-    time.sleep(0.1)
-assert found[0]['Service']['Port'] == 80 and found[0]['Checks'][-1]['Output'] == 'fine', found
-assert 'py-web' in c.catalog.services()[1]
-assert c.catalog.service('py-web', tag='t')[1][0]['ServiceID'] == 'py-1'
-assert c.agent.maintenance('true', 'why')
-assert '_node_maintenance' in c.agent.checks()
-assert c.agent.maintenance('false')
-assert requests.put('http://127.0.0.1:%s/v1/agent/service/deregister/py-1' % sys.argv[1]).ok
-assert c.agent.self()['Config']['NodeName'] == 'x'
-event = c.event.fire('py-event', 'body')
-assert event['Name'] == 'py-event'
-q = c.query.create('consul', name='py-q')
-assert len(c.query.execute('py-q')['Nodes']) == 1
-assert c.query.delete(q['ID'])
-assert c.status.leader() and c.status.peers()
-assert c.catalog.datacenters() == ['dc1']
-assert c.operator.raft_config()['Servers'][0]['Leader']
-assert c.kv.delete('py/', recurse=True)
-print('all is well')
-`
-const pythonSkip = python === undefined && 'no python3-consul: there is no apt here, or no network'
-test('python3-consul', { skip: pythonSkip }, async (t) => {
-  const env = { ...process.env, PYTHONPATH: join(python!, 'usr/lib/python3/dist-packages') }
-  const { stdout } = await run('python3', ['-c', SCRIPT, String(agent.ports.http)], { env }).catch((error: Error) => {
-    if (/No module named '(requests|six)'/.test(String(error))) {
-      t.skip('python3-requests or python3-six is not installed')
-      return { stdout: 'all is well\n' }
-    }
-    throw error
-  })
-  assert.equal(stdout, 'all is well\n')
-})
 
 /**
  * Prometheus asks the servers of /etc/resolv.conf, on port 53: so it runs in a mount namespace of its own, with a file of
