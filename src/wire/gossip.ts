@@ -6,6 +6,7 @@
  * here; a message that makes no sense is told of and passed over, as real agents do. Source: protocol/memberlist.md.
  */
 
+import { Buffer } from 'node:buffer'
 import type { PacketMessage } from '../core/gossip/messages.ts'
 import { type Keyring, unseal } from './gossip-crypto.ts'
 import { ack, alive, compressed, dead, GossipError, indirectPing, nack, ping, suspect } from './gossip-structs.ts'
@@ -132,7 +133,8 @@ export interface UnpackOptions {
 export function decodePacket(packet: Uint8Array, options: UnpackOptions = {}): Unpacked {
   const out: Unpacked = { messages: [], faults: [] }
   try {
-    unpack(outermost(packet, options), out, { bytesLeft: UNPACKED_BYTES_MAX }, 0)
+    const bytes = asBuffer(outermost(packet, options))
+    unpack(bytes, 0, bytes.length, out, { bytesLeft: UNPACKED_BYTES_MAX }, 0)
   } catch (error) {
     out.faults.push(reason(error))
   }
@@ -166,43 +168,64 @@ function outermost(packet: Uint8Array, options: UnpackOptions): Uint8Array {
   return bytes
 }
 
-function unpack(bytes: Uint8Array, out: Unpacked, bound: { bytesLeft: number }, depth: number): void {
-  if (bytes.length === 0) throw new GossipError('missing message type byte')
+/** Messages are read where they stand, between two offsets: a packet holds dozens, and a view of each would cost as much as it. */
+function unpack(
+  bytes: Buffer,
+  at: number,
+  end: number,
+  out: Unpacked,
+  bound: { bytesLeft: number },
+  depth: number,
+): void {
+  if (at >= end) throw new GossipError('missing message type byte')
   if (depth > DEPTH_MAX) throw new GossipError('layers that are too deep')
-  switch (bytes[0]) {
+  switch (bytes[at]) {
     case COMPOUND:
-      unpackCompound(bytes, out, bound, depth)
+      unpackCompound(bytes, at, end, out, bound, depth)
       return
     case COMPRESS: {
-      const plain = decompressMessage(bytes.subarray(1), bound.bytesLeft)
+      const plain = asBuffer(decompressMessage(bytes.subarray(at + 1, end), bound.bytesLeft))
       bound.bytesLeft -= plain.length
-      unpack(plain, out, bound, depth + 1)
+      unpack(plain, 0, plain.length, out, bound, depth + 1)
       return
     }
     default:
-      out.messages.push(decodeMessage(bytes))
+      out.messages.push(decodeMessage(bytes, at, end))
   }
 }
 
-function unpackCompound(bytes: Uint8Array, out: Unpacked, bound: { bytesLeft: number }, depth: number): void {
-  const count = bytes[1]
-  if (count === undefined) throw new GossipError('a compound without its count')
-  let at = 2 + 2 * count
-  if (bytes.length < at) throw new GossipError('a compound without its lengths')
+function unpackCompound(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  out: Unpacked,
+  bound: { bytesLeft: number },
+  depth: number,
+): void {
+  if (start + 1 >= end) throw new GossipError('a compound without its count')
+  const count = bytes[start + 1]!
+  let lengthAt = start + 2
+  let at = lengthAt + 2 * count
+  if (end < at) throw new GossipError('a compound without its lengths')
   for (let i = 0; i < count; i++) {
-    const length = (bytes[2 + 2 * i]! << 8) | bytes[3 + 2 * i]!
-    if (at + length > bytes.length) {
+    const length = (bytes[lengthAt]! << 8) | bytes[lengthAt + 1]!
+    lengthAt += 2
+    if (at + length > end) {
       out.faults.push(`compound request had ${count - i} truncated messages`)
       return
     }
-    const part = bytes.subarray(at, at + length)
+    const part = at
     at += length
     try {
-      unpack(part, out, bound, depth + 1)
+      unpack(bytes, part, at, out, bound, depth + 1)
     } catch (error) {
       out.faults.push(reason(error))
     }
   }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 /** @param body what follows the type byte */
@@ -212,31 +235,35 @@ export function decompressMessage(body: Uint8Array, bytesMax: number): Uint8Arra
   return decompressLzw(Buf ?? new Uint8Array(0), bytesMax)
 }
 
-function decodeMessage(bytes: Uint8Array): PacketMessage {
-  switch (bytes[0]) {
+function decodeMessage(bytes: Buffer, at: number, end: number): PacketMessage {
+  const code = bytes[at]
+  if (code === USER) return { type: 'user', body: copyOf(bytes, at + 1, end) }
+  const r = new Reader(bytes, at + 1, end)
+  switch (code) {
     case PING:
-      return { type: 'ping', ...read(ping, bytes) }
+      return { type: 'ping', ...ping.read(r) }
     case INDIRECT_PING:
-      return { type: 'indirectPing', ...read(indirectPing, bytes) }
+      return { type: 'indirectPing', ...indirectPing.read(r) }
     case ACK:
-      return { type: 'ackResp', ...read(ack, bytes) }
+      return { type: 'ackResp', ...ack.read(r) }
     case NACK:
-      return { type: 'nackResp', ...read(nack, bytes) }
+      return { type: 'nackResp', ...nack.read(r) }
     case SUSPECT:
-      return { type: 'suspect', ...read(suspect, bytes) }
+      return { type: 'suspect', ...suspect.read(r) }
     case DEAD:
-      return { type: 'dead', ...read(dead, bytes) }
+      return { type: 'dead', ...dead.read(r) }
     case ALIVE:
-      return { type: 'alive', ...read(alive, bytes) }
-    case USER:
-      return { type: 'user', body: bytes.slice(1) }
+      return { type: 'alive', ...alive.read(r) }
     default:
-      throw new GossipError(`msg type (${bytes[0]}) not supported`)
+      throw new GossipError(`msg type (${code}) not supported`)
   }
 }
 
-function read<T>(codec: Codec<T>, bytes: Uint8Array): T {
-  return codec.read(new Reader(bytes, 1))
+/** Of its own, for it may wait in a queue long after its packet. */
+function copyOf(bytes: Buffer, at: number, end: number): Uint8Array {
+  const copy = new Uint8Array(end - at)
+  bytes.copy(copy, 0, at, end)
+  return copy
 }
 
 export function reason(error: unknown): string {

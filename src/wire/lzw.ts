@@ -4,6 +4,7 @@
  * variant of GIF, Welch 1984). The encoder's output equals that of the Go library in real agents, so captured packets can be compared byte by byte.
  * Newer Go puts a clear code in front, which changes nothing for readers.
  */
+import { Buffer } from 'node:buffer'
 
 const CLEAR = 256
 const END = 257
@@ -20,6 +21,10 @@ export class LzwError extends Error {
 /** Open addressing: a string (its prefix's code and its last byte) and the code it got, in one word each. */
 let hashKeys: Int32Array | undefined
 let hashCodes: Uint16Array | undefined
+/** What is being written, by either direction; copied out in its true length. A packet's worth never makes it grow. */
+let scratch = new Uint8Array(16_384)
+/** A scratch that grew past this is let go. */
+const SCRATCH_KEEP_MAX = 1 << 18
 
 /** @param clearFirst starts with a clear code, as newer Go does */
 export function compressLzw(input: Uint8Array, clearFirst = false): Uint8Array {
@@ -32,7 +37,8 @@ export function compressLzw(input: Uint8Array, clearFirst = false): Uint8Array {
   keys.fill(-1, 0, slots)
 
   // The worst case: 12 bits a byte, and a clear code for each full table.
-  const out = new Uint8Array(Math.ceil(input.length * 1.5) + Math.ceil(input.length / 1024) * 2 + 8)
+  const bound = Math.ceil(input.length * 1.5) + Math.ceil(input.length / 1024) * 2 + 8
+  const out = scratchOf(bound)
   let at = 0
   let bits = 0
   let held = 0
@@ -88,7 +94,21 @@ export function compressLzw(input: Uint8Array, clearFirst = false): Uint8Array {
   }
   emit(END)
   if (bits > 0) out[at++] = held & 0xff
-  return out.subarray(0, at)
+  return copyOf(out, at)
+}
+
+function scratchOf(bytesMin: number): Uint8Array<ArrayBuffer> {
+  if (bytesMin <= scratch.length) return scratch
+  const grown = new Uint8Array(bytesMin)
+  if (bytesMin <= SCRATCH_KEEP_MAX) scratch = grown
+  return grown
+}
+
+function copyOf(bytes: Uint8Array, length: number): Uint8Array {
+  // Neither zeroed first nor out of Node's pool: whoever keeps a part of it keeps no stranger's bytes.
+  const copy = new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+  copy.set(bytes.subarray(0, length))
+  return copy
 }
 
 function slotsFor(length: number): number {
@@ -113,7 +133,7 @@ export function decompressLzw(input: Uint8Array, bytesMax: number): Uint8Array {
   const prefixOf = prefixes
   const suffixOf = suffixes
   const lengthOf = lengths
-  let out = new Uint8Array(Math.min(bytesMax, Math.max(256, input.length * 4)))
+  let out = scratchOf(Math.min(bytesMax, Math.max(256, input.length * 4)))
   let at = 0
   let bits = 0
   let held = 0
@@ -137,7 +157,7 @@ export function decompressLzw(input: Uint8Array, bytesMax: number): Uint8Array {
       last = -1
       continue
     }
-    if (code === END) return out.subarray(0, at)
+    if (code === END) return copyOf(out, at)
     // The string that this very code completes: the one before and its own first byte.
     const isNew = code === newest + 1 && last !== -1
     if (code > newest && !isNew) throw new LzwError('lzw: invalid code')
