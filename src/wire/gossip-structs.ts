@@ -27,10 +27,25 @@ export class GossipError extends Error {
 /** Text of an address; "" for none. */
 export function addressFromBytes(raw: Uint8Array | null): string {
   if (raw === null || raw.length === 0) return ''
-  if (raw.length === 4) return `${raw[0]}.${raw[1]}.${raw[2]}.${raw[3]}`
+  if (raw.length === 4) return dotted(raw)
   if (raw.length !== 16) throw new GossipError(`an IP address of ${raw.length} bytes`)
   const v4 = mappedIpv4(raw)
   return formatIp(v4 === -1 ? raw : v4)
+}
+
+/** Members' addresses come again and again: the same bytes mostly give the very same string. */
+const DOTTED_SLOTS = 1024
+const dottedOf = new Uint32Array(DOTTED_SLOTS)
+const dottedTexts = new Array<string>(DOTTED_SLOTS).fill('0.0.0.0')
+
+function dotted(raw: Uint8Array): string {
+  const ip = ((raw[0]! << 24) | (raw[1]! << 16) | (raw[2]! << 8) | raw[3]!) >>> 0
+  const slot = (ip ^ (ip >>> 12)) & (DOTTED_SLOTS - 1)
+  if (dottedOf[slot] !== ip) {
+    dottedOf[slot] = ip
+    dottedTexts[slot] = `${raw[0]}.${raw[1]}.${raw[2]}.${raw[3]}`
+  }
+  return dottedTexts[slot]!
 }
 
 export function bytesFromAddress(address: string): Uint8Array | null {
@@ -68,7 +83,7 @@ export const count = within(int, Number.MAX_SAFE_INTEGER)
 export const name: Codec<string> = {
   ...text,
   read(r) {
-    const value = text.read(r)
+    const value = r.recurring()
     if (value.length > NAME_BYTES_MAX) throw new GossipError('a name that is too long')
     return value
   },

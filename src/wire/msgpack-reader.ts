@@ -14,6 +14,9 @@ export const FIELDS_FREE = 4096
 const TWO_32 = 0x1_0000_0000
 /** Bytes up to here are copied one by one, which beats a call into native code. */
 const SHORT_BYTES = 31
+/** Texts that `recurring` remembers, one for each hash. */
+const RECURRING_SLOTS = 4096
+const recurring = new Array<string>(RECURRING_SLOTS).fill('')
 /** V8 keeps typed arrays up to here in its own heap, which makes them cheap. */
 const HEAP_BYTES = 64
 
@@ -143,6 +146,32 @@ export class Reader {
     const at = this.at
     this.at += size
     return size === 0 ? '' : this.#textAt(at, at + size)
+  }
+
+  /**
+   * A text that comes again and again, such as a node's name. The same bytes mostly give the very same string, which
+   * costs no call into native code, no memory, and is found in maps without being hashed anew.
+   */
+  recurring(): string {
+    const size = this.textSize()
+    const at = this.at
+    this.at += size
+    if (size === 0) return ''
+    if (size > SHORT_BYTES) return this.#textAt(at, at + size)
+    const bytes = this.#bytes
+    let hash = size
+    for (let i = at; i < at + size; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
+    const slot = (hash ^ (hash >>> 15)) & (RECURRING_SLOTS - 1)
+    const known = recurring[slot]!
+    if (known.length === size) {
+      let i = 0
+      // Only ASCII has one character for each byte, so whatever is equal throughout is the same text.
+      while (i < size && known.charCodeAt(i) === bytes[at + i]! && bytes[at + i]! < 0x80) i += 1
+      if (i === size) return known
+    }
+    const text = this.#textAt(at, at + size)
+    recurring[slot] = text
+    return text
   }
 
   /** Consumes the header of a text; so many bytes of it follow, and are there. */

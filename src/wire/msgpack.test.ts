@@ -257,6 +257,32 @@ suite('text and bytes', () => {
     assert.notEqual(new Reader(shared).bytes()!.buffer, shared.buffer)
     assert.equal(new Reader(shared, 0, shared.length, true).bytes()!.buffer, shared.buffer)
   })
+
+  test('a recurring text reads as any text, whatever was remembered before', () => {
+    const known = fc.constantFrom('', 'node-1', 'node-2', 'nöde', '\ufffd', '\0', 'a'.repeat(31), 'b'.repeat(32))
+    fc.assert(
+      fc.property(fc.array(fc.oneof(known, fc.string({ unit: 'binary', maxLength: 40 }))), (texts) => {
+        const bytes = encodeWith((w) => {
+          for (const text of texts) w.text(text)
+        })
+        const plain = new Reader(bytes)
+        const recurring = new Reader(bytes)
+        for (const _ of texts) assert.equal(recurring.recurring(), plain.text())
+        assert.equal(recurring.at, plain.at)
+      }),
+    )
+    // Of each pair the lengths in bytes and characters mislead.
+    for (const raw of [
+      [0xa2, 0xc3, 0xa9],
+      [0xa2, 0x43, 0x29],
+      [0xa1, 0xe9],
+      [0xa1, 0x69],
+      [0xa1, 0xe9],
+    ]) {
+      assert.equal(new Reader(Uint8Array.from(raw)).recurring(), new Reader(Uint8Array.from(raw)).text())
+    }
+    assert.throws(() => new Reader(Uint8Array.of(0xa3, 97)).recurring(), MsgpackError)
+  })
 })
 
 suite('other values', () => {
