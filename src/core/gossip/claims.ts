@@ -31,6 +31,17 @@ export class Claims {
     const { options, agenda } = this.#list
     const isSelf = claim.Node === options.name
     if (this.#list.leaving && isSelf) return
+    let node = this.#list.nodes.get(claim.Node)
+    // Each claim comes a dozen times or more: what is known already is not looked at any closer.
+    if (
+      node !== undefined &&
+      !isSelf &&
+      claim.Incarnation <= node.incarnation &&
+      node.address.port === claim.Port &&
+      node.address.host === claim.Addr
+    ) {
+      return
+    }
     const vsn = claim.Vsn
     if (vsn === null || vsn.length < 6 || vsn[0] === 0 || vsn[1] === 0 || vsn[0]! > vsn[1]!) return
     if (claim.Node === '' || claim.Addr === '') return
@@ -42,7 +53,6 @@ export class Claims {
       }
     }
     const address = { host: claim.Addr, port: claim.Port }
-    let node = this.#list.nodes.get(claim.Node)
     let moves = false
     if (options.allowed !== undefined && !own && (node === undefined || !sameAddress(node.address, address))) {
       if (!options.allowed(address.host)) {
