@@ -89,6 +89,9 @@ export const name: Codec<string> = {
   },
 }
 
+/** Tags and versions, which hardly ever change. Nobody writes to what is read. */
+const recurringBytes: Codec<Uint8Array | null> = { ...bytes, read: (r) => r.recurringBytes() }
+
 type Body<T> = Omit<T, 'type'>
 
 const SOURCE = { SourceAddr: address, SourceNode: name, SourcePort: u16 }
@@ -108,10 +111,10 @@ export const dead: Codec<Body<Dead>> = suspect
 export const alive = struct<Body<Alive>>({
   Addr: address,
   Incarnation: u32,
-  Meta: bytes,
+  Meta: recurringBytes,
   Node: name,
   Port: u16,
-  Vsn: bytes,
+  Vsn: recurringBytes,
 })
 export const compressed = struct<{ Algo: number; Buf: Uint8Array | null }>({ Algo: u8, Buf: bytes })
 export const streamError = struct<Body<StreamError>>({ Error: text })
@@ -123,10 +126,10 @@ export const pushPullHeader = struct<{ Join: PushPull['Join']; Nodes: number; Us
 export const nodeState = struct<NodeState>({
   Addr: address,
   Incarnation: u32,
-  Meta: bytes,
+  Meta: recurringBytes,
   Name: name,
   Port: u16,
   State: u8,
-  Vsn: bytes,
+  Vsn: recurringBytes,
 })
 export const userHeader = struct<{ UserMsgLen: number }>({ UserMsgLen: count })

@@ -17,6 +17,10 @@ const SHORT_BYTES = 31
 /** Texts that `recurring` remembers, one for each hash. */
 const RECURRING_SLOTS = 4096
 const recurring = new Array<string>(RECURRING_SLOTS).fill('')
+/** Byte values that `recurringBytes` remembers, and the longest of them. */
+const RECURRING_BYTES_SLOTS = 1024
+const RECURRING_BYTES_MAX = 512
+const recurringBytes = new Array<Uint8Array | undefined>(RECURRING_BYTES_SLOTS)
 /** V8 keeps typed arrays up to here in its own heap, which makes them cheap. */
 const HEAP_BYTES = 64
 
@@ -206,6 +210,38 @@ export class Reader {
     const copy = new Uint8Array(size)
     if (size > SHORT_BYTES) bytes.copy(copy, 0, at, at + size)
     else for (let i = 0; i < size; i++) copy[i] = bytes[at + i]!
+    return copy
+  }
+
+  /**
+   * Bytes that come again and again, such as a node's tags: the same ones mostly give the very same array, to which
+   * nobody may write. Null for nil.
+   */
+  recurringBytes(): Uint8Array | null {
+    const start = this.at
+    const code = this.#bytes[start]
+    // Bytes that say their type are rare; they and nil take the common way.
+    if (code === 0xc0 || (code !== undefined && code >= 0xc4 && code <= 0xc6)) return this.bytes()
+    const size = this.textSize()
+    if (size > RECURRING_BYTES_MAX) {
+      this.at = start
+      return this.bytes()
+    }
+    const bytes = this.#bytes
+    const at = this.at
+    this.at += size
+    let hash = size
+    for (let i = at; i < at + size; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
+    const slot = (hash ^ (hash >>> 15)) & (RECURRING_BYTES_SLOTS - 1)
+    const known = recurringBytes[slot]
+    if (known !== undefined && known.length === size) {
+      let i = 0
+      while (i < size && known[i] === bytes[at + i]) i += 1
+      if (i === size) return known
+    }
+    const copy = new Uint8Array(size)
+    bytes.copy(copy, 0, at, at + size)
+    recurringBytes[slot] = copy
     return copy
   }
 

@@ -271,6 +271,21 @@ suite('text and bytes', () => {
         assert.equal(recurring.at, plain.at)
       }),
     )
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 600, size: 'max' }), { maxLength: 8 }), (values) => {
+        for (const dialect of ['plain', 'event'] as const) {
+          const w = new Writer(64, dialect)
+          for (const value of values) for (const again of [value, null, value]) w.bytes(again)
+          const bytes = w.take()
+          const [plain, recurring] = [new Reader(bytes), new Reader(bytes)]
+          for (let i = 0; i < values.length * 3; i++) assert.deepEqual(recurring.recurringBytes(), plain.bytes())
+          assert.equal(recurring.at, plain.at)
+        }
+      }),
+      { numRuns: 30 },
+    )
+    assert.throws(() => new Reader(Uint8Array.of(0xa3, 97)).recurringBytes(), MsgpackError)
+    assert.throws(() => new Reader(new Uint8Array(0)).recurringBytes(), MsgpackError)
     // Of each pair the lengths in bytes and characters mislead.
     for (const raw of [
       [0xa2, 0xc3, 0xa9],

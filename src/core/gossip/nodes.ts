@@ -116,6 +116,7 @@ export function sameAddress(a: GossipAddress, b: GossipAddress): boolean {
 }
 
 export function sameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  if (a === b) return true
   const left = a?.length ?? 0
   if (left !== (b?.length ?? 0)) return false
   for (let i = 0; i < left; i++) if (a![i] !== b![i]) return false
