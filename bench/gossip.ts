@@ -156,8 +156,12 @@ async function overSockets(sealed: boolean): Promise<void> {
   await pool.stop()
 }
 
-/** Pools that join at the same time. */
+/** Pools that join at the same time, and how many begin to in a second: one process does the work of them all. */
 const AT_ONCE = 10
+const JOINS_A_SECOND = 5
+/** How long they are watched once all know all. */
+const SETTLE_MS = 10_000
+const WATCH_MS = 120_000
 
 function since(began: number): string {
   return `${((performance.now() - began) / 1000).toFixed(1)} s`
@@ -169,9 +173,12 @@ async function pools(count: number): Promise<void> {
   const began = performance.now()
   for (let i = 0; i < count; i++) all.push(await openPool(poolParts(`n${i}`, false, watched)))
   say(`${count} pools open after`, since(began))
+  const joining = performance.now()
   // A few at a time, again until it works, as `retry_join` does: in one process all wait for all.
   const meet = async (from: number) => {
     for (let i = from; i < count; i += AT_ONCE) {
+      const wait = joining + (i * 1000) / JOINS_A_SECOND - performance.now()
+      if (wait > 0) await new Promise((done) => setTimeout(done, wait))
       while (i > 0 && !(await all[i]!.join([`127.0.0.1:${all[i >> 1]!.port}`]).then(Boolean, () => false)));
     }
   }
@@ -183,18 +190,30 @@ async function pools(count: number): Promise<void> {
     })
   say('all have joined after', since(began))
   while (!whole()) await new Promise((done) => setTimeout(done, 200))
-  say('all know all after', since(began))
-  await new Promise((done) => setTimeout(done, 10_000))
+  const used = process.cpuUsage()
+  say('all know all after', `${since(began)}, ${((used.user + used.system) / 1e6).toFixed(0)} s of processor time`)
+  say('suspicions, refutations, deaths until then', JSON.stringify(watched.seen))
+  await new Promise((done) => setTimeout(done, SETTLE_MS))
   const joined = { ...watched.seen }
   const [spent, from] = [process.cpuUsage(), performance.now()]
-  await new Promise((done) => setTimeout(done, 60_000))
+  const rssBefore = process.memoryUsage.rss()
+  await new Promise((done) => setTimeout(done, WATCH_MS))
   const { user, system } = process.cpuUsage(spent)
   const share = (user + system) / 10 / (performance.now() - from)
-  say('then, in a minute, of one core', `${share.toFixed(0)} %`)
-  say('suspicions, refutations, deaths in that minute', JSON.stringify(diff(joined, watched.seen)))
-  say('all alive in all eyes', String(whole()))
-  say('resident', `${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`)
+  say('then, in two minutes, of one core', `${share.toFixed(0)} %`)
+  const seen = diff(joined, watched.seen)
+  say('suspicions, refutations, deaths in these two minutes', JSON.stringify(seen))
+  const alive = whole()
+  say('all alive in all eyes', String(alive))
+  say('resident, before and after', `${mebibytes(rssBefore)}, ${mebibytes(process.memoryUsage.rss())}`)
+  const stable = alive && Object.values(seen).every((times) => times === 0)
+  say(`${count} pools in one process`, stable ? 'stable' : 'NOT stable')
+  if (!stable) process.exitCode = 1
   await Promise.all(all.map((pool) => pool.stop()))
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20)} MiB`
 }
 
 function diff(before: Record<string, number>, after: Record<string, number>): Record<string, number> {
