@@ -432,7 +432,8 @@ suite('the command line names the mistake', () => {
     [['members', '-http-addr=127.0.0.1:1'], 1, /connection refused/],
     [['leave', '-http-addr=127.0.0.1:1'], 1, /connection refused/],
     [['services', 'register'], 1, /file|argument|-name/],
-    [['lock', 'x'], 1, /not available in this version of Proconsul/],
+    [['lock', 'x'], 1, /Key prefix and child command must be specified/],
+    [['login'], 1, /not available in this version of Proconsul/],
   ]
   for (const [args, expected, says] of cases) {
     test(`consul ${args.join(' ')}`, async () => {

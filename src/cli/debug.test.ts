@@ -42,7 +42,7 @@ async function gathered(output: string, wish: { archive: boolean; capture: strin
     if (line.startsWith('==> Capture successful')) stop.abort()
     return out(line)
   }
-  const times = { interval: 20 * MS, duration: 60_000 * MS }
+  const times = { interval: 500 * MS, duration: 60_000 * MS }
   const code = await gather(io, consul, { ...wish, ...times, output }, stop.signal)
   return { code, lines, agent }
 }
@@ -57,7 +57,7 @@ suite('consul debug', () => {
       '! [WARN] Unable to capture pprof. Set enable_debug to true on target agent to enable profiling.',
       '==> Starting debugger and capturing static information...',
       "     Agent Version: '1.8.7'",
-      "          Interval: '20ms'",
+      "          Interval: '500ms'",
       "          Duration: '1m0s'",
       `            Output: '${output}.tar.gz'`,
       "           Capture: 'metrics, logs, host, agent, cluster'",
@@ -66,7 +66,10 @@ suite('consul debug', () => {
     const files = new Map<string, string>()
     let name = ''
     for (const part of new TarReader().push(gunzipSync(readFileSync(`${output}.tar.gz`)))) {
-      if (part.kind === 'file') name = part.name.replace(/\/\d+\//, '/<time>/')
+      if (part.kind === 'file') {
+        name = part.name.replace(/\/\d+\//, '/<time>/')
+        files.set(name, '')
+      }
       if (part.kind === 'data') files.set(name, (files.get(name) ?? '') + Buffer.from(part.bytes).toString())
     }
     assert.deepEqual(
@@ -79,7 +82,7 @@ suite('consul debug', () => {
     assert.deepEqual(JSON.parse(files.get('all/index.json')!), {
       Version: 1,
       AgentVersion: '1.8.7',
-      Interval: '20ms',
+      Interval: '500ms',
       Duration: '1m0s',
       Targets: ['metrics', 'logs', 'host', 'agent', 'cluster'],
     })

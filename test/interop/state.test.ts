@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
+import { bytesFromText } from '../../src/base/text.ts'
 import { Reader } from '../../src/wire/msgpack.ts'
 import { type AgentProcess, CONSUL, realConsul, runCommand, startAgentProcess } from '../support/process.ts'
 import { CONFIG_REQUESTS } from './requests/config.ts'
@@ -34,9 +35,19 @@ function recordsOf(archive: Uint8Array): Records {
     const type = at === 0 ? -1 : state[at]!
     reader.at = at === 0 ? 0 : at + 1
     if (type === 29) reader.skip()
-    else found.set(type, [...(found.get(type) ?? []), reader.any()])
+    else found.set(type, [...(found.get(type) ?? []), opened(reader.any())])
   }
   return found
+}
+
+/** Go writes maps in any order, also those within the bytes that a record may consist of. */
+function opened(record: unknown): unknown {
+  if (typeof record !== 'string' && !(record instanceof Uint8Array)) return record
+  const bytes = typeof record === 'string' ? bytesFromText(record) : record
+  const inner = new Reader(bytes)
+  const parts: unknown[] = []
+  while (inner.at < bytes.length) parts.push(inner.any())
+  return parts
 }
 
 function memberOf(tar: Buffer, wanted: string): Buffer {
