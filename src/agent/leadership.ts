@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
 import type { Store } from '../core/store/store.ts'
+import { configKey } from '../core/store/tables.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import type { Command } from '../model/command.ts'
 import { ConsulError } from '../model/errors.ts'
@@ -26,7 +27,7 @@ export interface Duty {
 
 export interface LeadershipParts {
   host: Pick<Host, 'now' | 'wake'>
-  config: Pick<RuntimeConfig, 'autopilot'>
+  config: Pick<RuntimeConfig, 'autopilot' | 'bootstrapEntries' | 'datacenter' | 'primaryDatacenter'>
   replica: Replica
   store: Store
   dispatch: Dispatch
@@ -116,6 +117,7 @@ export function takeLeadership(parts: LeadershipParts): Leadership {
     const beginning = ++beginnings
     await replica.barrier()
     if (beginnings !== beginning) return
+    await writeEntries()
     if (store.read((txn) => txn.get('autopilot', 'config')) === undefined) {
       const Config = { ...config.autopilot, CreateIndex: 0, ModifyIndex: 0 }
       await replica.propose({ type: 'Autopilot', body: { Config, CAS: false } })
@@ -124,6 +126,26 @@ export function takeLeadership(parts: LeadershipParts): Leadership {
     for (const duty of duties) duty.start()
     dispatch.setReady(true)
     reconcile().catch((error: unknown) => log.error('failed to reconcile', { error: messageOf(error) }))
+  }
+
+  /** The configured entries, where the cluster has none of that kind and name: later it is theirs who change them. */
+  async function writeEntries(): Promise<void> {
+    const { bootstrapEntries, datacenter: Datacenter, primaryDatacenter } = config
+    if (primaryDatacenter !== '' && primaryDatacenter !== Datacenter) return
+    for (const entry of bootstrapEntries) {
+      if (store.read((txn) => txn.get('config-entries', configKey(entry.Kind, entry.Name))) !== undefined) continue
+      const Entry = { ...entry, ModifyIndex: 0 }
+      const { result } = await replica.propose({
+        type: 'ConfigEntry',
+        body: { Datacenter, Op: 'upsert-cas', Entry },
+      })
+      if (result.kind === 'failed') {
+        throw new ConsulError(
+          'refused',
+          `Failed to apply configuration entry "${entry.Kind}" / "${entry.Name}": ${result.message}`,
+        )
+      }
+    }
   }
 
   async function reconcile(): Promise<void> {

@@ -250,7 +250,7 @@ export class SimServer {
     })
     takeLeadership({
       host,
-      config: { autopilot: AUTOPILOT_DEFAULTS },
+      config: { autopilot: AUTOPILOT_DEFAULTS, bootstrapEntries: [], datacenter: 'dc1', primaryDatacenter: '' },
       replica,
       store,
       dispatch,

@@ -16,6 +16,7 @@ import {
   privateIpv4,
   publicIpv6,
 } from './addresses.ts'
+import { bootstrapEntries } from './bootstrap-entries.ts'
 import { decodeSettings, mergeSettings, type Setting, type Settings, settingAt, settingOf } from './decode.ts'
 import { DEFAULTS, DEV_DEFAULTS, STATE_ENGINE, SYNC_INTERVAL_MS } from './defaults.ts'
 import { buildDefinitions } from './definitions.ts'
@@ -188,6 +189,8 @@ function buildConfig(
     warnings.push('BootstrapExpect is set to 1; this is the same as Bootstrap mode.')
   }
   checkUnread(read, problems)
+  const entries = bootstrapEntries(settings)
+  if (typeof entries === 'string') throw new ConfigError(entries)
   const clientAddrs = reader.ips('client_addr', read.text('client_addr'))
   const door = (name: string) => doorAddresses(`addresses.${name}`, read, reader, clientAddrs)
   const ms = (key: string) => read.duration(key) / NANOS_PER_MS
@@ -274,6 +277,7 @@ function buildConfig(
     enableLocalScriptChecks: read.flag('enable_local_script_checks') ?? read.flag('enable_script_checks') ?? false,
     sidecarPorts: ranges.sidecar,
     primaryDatacenter: primaryDatacenter(read),
+    bootstrapEntries: entries,
     centralConfig: read.flag('enable_central_service_config') ?? false,
     watches: (settings.watches ?? []) as Settings[],
     ...definitions,

@@ -277,7 +277,7 @@ export const HONOURED_KEYS: ReadonlySet<string> = words(`
   autopilot.cleanup_dead_servers autopilot.last_contact_threshold autopilot.max_trailing_logs autopilot.min_quorum
   autopilot.server_stabilization_time addresses.dns addresses.http addresses.https advertise_addr advertise_addr_ipv4 advertise_addr_ipv6
   advertise_addr_wan advertise_addr_wan_ipv4 advertise_addr_wan_ipv6 alt_domain bind_addr bootstrap bootstrap_expect
-  check check_output_max_size check_update_interval checks client_addr data_dir datacenter default_query_time
+  check check_output_max_size check_update_interval checks client_addr config_entries.bootstrap data_dir datacenter default_query_time
   disable_anonymous_signature disable_coordinates disable_host_node_id disable_keyring_file disable_remote_exec disable_update_check
   discard_check_output discovery_max_stale dns_config.a_record_limit dns_config.allow_stale dns_config.cache_max_age dns_config.disable_compression
   dns_config.recursor_timeout dns_config.use_cache

@@ -6,6 +6,7 @@
 import { quoteGo } from '../../base/go-quote.ts'
 import { serviceFault } from '../../model/service-rules.ts'
 import { parseIp } from './addresses.ts'
+import { bootstrapEntries } from './bootstrap-entries.ts'
 import { type Settings, settingAt } from './decode.ts'
 import type { RuntimeConfig } from './runtime.ts'
 
@@ -33,26 +34,14 @@ const CIPHERS = new Set(
   ),
 )
 const CA_PROVIDERS = new Set(['', 'consul', 'vault', 'aws-pca'])
-const ENTRY_KINDS = new Set(
-  'service-defaults proxy-defaults service-router service-splitter service-resolver ingress-gateway terminating-gateway'.split(
-    ' ',
-  ),
-)
 const DATACENTER = /^[a-z0-9_-]+$/
 const UI_PATH = /^[A-Za-z0-9/_-]+$/
 
 /** The first that answers ends the start. */
 const REFUSALS: readonly Rule[] = [
   ({ settings }) => {
-    const entries = (settingAt(settings, 'config_entries.bootstrap') ?? []) as Settings[]
-    for (const [i, entry] of entries.entries()) {
-      const kind = entry.kind ?? entry.Kind
-      if (kind === undefined) {
-        return `config_entries.bootstrap[${i}]: Payload does not contain a kind/Kind key at the top level`
-      }
-      if (!ENTRY_KINDS.has(String(kind))) return `config_entries.bootstrap[${i}]: invalid config entry kind: ${kind}`
-    }
-    return undefined
+    const entries = bootstrapEntries(settings)
+    return typeof entries === 'string' && entries
   },
   ({ on }) =>
     on('connect.enable_mesh_gateway_wan_federation') &&

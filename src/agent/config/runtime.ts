@@ -6,6 +6,7 @@ import type { Level } from '../../base/log.ts'
 import type { Millis, Nanos } from '../../base/units.ts'
 import type { MemberlistConfig } from '../../core/gossip/config.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
+import type { ConfigEntry } from '../../model/config-entry.ts'
 import type { PortRange } from '../../model/sidecar.ts'
 import type { TelemetryConfig } from '../telemetry.ts'
 import type { Settings } from './decode.ts'
@@ -184,6 +185,8 @@ export interface RuntimeConfig extends Definitions {
   centralConfig: boolean
   /** Whose configuration entries and intentions hold in all datacenters; one's own where nothing is said. */
   primaryDatacenter: string
+  /** What the primary datacenter's leader writes where there is nothing of that kind and name. */
+  bootstrapEntries: ConfigEntry[]
   /** Watches, as they were written. */
   watches: Settings[]
   /** Bytes of output kept for each check. */

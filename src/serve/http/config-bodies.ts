@@ -200,23 +200,30 @@ const ENTRIES: { [K in ConfigKind]: Weak<EntryOf<K>> } = {
 
 /** Throws `HttpError` (400) for what is no entry. */
 export function decodeEntry(body: unknown): ConfigEntry {
+  const read = readEntry(body)
+  if (typeof read === 'string') throw undecodable(read)
+  return read
+}
+
+/** @returns what is wrong, for what is no entry */
+export function readEntry(body: unknown): ConfigEntry | string {
   const given: Findings = { faults: [], unused: [] }
   const raw = asMap(body ?? {}, '', given)
-  if (raw === undefined) throw undecodable(given.faults[0]!)
+  if (raw === undefined) return given.faults[0]!
   const kindGiven = Object.hasOwn(raw, 'Kind') ? raw.Kind : raw.kind
-  if (kindGiven === undefined) throw undecodable('Payload does not contain a kind/Kind key at the top level')
-  if (typeof kindGiven !== 'string') throw undecodable('Kind value in payload is not a string')
-  if (!isConfigKind(kindGiven)) throw undecodable(`invalid config entry kind: ${kindGiven}`)
+  if (kindGiven === undefined) return 'Payload does not contain a kind/Kind key at the top level'
+  if (typeof kindGiven !== 'string') return 'Kind value in payload is not a string'
+  if (!isConfigKind(kindGiven)) return `invalid config entry kind: ${kindGiven}`
   const found: Findings = { faults: [], unused: [] }
   const entry: ConfigEntry = (ENTRIES[kindGiven] as Weak<ConfigEntry>)(raw, '', found)
   const fault = faultText(found)
-  if (fault !== undefined) throw undecodable(fault)
+  if (fault !== undefined) return fault
   const unknown = found.unused.map((name) =>
     name.toLowerCase().endsWith('namespace')
       ? `invalid config key ${JSON.stringify(name)}, namespaces are a consul enterprise feature`
       : `invalid config key ${JSON.stringify(name)}`,
   )
-  if (unknown.length > 0) throw undecodable(listed(unknown))
+  if (unknown.length > 0) return listed(unknown)
   return entry
 }
 
