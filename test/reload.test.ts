@@ -70,7 +70,9 @@ for (const [what, command] of [
       rmSync(join(folder, 'z.hcl'))
     })
 
-    test('node meta reaches the catalog', async () => {
+    // The real one may leave it to the next comparison, a minute or two later.
+    const late = command !== CONSUL && 'only ours does so at once, always'
+    test('node meta reaches the catalog', { skip: late }, async () => {
       write('m.json', '{"node_meta": {"k": "w"}}')
       await agent.http('PUT', '/v1/agent/reload')
       await until(
