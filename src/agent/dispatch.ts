@@ -290,8 +290,10 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
       return callDatacenter({ router, pool }, config.primaryDatacenter, method, inPrimary, context)
     }
     const datacenter = elsewhere(args)
-    if (datacenter !== undefined) meters.crossDatacenter(datacenter)
-    if (datacenter !== undefined) return callDatacenter({ router, pool }, datacenter, method, args, context)
+    if (datacenter !== undefined) {
+      meters.crossDatacenter(datacenter)
+      return callDatacenter({ router, pool }, datacenter, method, args, context)
+    }
     const meaning = methods[method]
     switch (meaning.kind) {
       case 'read':

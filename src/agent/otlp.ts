@@ -4,10 +4,9 @@
  * are its environment variables, OTEL_EXPORTER_OTLP_*. Source: opentelemetry.io/docs/specs/otlp.
  */
 import type { Counter, Histogram, Meter } from '@opentelemetry/api'
-import type { Registry, Series } from '../base/metrics.ts'
+import { INTERVAL_MS, type Registry, type Series } from '../base/metrics.ts'
 import type { Millis } from '../base/units.ts'
 
-const INTERVAL_MS = 10_000
 /** With all attempts: an agent that stops waits no longer for a collector that is down. */
 const EXPORT_TIMEOUT_MS = 2_000
 

@@ -5,7 +5,7 @@
  * (DogStatsD datagrams).
  */
 import { messageOf } from '../base/message-of.ts'
-import { type MetricsNaming, Registry, type Series } from '../base/metrics.ts'
+import { INTERVAL_MS, type MetricsNaming, Registry, type Series } from '../base/metrics.ts'
 import type { Millis } from '../base/units.ts'
 import type { Host } from '../host/host.ts'
 import { measureProcess } from '../host/process-stats.ts'
@@ -30,7 +30,6 @@ export interface TelemetryConfig {
   otlpEndpoint: string
 }
 
-const INTERVAL_MS = 10_000
 /** Lines are gathered into one datagram that any network carries whole, and sent this often. */
 const DATAGRAM_BYTES_MAX = 1400
 const FLUSH_MS = 100

@@ -82,6 +82,8 @@ export interface MetricsNaming {
   otherwise: boolean
 }
 
+/** Intervals are so long, in milliseconds, and begin at even times. */
+export const INTERVAL_MS = 10_000
 /** Enough for quantiles that people look at; a busy instrument writes over its oldest. */
 const RECENT_MAX = 512
 /** As many series may be made; more come of names made from what others send, and are left out. */

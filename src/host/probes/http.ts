@@ -7,6 +7,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request as plainReques
 import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 import type { Probe, ProbeResult } from '../../model/check-run.ts'
 import { Tail } from './tail.ts'
+import { certificateFault, tlsOptions } from './trust.ts'
 import { dialFault, fieldsOf, systemWords } from './words.ts'
 
 const USER_AGENT = 'Consul Health Check'
@@ -81,7 +82,12 @@ export function tryHttp(probe: HttpProbe, gone: AbortSignal): Promise<ProbeResul
         const url = new URL(hop.url)
         const secure = url.protocol === 'https:'
         const agent = secure ? TLS_AGENT : AGENT
-        const options = { method: hop.method, headers: headersOf(probe, hop), agent, ...tlsOf(probe, url) }
+        const options = {
+          method: hop.method,
+          headers: headersOf(probe, hop),
+          agent,
+          ...(secure ? tlsOptions(probe.tls) : {}),
+        }
         const sent = (secure ? tlsRequest : plainRequest)(url, options)
         current = sent
         sent.on('response', take)
@@ -117,11 +123,6 @@ function headersOf(probe: HttpProbe, { method, body, count, url }: Hop): Record<
 
 function hostOf(url: string): string {
   return new URL(url).host
-}
-
-function tlsOf({ tls }: HttpProbe, url: URL) {
-  if (url.protocol !== 'https:') return {}
-  return { rejectUnauthorized: !tls.skipVerify, ...(tls.serverName === '' ? {} : { servername: tls.serverName }) }
 }
 
 /** @returns undefined when the answer is not one that points elsewhere */
@@ -162,5 +163,5 @@ function faultOf(url: URL, error: Error): string {
     return dialFault('tcp', `${url.hostname}:${port}`, error)
   }
   if (code === 'ECONNRESET' && syscall === undefined) return 'EOF'
-  return systemWords(error)
+  return certificateFault(error) ?? systemWords(error)
 }

@@ -7,6 +7,7 @@ import { type ClientHttp2Session, connect } from 'node:http2'
 import { isIP } from 'node:net'
 import type { Millis } from '../../base/units.ts'
 import type { Probe, ProbeResult, ProbeTls } from '../../model/check-run.ts'
+import { certificateFault, tlsOptions } from './trust.ts'
 import { dialFault, fieldsOf, hostPortFault, parseHostPort, systemWords } from './words.ts'
 
 const METHOD = '/grpc.health.v1.Health/Check'
@@ -109,8 +110,7 @@ function withSession(
     const authority = `${tls === null ? 'http' : 'https'}://${isIP(host) === 6 ? `[${host}]` : host}:${target.port}`
     const session = connect(authority, {
       maxSessionMemory: 1,
-      ...(tls === null ? {} : { rejectUnauthorized: !tls.skipVerify }),
-      ...(tls === null || tls.serverName === '' ? {} : { servername: tls.serverName }),
+      ...(tls === null ? {} : tlsOptions(tls)),
     })
     let connected = false
     let ended = false
@@ -136,7 +136,12 @@ function withSession(
       if (connected) end(words.broken)
       else if (syscall !== undefined || error instanceof AggregateError)
         end(words.failed(dialFault('tcp', address, error)))
-      else end(fieldsOf(error).code?.startsWith('ERR_HTTP2') ? words.broken : words.failed(systemWords(error)))
+      else
+        end(
+          fieldsOf(error).code?.startsWith('ERR_HTTP2')
+            ? words.broken
+            : words.failed(certificateFault(error) ?? systemWords(error)),
+        )
     })
     session.on('close', () => end(words.broken))
   })

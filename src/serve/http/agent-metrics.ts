@@ -1,6 +1,7 @@
 /** `/v1/agent/metrics`: what the agent has measured, as JSON or in the text form of Prometheus (version 0.0.4). */
 import {
   type Aggregate,
+  INTERVAL_MS,
   type Interval,
   type Labels,
   quantile,
@@ -12,7 +13,6 @@ import { jsonText, jsonTextMap, jsonValue } from '../../wire/json.ts'
 import { type Exchange, jsonCompact, plain } from './exchange.ts'
 import { permitAgent } from './permit.ts'
 
-const INTERVAL_SECONDS = 10
 const QUANTILES = [0.5, 0.9, 0.99]
 
 export async function metrics(exchange: Exchange): Promise<HttpResponse> {
@@ -45,7 +45,7 @@ function summaryJson({ series: { name, labels }, aggregate }: { series: Series; 
   const { count, sum, min, max } = aggregate
   const numbers = {
     Count: count,
-    Rate: sum / INTERVAL_SECONDS,
+    Rate: sum / (INTERVAL_MS / 1000),
     Sum: sum,
     Min: min,
     Max: max,
