@@ -85,8 +85,10 @@ def sessions():
     second = told('create another', lambda: c.session.create(lock_delay=0))
     told('info', lambda: c.session.info(first))
     told('renew', lambda: c.session.renew(first))
-    told('list', c.session.list)
-    told('of a node', lambda: c.session.node('x'))
+    # They come in the order of their ids, which are random.
+    by_name = lambda found: sorted(found, key=lambda each: each['Name'])
+    told('list', c.session.list, of=by_name)
+    told('of a node', lambda: c.session.node('x'), of=by_name)
     assert told('acquire', lambda: c.kv.put('py/lock', 'me', acquire=first)) is True
     assert told('held', lambda: c.kv.put('py/lock', 'you', acquire=second)) is False
     told('who holds', lambda: c.kv.get('py/lock'))
