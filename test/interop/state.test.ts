@@ -26,15 +26,29 @@ ADoqiZ1e6RahHgpjR9yagrluvUP0z+lJKK+HLRJS5dbspCS+ujTjKjpvgw==
 
 type Records = Map<number, unknown[]>
 
-/** Records of a state by type; of the chunking state, whose keys are numbers, nothing. */
-function recordsOf(archive: Uint8Array): Records {
-  const state = memberOf(gunzipSync(archive), 'state.bin')
+interface Saved {
+  /** Of the last command in it, by the archive's meta.json. */
+  index: number
+  records: Records
+}
+
+function read(archive: Uint8Array): Saved {
+  const tar = gunzipSync(archive)
+  const { Index } = JSON.parse(memberOf(tar, 'meta.json').toString()) as { Index: number }
+  return { index: Index, records: recordsOf(memberOf(tar, 'state.bin')) }
+}
+
+/**
+ * Records of a state by type; of the chunking state, whose keys are numbers, nothing, and nothing of the header: the
+ * real one says the last index of its tables there, among which autopilot's does not count.
+ */
+function recordsOf(state: Uint8Array): Records {
   const reader = new Reader(state)
   const found: Records = new Map()
   for (let at = 0; at < state.length; at = reader.at) {
-    const type = at === 0 ? -1 : state[at]!
+    const type = at === 0 ? undefined : state[at]!
     reader.at = at === 0 ? 0 : at + 1
-    if (type === 29) reader.skip()
+    if (type === undefined || type === 29) reader.skip()
     else found.set(type, [...(found.get(type) ?? []), opened(reader.any())])
   }
   return found
@@ -172,14 +186,14 @@ suite('the state of a real Consul', { skip, timeout: 180_000 }, () => {
   test('of every kind is followed by ours, and told again record for record', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'proconsul-state-'))
     const agents: AgentProcess[] = []
-    const save = async (agent: AgentProcess, name: string, ...flags: string[]): Promise<Records> => {
+    const save = async (agent: AgentProcess, name: string, ...flags: string[]): Promise<Saved> => {
       const file = join(folder, name)
       const where = `-http-addr=127.0.0.1:${agent.ports.http}`
       const { code, stderr } = await runCommand(['snapshot', 'save', where, `-token=${MASTER}`, ...flags, file], {
         command: consul,
       })
       assert.equal(code, 0, stderr)
-      return recordsOf(readFileSync(file))
+      return read(readFileSync(file))
     }
     try {
       const acl = join(folder, 'acl.json')
@@ -211,12 +225,17 @@ suite('the state of a real Consul', { skip, timeout: 180_000 }, () => {
         return (JSON.parse(body) as { Servers: { Voter: boolean }[] }).Servers.filter(({ Voter }) => Voter).length === 2
       })
       await fill(theirs)
+      // A leader gives legacy tokens an accessor in its own time, as would the one to which all is restored.
+      await until('legacy tokens are upgraded', agents, async () => {
+        const { body } = await theirs.http('GET', `/v1/acl/tokens?token=${MASTER}`)
+        return (JSON.parse(body) as { AccessorID: string }[]).every(({ AccessorID }) => AccessorID !== '')
+      })
       let [wanted, found]: [Records, Records] = [new Map(), new Map()]
       // Both snapshots must be of the same moment: what servers write of themselves may come between.
       await until('both stand at one index', agents, async () => {
-        wanted = await save(theirs, 'theirs.snap')
-        found = await save(ours, 'ours.snap', '-stale')
-        return JSON.stringify(wanted.get(-1), bigints) === JSON.stringify(found.get(-1), bigints)
+        const saved = [await save(theirs, 'theirs.snap'), await save(ours, 'ours.snap', '-stale')] as const
+        ;[wanted, found] = [saved[0].records, saved[1].records]
+        return saved[0].index === saved[1].index
       })
       for (const type of WANTED) assert.ok((wanted.get(type)?.length ?? 0) > 0, `no record of type ${type}`)
       assert.deepEqual([...found.keys()].sort(), [...wanted.keys()].sort())
@@ -230,7 +249,7 @@ suite('the state of a real Consul', { skip, timeout: 180_000 }, () => {
       const file = join(folder, 'ours.snap')
       const restored = await runCommand(['snapshot', 'restore', where, `-token=${MASTER}`, file], { command: consul })
       assert.equal(restored.code, 0, restored.stderr)
-      const again = await save(third, 'third.snap')
+      const { records: again } = await save(third, 'third.snap')
       for (const type of KEPT) assert.deepEqual(again.get(type), wanted.get(type), `restored records of type ${type}`)
       assert.equal((await runCommand(['snapshot', 'inspect', file], { command: CONSUL })).code, 0)
     } finally {
@@ -239,7 +258,3 @@ suite('the state of a real Consul', { skip, timeout: 180_000 }, () => {
     }
   })
 })
-
-function bigints(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? String(value) : value
-}
