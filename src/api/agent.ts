@@ -2,7 +2,7 @@
 import type { Millis } from '../base/units.ts'
 import type { NodeService, ServiceAddress, Weights } from '../model/catalog.ts'
 import type { CheckStatus, HealthCheck } from '../model/health.ts'
-import { type Caller, decodeJson, escapePath, expectOk, type RequestOptions } from './client.ts'
+import { bodyText, type Caller, decodeJson, escapePath, expectOk, type RequestOptions } from './client.ts'
 
 /** A member of the gossip pool. */
 export interface AgentMember {
@@ -92,6 +92,11 @@ export interface AgentMetrics {
   Samples: MetricSummary[]
 }
 
+export type ProfileKind = 'profile' | 'heap' | 'allocs' | 'goroutine' | 'trace' | 'block' | 'mutex' | 'threadcreate'
+
+/** The names since 1.4.3; the older ones still answer. */
+export type AgentTokenKind = 'default' | 'agent' | 'agent_master' | 'replication'
+
 export interface Agent {
   /** Its configuration, its statistics and how others see it, in sections. */
   self(options?: RequestOptions): Promise<Record<string, Record<string, unknown>>>
@@ -106,6 +111,8 @@ export interface Agent {
   host(options?: RequestOptions): Promise<Record<string, unknown>>
   /** What it measured in the last whole interval. */
   metrics(options?: RequestOptions): Promise<AgentMetrics>
+  /** All that it has measured, in Prometheus's text. Only where its telemetry keeps that. */
+  prometheus(options?: RequestOptions): Promise<string>
   checks(options?: RequestOptions): Promise<Record<string, HealthCheck>>
   registerService(service: ServiceDefinition, options?: RequestOptions): Promise<void>
   deregisterService(id: string, options?: RequestOptions): Promise<void>
@@ -113,6 +120,10 @@ export interface Agent {
   deregisterCheck(id: string, options?: RequestOptions): Promise<void>
   /** Reports the state of a TTL check. */
   updateCheck(id: string, status: CheckStatus, output?: string, options?: RequestOptions): Promise<void>
+  /** The same in a word, with a note. */
+  passCheck(id: string, note?: string, options?: RequestOptions): Promise<void>
+  warnCheck(id: string, note?: string, options?: RequestOptions): Promise<void>
+  failCheck(id: string, note?: string, options?: RequestOptions): Promise<void>
   /** Makes the agent meet those at `address`. */
   join(address: string, options?: RequestOptions & { wan?: boolean }): Promise<void>
   /** Counts a failed member as one that left; `prune` takes it off the list. */
@@ -121,11 +132,21 @@ export interface Agent {
   maintain(wish: { enable: boolean; service?: string; reason?: string }, options?: RequestOptions): Promise<void>
   /** The log as it is written, in pieces that need not be lines, until the signal aborts or the agent ends. */
   monitor(wish?: { level?: string; json?: boolean }, options?: RequestOptions): Promise<AsyncIterable<Uint8Array>>
-  /** A profile of the agent's process, in Go's format; those that last take `seconds`. Agents that are no Go programs have none. */
-  profile(
-    kind: 'heap' | 'goroutine' | 'profile' | 'trace',
-    options?: RequestOptions & { seconds?: number },
-  ): Promise<Uint8Array>
+  /**
+   * A profile of the agent's process in the format of pprof; those that last take `seconds`. Agents that are no Go programs
+   * lack some: `trace`, `block`, `mutex`, `threadcreate`.
+   */
+  profile(kind: ProfileKind, options?: RequestOptions & { seconds?: number }): Promise<Uint8Array>
+  /** The same as text, where there is one. @param options `full`: a longer one */
+  profileText(kind: ProfileKind, options?: RequestOptions & { full?: boolean }): Promise<string>
+  /** The page that lists the profiles. */
+  profiles(options?: RequestOptions): Promise<string>
+  /** Of the process, in its arguments. */
+  commandLine(options?: RequestOptions): Promise<string[]>
+  /** The program's names of addresses, as many as it knows; one that is no Go program knows none. */
+  symbols(addresses: readonly bigint[], options?: RequestOptions): Promise<Map<bigint, string>>
+  /** Changes a token that the agent uses itself. */
+  setToken(kind: AgentTokenKind, token: string, options?: RequestOptions): Promise<void>
   /** The agent reads its configuration again. */
   reload(options?: RequestOptions): Promise<void>
   /** The agent leaves its cluster and ends. */
@@ -139,6 +160,10 @@ export function makeAgent(caller: Caller): Agent {
     const text = body === undefined ? undefined : JSON.stringify(body)
     expectOk(await caller.send('PUT', path, options, parameters, text))
   }
+  const pprof = async (name: string, options?: RequestOptions, parameters = {}): Promise<string> =>
+    bodyText(expectOk(await caller.send('GET', `/debug/pprof/${name}`, options, parameters)))
+  const report = (state: string, id: string, note?: string, options?: RequestOptions) =>
+    put(`/v1/agent/check/${state}/${escapePath(id)}`, options, undefined, { note: note || undefined })
   return {
     self: (options) => read('/v1/agent/self', options),
     members: (options) =>
@@ -161,6 +186,9 @@ export function makeAgent(caller: Caller): Agent {
     },
     host: (options) => read('/v1/agent/host', options),
     metrics: (options) => read('/v1/agent/metrics', options),
+    async prometheus(options) {
+      return bodyText(expectOk(await caller.send('GET', '/v1/agent/metrics', options, { format: 'prometheus' })))
+    },
     checks: (options) => read('/v1/agent/checks', options),
     registerService: (service, options) => put('/v1/agent/service/register', options, service),
     deregisterService: (id, options) => put(`/v1/agent/service/deregister/${escapePath(id)}`, options),
@@ -168,6 +196,9 @@ export function makeAgent(caller: Caller): Agent {
     deregisterCheck: (id, options) => put(`/v1/agent/check/deregister/${escapePath(id)}`, options),
     updateCheck: (id, status, output = '', options = {}) =>
       put(`/v1/agent/check/update/${escapePath(id)}`, options, { Status: status, Output: output }),
+    passCheck: (id, note, options) => report('pass', id, note, options),
+    warnCheck: (id, note, options) => report('warn', id, note, options),
+    failCheck: (id, note, options) => report('fail', id, note, options),
     join: (address, options) =>
       put(`/v1/agent/join/${escapePath(address)}`, options, undefined, { wan: options?.wan ? '1' : undefined }),
     forceLeave: (name, options) =>
@@ -184,6 +215,18 @@ export function makeAgent(caller: Caller): Agent {
     async profile(kind, { seconds, ...options } = {}) {
       return expectOk(await caller.send('GET', `/debug/pprof/${kind}`, options, { seconds })).body
     },
+    async profileText(kind, { full, ...options } = {}) {
+      return pprof(kind, options, { debug: full ? 2 : 1 })
+    },
+    profiles: (options) => pprof('', options),
+    commandLine: async (options) => (await pprof('cmdline', options)).split('\0'),
+    async symbols(addresses, options) {
+      const asked = addresses.map((address) => `0x${address.toString(16)}`).join('+')
+      const response = expectOk(await caller.send('POST', '/debug/pprof/symbol', options, {}, asked))
+      const lines = bodyText(response).matchAll(/^(0x[0-9a-f]+) (.+)$/gim)
+      return new Map([...lines].map(([, address, name]) => [BigInt(address!), name!]))
+    },
+    setToken: (kind, token, options) => put(`/v1/agent/token/${kind}`, options, { Token: token }),
     reload: (options) => put('/v1/agent/reload', options),
     leave: (options) => put('/v1/agent/leave', options),
   }

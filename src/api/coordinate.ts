@@ -36,6 +36,11 @@ export interface Coordinates {
   /** Of all nodes, in the LAN. */
   nodes(options?: ReadOptions): Promise<Reply<CoordinateEntry[]>>
   node(name: string, options?: ReadOptions): Promise<Reply<CoordinateEntry[]>>
+  /** Agents tell their own by themselves. */
+  update(
+    entry: Pick<CoordinateEntry, 'Node' | 'Coord'> & Partial<CoordinateEntry>,
+    options?: RequestOptions,
+  ): Promise<void>
 }
 
 export function makeCoordinates(caller: Caller): Coordinates {
@@ -50,6 +55,9 @@ export function makeCoordinates(caller: Caller): Coordinates {
     },
     nodes: (options) => read('/v1/coordinate/nodes', options),
     node: (name, options) => read(`/v1/coordinate/node/${escapePath(name)}`, options),
+    async update(entry, options) {
+      expectOk(await caller.send('PUT', '/v1/coordinate/update', options, {}, JSON.stringify(entry)))
+    },
   }
 }
 

@@ -10,6 +10,13 @@ export interface Health {
     name: string,
     options?: ReadOptions & { passing?: boolean; tags?: readonly string[] },
   ): Promise<Reply<CheckServiceNode[]>>
+  /** The same of those that can be reached within the mesh: proxies of the service, and those that speak for themselves. */
+  connect(
+    name: string,
+    options?: ReadOptions & { passing?: boolean; tags?: readonly string[] },
+  ): Promise<Reply<CheckServiceNode[]>>
+  /** Ingress gateways that lead to the service. */
+  ingress(name: string, options?: ReadOptions & { passing?: boolean }): Promise<Reply<CheckServiceNode[]>>
   /** All checks of a node, its services' included. */
   node(name: string, options?: ReadOptions): Promise<Reply<HealthCheck[]>>
   /** Checks of a service's instances. */
@@ -18,12 +25,14 @@ export interface Health {
 }
 
 export function makeHealth(caller: Caller): Health {
+  const instances =
+    (way: string): Health['service'] =>
+    (name, options) =>
+      caller.read(`/v1/health/${way}/${escapePath(name)}`, options, { passing: options?.passing, tag: options?.tags })
   return {
-    service: (name, options) =>
-      caller.read(`/v1/health/service/${escapePath(name)}`, options, {
-        passing: options?.passing,
-        tag: options?.tags,
-      }),
+    service: instances('service'),
+    connect: instances('connect'),
+    ingress: instances('ingress'),
     node: (name, options) => caller.read(`/v1/health/node/${escapePath(name)}`, options),
     checks: (service, options) => caller.read(`/v1/health/checks/${escapePath(service)}`, options),
     state: (state, options) => caller.read(`/v1/health/state/${state}`, options),

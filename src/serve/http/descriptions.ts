@@ -19,7 +19,7 @@ export interface Operation {
 
 export type RouteDescription = Readonly<Record<string, Operation>>
 
-const READ = ['dc', 'stale', 'consistent', 'pretty'] as const
+const READ = ['dc', 'stale', 'max_stale', 'consistent', 'pretty'] as const
 const BLOCK = [...READ, 'index', 'wait'] as const
 const LIST = [...BLOCK, 'filter'] as const
 const NEAR = [...LIST, 'near', 'node-meta'] as const
@@ -53,11 +53,15 @@ export const DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
   '/v1/acl/policy': put({ summary: 'Make a policy', body: 'Object', answer: 'Object' }),
   '/v1/acl/policy/': thing('a policy', 'id', 'Object'),
   '/v1/acl/policy/name/': get({ summary: 'Read a policy by name', rest: 'name', parameters: READ, answer: 'Object' }),
-  '/v1/acl/roles': get({ summary: 'List roles', parameters: BLOCK, answer: 'Object[]' }),
+  '/v1/acl/roles': get({ summary: 'List roles', parameters: [...BLOCK, 'policy'], answer: 'Object[]' }),
   '/v1/acl/role': put({ summary: 'Make a role', body: 'Object', answer: 'Object' }),
   '/v1/acl/role/name/': get({ summary: 'Read a role by name', rest: 'name', parameters: READ, answer: 'Object' }),
   '/v1/acl/role/': thing('a role', 'id', 'Object'),
-  '/v1/acl/binding-rules': get({ summary: 'List binding rules', parameters: BLOCK, answer: 'Object[]' }),
+  '/v1/acl/binding-rules': get({
+    summary: 'List binding rules',
+    parameters: [...BLOCK, 'authmethod'],
+    answer: 'Object[]',
+  }),
   '/v1/acl/binding-rule': put({ summary: 'Make a binding rule', body: 'Object', answer: 'Object' }),
   '/v1/acl/binding-rule/': thing('a binding rule', 'id', 'Object'),
   '/v1/acl/auth-methods': get({ summary: 'List auth methods', parameters: BLOCK, answer: 'Object[]' }),
@@ -69,7 +73,11 @@ export const DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
     rest: 'accessor',
     answer: 'text',
   }),
-  '/v1/acl/tokens': get({ summary: 'List tokens', parameters: BLOCK, answer: 'Object[]' }),
+  '/v1/acl/tokens': get({
+    summary: 'List tokens',
+    parameters: [...BLOCK, 'policy', 'role', 'authmethod'],
+    answer: 'Object[]',
+  }),
   '/v1/acl/token': put({ summary: 'Make a token', body: 'Object', answer: 'Object' }),
   '/v1/acl/token/self': get({ summary: 'Read the token of the asker', parameters: READ, answer: 'Object' }),
   '/v1/acl/token/': thing('a token', 'accessor', 'Object'),
@@ -242,7 +250,7 @@ export const DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
   }),
   '/v1/connect/intentions/check': get({
     summary: 'Whether intentions allow a connection',
-    parameters: [...READ, 'source', 'destination'],
+    parameters: [...READ, 'source', 'destination', 'source-type'],
     answer: 'Object',
   }),
   '/v1/connect/intentions/': {
@@ -254,14 +262,14 @@ export const DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
     GET: {
       summary: 'How a service is resolved',
       rest: 'service',
-      parameters: [...BLOCK, 'cached'],
+      parameters: [...BLOCK, 'cached', 'compile-dc'],
       answer: 'Object',
       blocks: true,
     },
     POST: {
       summary: 'How a service would be resolved',
       rest: 'service',
-      parameters: BLOCK,
+      parameters: [...BLOCK, 'compile-dc'],
       body: 'Object',
       answer: 'Object',
     },
@@ -486,9 +494,18 @@ export const DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
   }),
 
   '/v1/openapi.json': get({ summary: 'This description', answer: 'Object' }),
-  '/debug/pprof/': get({ summary: 'Profiles', rest: 'name', answer: 'text' }),
+  '/debug/pprof/': get({
+    summary: 'A profile of this process by its name (heap, allocs, goroutine), or the list of them',
+    rest: 'name',
+    parameters: ['debug', 'seconds'],
+    answer: 'binary',
+  }),
   '/debug/pprof/cmdline': get({ summary: 'The command line of the process', answer: 'text' }),
-  '/debug/pprof/profile': get({ summary: 'A profile of the processor', answer: 'binary' }),
-  '/debug/pprof/symbol': get({ summary: 'Names of addresses in the program', answer: 'text' }),
-  '/debug/pprof/trace': get({ summary: 'A trace of execution', answer: 'binary' }),
+  '/debug/pprof/profile': get({
+    summary: 'A profile of the processor',
+    parameters: ['seconds'],
+    answer: 'binary',
+  }),
+  '/debug/pprof/symbol': post({ summary: 'Names of addresses in the program', body: 'text', answer: 'text' }),
+  '/debug/pprof/trace': get({ summary: 'A trace of execution', parameters: ['seconds'], answer: 'binary' }),
 }

@@ -54,10 +54,7 @@ export function openApi(routes: readonly Route[]): Record<string, unknown> {
 
 function describe(pattern: string, method: string, operation: Operation): Record<string, unknown> {
   const { summary, rest, parameters = [], body, answer, blocks } = operation
-  const path =
-    rest === undefined
-      ? []
-      : [{ name: rest, in: 'path', required: true, schema: { type: 'string' }, allowReserved: true }]
+  const path = rest === undefined ? [] : [{ name: rest, in: 'path', required: true, schema: { type: 'string' } }]
   return {
     operationId: operationId(pattern, method),
     tags: [pattern.split('/')[2]!],
