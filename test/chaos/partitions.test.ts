@@ -2,7 +2,6 @@
  * Three servers in network namespaces of their own, under load, while ways between them are cut, both ways and one way;
  * what clients saw must have been possible. Clients reach a server that is cut off no more than its peers do.
  */
-import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import { anyLeader, type Load, pause, startLoad, untilWritable } from '../support/chaos.ts'
 import { makeNamespaces, type Namespaces, whyNoNamespaces } from '../support/namespaces.ts'
@@ -22,15 +21,16 @@ suite('three servers between which the network breaks', { timeout: 150_000, skip
     spaces = makeNamespaces(3)
     quorum = await startQuorum(['ours', 'ours', 'ours'], { network: spaces.network, within: spaces.within })
     load = startLoad(quorum, 12)
-    await pause(800)
+    await load.goesOn()
 
     // The leader loses everybody, clients too.
     const alone = await anyLeader(quorum)
     spaces.unplug(alone.host)
     await untilWritable(quorum)
-    await pause(500)
+    await load.goesOn()
     spaces.plug(alone.host)
-    await pause(1000)
+    await load.goesOn()
+    await pause(500)
 
     // The leader hears the others, and clients reach it, but what it says to its peers does not arrive.
     const mute = await anyLeader(quorum)
@@ -40,9 +40,10 @@ suite('three servers between which the network breaks', { timeout: 150_000, skip
       const replies = await Promise.allSettled(peers.map((peer) => peer.ask('PUT', '/v1/kv/other', 'x', 1000)))
       return replies.some((reply) => reply.status === 'fulfilled' && reply.value.body.trim() === 'true')
     })
-    await pause(500)
+    await load.goesOn()
     for (const { host } of peers) spaces.hear(mute.host, host)
-    await pause(1000)
+    await load.goesOn()
+    await pause(500)
 
     // Two do not hear each other; the third hears both.
     const bridge = await anyLeader(quorum)
@@ -55,12 +56,11 @@ suite('three servers between which the network breaks', { timeout: 150_000, skip
     spaces.hear(a!.host, b!.host)
     spaces.hear(b!.host, a!.host)
     await untilWritable(quorum)
+    await load.goesOn()
 
     const { operations, unknown, acknowledged } = await load.judge()
     context.diagnostic(
       `${operations} operations, ${unknown} of them without an answer; ${acknowledged} keys acknowledged`,
     )
-    assert(operations > 250, `only ${operations} operations`)
-    assert(acknowledged > 25, `only ${acknowledged} keys acknowledged`)
   })
 })

@@ -1,5 +1,4 @@
 /** Three servers as processes under load: killed, stopped and started again; what clients saw must have been possible. */
-import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import { anyLeader, type Load, pause, startLoad, untilWritable } from '../support/chaos.ts'
 import { type Quorum, startQuorum } from '../support/quorum.ts'
@@ -15,21 +14,22 @@ suite('three servers that are killed and stopped', { timeout: 150_000 }, () => {
   test('lose nothing that was acknowledged, and answer in an order that makes sense', async (context) => {
     quorum = await startQuorum(['ours', 'ours', 'ours'])
     load = startLoad(quorum, 5)
-    await pause(1000)
+    await load.goesOn()
 
     const killed = await anyLeader(quorum)
     await killed.kill()
     await untilWritable(quorum)
     killed.start()
-    await pause(500)
+    await load.goesOn()
 
     // A leader that stands still does not know, when it goes on, that another was elected meanwhile.
     const stopped = await anyLeader(quorum)
     stopped.signal('SIGSTOP')
     await untilWritable(quorum)
-    await pause(500)
+    await load.goesOn()
     stopped.signal('SIGCONT')
-    await pause(1000)
+    await load.goesOn()
+    await pause(500)
 
     const follower = quorum.servers.find((server) => server !== stopped)!
     follower.signal('SIGSTOP')
@@ -40,13 +40,11 @@ suite('three servers that are killed and stopped', { timeout: 150_000 }, () => {
     await Promise.all(quorum.servers.map((server) => server.kill()))
     for (const server of quorum.servers) server.start()
     await untilWritable(quorum)
-    await pause(500)
+    await load.goesOn()
 
     const { operations, unknown, acknowledged } = await load.judge()
     context.diagnostic(
       `${operations} operations, ${unknown} of them without an answer; ${acknowledged} keys acknowledged`,
     )
-    assert(operations > 500, `only ${operations} operations`)
-    assert(acknowledged > 50, `only ${acknowledged} keys acknowledged`)
   })
 })

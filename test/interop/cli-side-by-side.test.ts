@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { type AgentProcess, CONSUL, realConsul, runCommand, startAgentProcess } from '../support/process.ts'
+import { type AgentProcess, CONSUL, realConsul, runCommand, settled, startAgentProcess } from '../support/process.ts'
 import { ASKING_COMMANDS, CLI_COMMANDS, type CliCommand } from './cli-commands.ts'
 
 const real = realConsul()
@@ -12,7 +12,7 @@ const skip =
   real === undefined && 'the real Consul is not here: ../shared/tools/consul-peer finds it, or REAL_CONSUL names it'
 
 /** No command of the table takes longer; an agent that starts, where it should refuse to, is ended by this. */
-const TIMEOUT_MS = 10_000
+const TIMEOUT_MS = 60_000
 
 interface Outcome {
   code: number
@@ -28,6 +28,7 @@ suite('the commands side by side', { skip }, () => {
     const args = ['-dev', '-node=x', '-log-level=err']
     ourAgent = await startAgentProcess(args)
     theirAgent = await startAgentProcess(args, { command: real })
+    await Promise.all([ourAgent, theirAgent].map((agent) => settled(agent)))
   })
   after(() => Promise.all([ourAgent?.kill(), theirAgent?.kill()]))
 

@@ -47,6 +47,8 @@ const TABLES: Record<string, readonly Request[]> = {
  * mesh, and a time to live of a nanosecond is over before or after the check is known, as chance will have it.
  */
 const FOR_SERVERS = /"Checks?":\[null\]|"SidecarService"|"TTL":1\}/
+/** Which of two nodes that measure their distance is nearer is chance, and changes. */
+const MEASURED = /near=(_agent|\{node\}|x|s)\b/
 
 /** Which servers stand behind the two client agents. */
 for (const kind of ['ours', 'theirs'] as const) {
@@ -86,7 +88,7 @@ for (const kind of ['ours', 'theirs'] as const) {
 
     for (const [name, requests] of Object.entries(TABLES)) {
       test(`${name}: ${requests.length} requests are answered alike`, async () => {
-        const asked = requests.filter(({ body }) => !FOR_SERVERS.test(String(body)))
+        const asked = requests.filter(({ body, url }) => !FOR_SERVERS.test(String(body)) && !MEASURED.test(url))
         const found = await both.differences(asked)
         assert.equal(found.length, 0, `${found.length} differ:\n${found.join('\n')}`)
       })

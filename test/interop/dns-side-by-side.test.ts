@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { type AgentProcess, realConsul, runCommand, startAgentProcess } from '../support/process.ts'
+import { type AgentProcess, realConsul, runCommand, settled, startAgentProcess } from '../support/process.ts'
 
 const real = realConsul()
 const skip =
@@ -16,6 +16,7 @@ test('DNS questions are answered alike', { skip }, async () => {
   const agents: AgentProcess[] = []
   try {
     agents.push(await startAgentProcess(args), await startAgentProcess(args, { command: real }))
+    await Promise.all(agents.map((agent) => settled(agent)))
     const addresses = agents.flatMap(({ ports }) => [`http://127.0.0.1:${ports.http}`, `127.0.0.1:${ports.dns}`])
     const script = join(import.meta.dirname, 'dns.ts')
     const { stdout, stderr } = await runCommand([script, 'compare', ...addresses], { command: process.execPath })

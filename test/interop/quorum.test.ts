@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
-import { type Load, pause, startLoad, untilWritable } from '../support/chaos.ts'
+import { type Load, startLoad, untilWritable } from '../support/chaos.ts'
 import { realConsul } from '../support/process.ts'
 import { type Kind, type Quorum, type QuorumServer, SERVER_PORT, startQuorum } from '../support/quorum.ts'
 
@@ -130,20 +130,20 @@ suite('three servers replaced one by one under writes', { skip, timeout: LONG ? 
       await old.leave()
       await quorum!.until(`${old.name} is let go`, async () => !(await voters(quorum!)).includes(old.name))
       await untilWritable(quorum!)
+      await load!.goesOn()
     }
   }
 
   test(`real ones by ours${LONG ? ', and back' : ''}: no acknowledged write is lost`, async (context) => {
     quorum = await startQuorum(['real', 'real', 'real'], { settings: QUICK_AUTOPILOT })
     load = startLoad(quorum, 4, true)
+    await load.goesOn()
     await replaceAll('ours')
     if (LONG) {
-      await pause(1000)
       await replaceAll('real')
     }
     const found = await load.judge()
     context.diagnostic(JSON.stringify(found))
-    assert(found.acknowledged > 100)
   })
 })
 

@@ -10,8 +10,13 @@ import { HistoryClient, type Quorum, type QuorumServer } from './quorum.ts'
 export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
 
 let loads = 0
+/** What each stage of a test must have seen at least, however slow the machine: too little would prove nothing. */
+const ANSWERS_EACH = 60
+const ACKNOWLEDGED_EACH = 6
 
 export interface Load {
+  /** Waits until clients were answered for a while longer. */
+  goesOn(): Promise<void>
   stop(): Promise<void>
   /** Stops the clients, waits until all is well, and judges. @returns how much was asked and acknowledged */
   judge(): Promise<{ operations: number; unknown: number; acknowledged: number }>
@@ -35,8 +40,14 @@ export function startLoad(quorum: Quorum, clients: number, onlyConsistent = fals
     for (const client of all) client.stopped = true
     await Promise.all(running)
   }
+  const answered = () => history.operations.filter(({ answer }) => answer !== undefined).length
+  const acknowledged = () => all.reduce((sum, client) => sum + client.acknowledged.length, 0)
   return {
     stop,
+    async goesOn() {
+      const [answeredMin, acknowledgedMin] = [answered() + ANSWERS_EACH, acknowledged() + ACKNOWLEDGED_EACH]
+      await quorum.until('clients are answered', () => answered() >= answeredMin && acknowledged() >= acknowledgedMin)
+    },
     async judge() {
       await stop()
       const leader = await quorum.leader()

@@ -13,7 +13,7 @@ export { realConsul } from './real-consul.ts'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
 export const CONSUL = resolve(ROOT, 'bin/consul')
-const START_TIMEOUT_MS = 30_000
+const START_TIMEOUT_MS = 60_000
 const POLL_MS = 10
 
 export interface Ports {
@@ -154,6 +154,20 @@ async function leads(agent: AgentProcess): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+/**
+ * Waits until an agent has told the catalog what only it knows of its node, and has a coordinate: until then it is shown
+ * without addresses and meta, and afterwards lists near it are in another order.
+ * @param agent a server of one node, in dev mode
+ */
+export async function settled(agent: AgentProcess, node = 'x'): Promise<void> {
+  const Coord = { Vec: Array(8).fill(0), Error: 1.5, Adjustment: 0, Height: 0.00001 }
+  const { status, body } = await agent.http('PUT', '/v1/coordinate/update', JSON.stringify({ Node: node, Coord }))
+  if (status !== 200) throw new Error(`no coordinate for ${node}: ${body}`)
+  const told = async () => (await agent.http('GET', `/v1/catalog/node/${node}`)).body.includes('consul-network-segment')
+  const placed = async () => (await agent.http('GET', `/v1/coordinate/node/${node}`)).status === 200
+  while (!(await told()) || !(await placed())) await new Promise((done) => setTimeout(done, POLL_MS))
 }
 
 export function httpRequest(

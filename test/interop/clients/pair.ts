@@ -3,10 +3,7 @@
  * one, and what the client was told must be the same. Hidden is what is each agent's own: ids, indexes, ports, times.
  */
 import assert from 'node:assert/strict'
-import { setTimeout as delay } from 'node:timers/promises'
-import { type AgentProcess, realConsul, startAgentProcess } from '../../support/process.ts'
-
-const POLL_MS = 20
+import { type AgentProcess, realConsul, settled, startAgentProcess } from '../../support/process.ts'
 
 export interface Pair {
   ours: AgentProcess
@@ -21,13 +18,8 @@ export async function startPair(args: readonly string[] = ['-dev', '-node=x', '-
   const ours = await startAgentProcess([...args])
   const theirs = real === undefined ? undefined : await startAgentProcess([...args], { command: real })
   const all = () => (theirs === undefined ? [ours] : [ours, theirs])
-  await Promise.all(all().map(isRegistered))
+  await Promise.all(all().map((agent) => settled(agent)))
   return { ours, theirs, all, stop: async () => void (await Promise.all(all().map((agent) => agent.kill()))) }
-}
-
-/** Until an agent has told the catalog by itself what only it knows of its node. */
-async function isRegistered(agent: AgentProcess): Promise<void> {
-  while (!(await agent.http('GET', '/v1/catalog/node/x')).body.includes('consul-network-segment')) await delay(POLL_MS)
 }
 
 /** What a client was told at one step: the step's name, and the value or error as the client gave it. */
