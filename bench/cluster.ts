@@ -7,7 +7,7 @@
  *                         [--who consul,proconsul] [--command PATH] [--consul PATH]
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { cpus } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -24,6 +24,10 @@ const SETTLE_MS = 1000
 const LOADERS: [number, number] = [32, 4]
 /** A write that is not answered by then is tried elsewhere. */
 const ATTEMPT_MS = 250
+/** Between two questions whether a follower has caught up: seldom enough to cost it next to nothing. */
+const BACK_LOOK_MS = 50
+/** Linux counts processor time in hundredths of a second. */
+const MS_PER_TICK = 10
 
 const { values: options } = parseArgs({
   options: {
@@ -54,6 +58,8 @@ const METRICS: Metric[] = [
   { name: 'stale get at a follower, 32 connections', unit: '/s' },
   { name: 'kill -9 of the leader to the next write', unit: 'ms', less: true, goal: 1 },
   { name: 'catching up: rate of puts meanwhile, of before', unit: '%' },
+  { name: 'catching up: rate of puts meanwhile, of after', unit: '%' },
+  { name: "catching up: the leader's CPU for a put, of before", unit: '%', less: true },
   { name: 'catching up: time', unit: 'ms', less: true },
   { name: 'memory of the leader after that', unit: 'MB', less: true },
   { name: 'memory of a follower after that', unit: 'MB', less: true },
@@ -164,11 +170,16 @@ function ask(
   })
 }
 
-async function until(what: string, holds: () => Promise<boolean>, timeoutMs = START_TIMEOUT_MS): Promise<void> {
+async function until(
+  what: string,
+  holds: () => Promise<boolean>,
+  timeoutMs = START_TIMEOUT_MS,
+  lookMs = 5,
+): Promise<void> {
   const end = performance.now() + timeoutMs
   while (!(await holds().catch(() => false))) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`)
-    await wait(5)
+    await wait(lookMs)
   }
 }
 
@@ -243,25 +254,61 @@ async function fill(up: Cluster, count: number, pathOf: (n: number) => string): 
   }
 }
 
+/** Time on the processors that a process has used so far, its own and the kernel's for it. */
+function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
+}
+
+interface Puts {
+  rate: number
+  /** Processor time of each server, microseconds for a put. */
+  cpu: number[]
+}
+
+async function putLoad(leader: Node, watched: Cluster, script: string): Promise<Puts> {
+  const began = watched.map(({ pid }) => cpuMs(pid))
+  const rate = await wrk(leader, '/v1/kv/bench/put', 32, options.seconds, script)
+  const puts = rate * Number(options.seconds)
+  return { rate, cpu: watched.map(({ pid }, n) => ((cpuMs(pid) - began[n]!) * 1000) / puts) }
+}
+
+interface CaughtUp {
+  before: Puts
+  /** While the follower started and caught up. */
+  during: Puts
+  /** All three at work, none behind. */
+  after: Puts
+  ms: number
+}
+
 /** A follower that was away for many entries comes back under load. */
-async function catchUp(nodes: Cluster, script: string): Promise<{ share: number; ms: number }> {
+async function catchUp(nodes: Cluster, script: string): Promise<CaughtUp> {
   const away = (await roles(nodes)).followers[0]!
   const count = Number(options.behind)
   await away.kill()
   const up = nodes.filter((node) => node !== away)
   await fill(up, count, (n) => `/v1/kv/bench/behind/${n % 50_000}`)
   const { leader } = await roles(up)
-  const before = await wrk(leader, '/v1/kv/bench/put', 32, options.seconds, script)
+  const other = up.find((node) => node !== leader)!
+  const before = await putLoad(leader, [leader, other], script)
   const target = await applied(leader)
   await away.start()
   const began = performance.now()
   let caughtUpMs = 0
-  const back = until('it has caught up', async () => (await applied(away)) >= target, 180_000).then(() => {
-    caughtUpMs = performance.now() - began
-  })
-  const during = await wrk(leader, '/v1/kv/bench/put', 32, options.seconds, script)
+  const back = until('it has caught up', async () => (await applied(away)) >= target, 180_000, BACK_LOOK_MS).then(
+    () => {
+      caughtUpMs = performance.now() - began
+    },
+  )
+  const during = await putLoad(leader, [leader, other, away], script)
   await back
-  return { share: (during / before) * 100, ms: caughtUpMs }
+  const after = await putLoad(leader, [leader, other, away], script)
+  return { before, during, after, ms: caughtUpMs }
+}
+
+function describe({ rate, cpu }: Puts): string {
+  return `${rate.toFixed(0)}/s (${cpu.map((us) => us.toFixed(0)).join(' + ')} µs)`
 }
 
 async function withKeys(nodes: Cluster, found: Map<string, number>): Promise<void> {
@@ -317,8 +364,14 @@ async function measure(name: TargetName, command: string, script: string): Promi
       found.set('kill -9 of the leader to the next write', median(times))
     }
     if (wanted.has('lag')) {
-      const { share, ms } = await catchUp(nodes, script)
-      found.set('catching up: rate of puts meanwhile, of before', share)
+      const { before, during, after, ms } = await catchUp(nodes, script)
+      const phases = [before, during, after].map(describe)
+      console.log(
+        `  ${name}: puts before, while a follower caught up in ${ms.toFixed(0)} ms, after: ${phases.join(', ')}`,
+      )
+      found.set('catching up: rate of puts meanwhile, of before', (during.rate / before.rate) * 100)
+      found.set('catching up: rate of puts meanwhile, of after', (during.rate / after.rate) * 100)
+      found.set("catching up: the leader's CPU for a put, of before", (during.cpu[0]! / before.cpu[0]!) * 100)
       found.set('catching up: time', ms)
       const now = await roles(nodes)
       found.set('memory of the leader after that', residentMb(now.leader.pid).all)
@@ -338,7 +391,7 @@ function show(value: number | undefined, unit: string): string {
 
 function print(pairs: Record<TargetName, Map<string, number>>[]): void {
   console.log(`\nthree durable servers (median of ${pairs.length} pairs)`)
-  console.log(`  ${'what'.padEnd(48)}${'Consul'.padStart(10)}${'Proconsul'.padStart(11)}${'ratio'.padStart(8)}   goal`)
+  console.log(`  ${'what'.padEnd(52)}${'Consul'.padStart(10)}${'Proconsul'.padStart(11)}${'ratio'.padStart(8)}   goal`)
   for (const { name, unit, less, goal } of METRICS) {
     const of = (who: TargetName) => pairs.flatMap((pair) => pair[who]?.get(name) ?? [])
     const [theirs, ours] = [of('consul'), of('proconsul')].map((all) => (all.length === 0 ? undefined : median(all)))
@@ -349,7 +402,7 @@ function print(pairs: Record<TargetName, Map<string, number>>[]): void {
         ? ''
         : `${less ? '≤' : '≥'} ${goal}${(less ? ratio <= goal : ratio >= goal) ? '' : '  missed'}`
     console.log(
-      `  ${name.padEnd(48)}${show(theirs, unit).padStart(10)}${show(ours, unit).padStart(11)}${(ratio?.toFixed(2) ?? '-').padStart(8)}   ${met}`,
+      `  ${name.padEnd(52)}${show(theirs, unit).padStart(10)}${show(ours, unit).padStart(11)}${(ratio?.toFixed(2) ?? '-').padStart(8)}   ${met}`,
     )
   }
 }

@@ -79,6 +79,8 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
   const channels = new Map<string, Channel>()
   const conns = new Set<Conn>()
   let requests = 0
+  /** The append that was written last, and its bytes: the same goes to every follower that keeps pace. */
+  let written: { body: RaftRequest; bytes: Uint8Array } | undefined
   const asked = new Map<number, Slot>()
 
   const lost = (id: number, unknownType = false): void => {
@@ -125,7 +127,12 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
     send({ id, address, body, heartbeat }) {
       switch (body.type) {
         case 'append':
-          channel(address, heartbeat ? 'heartbeat' : 'append').send(id, body)
+          if (heartbeat) {
+            channel(address, 'heartbeat').send(id, body)
+            return
+          }
+          if (written?.body !== body) written = { body, bytes: encodeRequest(body) }
+          channel(address, 'append').send(id, body, written.bytes)
           return
         case 'vote':
         case 'pre-vote':
@@ -308,7 +315,8 @@ interface Slot {
 }
 
 interface Channel {
-  send(id: number, body: RaftRequest): void
+  /** @param bytes the request as it goes out, if that is known already */
+  send(id: number, body: RaftRequest, bytes?: Uint8Array): void
   close(): void
 }
 
@@ -359,7 +367,7 @@ function makeChannel(host: Pick<Host, 'now' | 'wake' | 'dial'>, address: string,
     } else owner.lost(id, true)
   }
 
-  function send(id: number, body: RaftRequest): void {
+  function send(id: number, body: RaftRequest, known?: Uint8Array): void {
     if (over) {
       owner.lost(id)
       return
@@ -370,7 +378,7 @@ function makeChannel(host: Pick<Host, 'now' | 'wake' | 'dial'>, address: string,
       written = PRE_VOTE_QUESTION
       waiting.push({ id, type: written.type, sentAt: usedAt, after: body })
     } else waiting.push({ id, type: body.type, sentAt: usedAt })
-    const bytes = encodeRequest(written)
+    const bytes = known ?? encodeRequest(written)
     if (conn === undefined) unsent.push(bytes)
     else conn.write(bytes)
   }

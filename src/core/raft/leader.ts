@@ -130,7 +130,7 @@ export function answeredByPeer(
 function advancePeer(raft: RaftState, leading: Leading, peer: Progress, sent: Carried): void {
   const before = peer.match
   if (sent.kind === 'install') peer.astrayTo = null
-  if (peer.accepted(sent.epoch, sent.upTo)) {
+  if (peer.accepted(sent.epoch, sent.upTo, raft.now, raft.log.lastIndex)) {
     raft.say('info', 'pipelining replication', { peer: describeServer(peer.server) })
   }
   if (peer.match === before) return

@@ -25,6 +25,8 @@ export class Leading {
   readonly peers = new Map<ServerId, Progress>()
   /** The same bytes to everyone, so built once. */
   readonly heartbeat: AppendRequest
+  /** What was sent last, for the next follower that needs just that. */
+  lastAppend: AppendRequest | null = null
   readonly proposals = new Tickets()
   /** Barriers, and verified reads: done when the state stands at `index`. */
   applying: Awaiting[] = []

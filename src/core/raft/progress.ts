@@ -11,9 +11,12 @@
 import type { Random } from '../../base/random.ts'
 import type { Index, Instant, Millis } from '../../base/units.ts'
 import type { RaftTiming, Server } from './messages.ts'
+import { Pace } from './pace.ts'
 
 /** Appends under way to one follower. Fills a long path, and bounds what a slow follower can make us hold. */
 export const APPENDS_UNDER_WAY_MAX = 32
+/** So many appends behind, a follower catches up: twice what may be under way to one that keeps pace. */
+const APPENDS_BEHIND = 2 * APPENDS_UNDER_WAY_MAX
 /** Heartbeats that were neither answered nor lost yet. A peer that hangs must not gather them without end. */
 export const HEARTBEATS_UNDER_WAY_MAX = 16
 /** Waiting after failed sends: 10 ms, doubled with each failure from the third on, at most this many times. */
@@ -48,11 +51,16 @@ export class Progress {
   astrayTo: Index | null = null
   /** A failure was reported and nothing was heard since. */
   unreachable = false
+  private readonly pace = new Pace(APPENDS_UNDER_WAY_MAX)
+  /** Entries it must lack to count as far behind. */
+  private readonly farBehind: number
   private failures = 0
 
-  constructor(server: Server, next: Index, now: Instant) {
+  /** @param appendEntriesMax how many entries an append carries */
+  constructor(server: Server, next: Index, now: Instant, appendEntriesMax: number) {
     this.server = server
     this.next = next
+    this.farBehind = APPENDS_BEHIND * appendEntriesMax
     this.contactAt = now
     this.heartbeatAt = now
     this.idleAt = now
@@ -65,7 +73,7 @@ export class Progress {
 
   /** Whether an append should go out now: entries, or an empty one because it is time. */
   wantsAppend(now: Instant, lastIndex: Index): boolean {
-    if (this.mode === 'install' || now < this.retryAt) return false
+    if (this.mode === 'install' || now < this.retryAt || !this.pace.allows(now, lastIndex)) return false
     if (this.appendsUnderWay >= (this.mode === 'pipeline' ? APPENDS_UNDER_WAY_MAX : 1)) return false
     return this.next <= this.target(lastIndex) || (this.appendsUnderWay === 0 && now >= this.idleAt)
   }
@@ -73,19 +81,22 @@ export class Progress {
   /** When `wantsAppend` can next turn true without further input. */
   appendDueAt(lastIndex: Index): Instant {
     if (this.mode === 'install' || this.appendsUnderWay > 0) return Number.POSITIVE_INFINITY
-    return this.next <= this.target(lastIndex) ? this.retryAt : Math.max(this.retryAt, this.idleAt)
+    const mayAt = Math.max(this.retryAt, this.pace.dueAt)
+    return this.next <= this.target(lastIndex) ? mayAt : Math.max(mayAt, this.idleAt)
   }
 
-  sentAppend(now: Instant, upTo: Index, timing: RaftTiming, random: Random): void {
+  sentAppend(now: Instant, upTo: Index, lastIndex: Index, timing: RaftTiming, random: Random): void {
     this.appendsUnderWay++
-    if (this.mode === 'pipeline') this.next = upTo + 1
+    if (this.mode === 'pipeline') {
+      if (lastIndex - upTo >= this.farBehind) this.pace.sending(now, this.next, lastIndex)
+      this.next = upTo + 1
+    }
     this.idleAt = now + timing.commitTimeoutMs * (1 + random.float())
   }
 
   sentInstall(): void {
     this.mode = 'install'
-    this.epoch++
-    this.appendsUnderWay = 0
+    this.nothingUnderWay()
   }
 
   /** Anything came back: it lives. */
@@ -103,12 +114,12 @@ export class Progress {
   }
 
   /** @returns whether pipelining begins with this */
-  accepted(epoch: number, upTo: Index): boolean {
+  accepted(epoch: number, upTo: Index, now: Instant, lastIndex: Index): boolean {
     if (upTo > this.match) this.match = upTo
     if (this.next <= upTo) this.next = upTo + 1
     this.cleared()
     if (epoch !== this.epoch) return false
-    if (this.mode !== 'install') this.appendsUnderWay--
+    if (this.mode !== 'install' && --this.appendsUnderWay === 0) this.pace.drained(now, upTo, lastIndex)
     const begins = this.mode !== 'pipeline'
     this.mode = 'pipeline'
     if (begins) this.appendsUnderWay = 0
@@ -118,9 +129,14 @@ export class Progress {
   /** The log differs before `next`: go back and try older entries. */
   restartAt(next: Index): void {
     this.mode = 'probe'
+    this.nothingUnderWay()
+    this.next = Math.max(1, next)
+  }
+
+  private nothingUnderWay(): void {
     this.epoch++
     this.appendsUnderWay = 0
-    this.next = Math.max(1, next)
+    this.pace.reset()
   }
 
   failed(now: Instant): void {

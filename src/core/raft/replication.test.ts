@@ -231,6 +231,33 @@ suite('a leader (paper, section 5.3)', () => {
   })
 })
 
+suite('what is the same for all', () => {
+  test('one append goes to all followers that keep pace', () => {
+    const script = new Script().leadAll()
+    script.tell(propose(1))
+    const [second, third] = [script.sentTo('s2')[0]!, script.sentTo('s3')[0]!]
+    assert.equal(second.body, third.body)
+    script.accept(second)
+    script.tell(propose(2))
+    const [next, other] = [script.sentTo('s2').at(-1)!.body, script.sentTo('s3').at(-1)!.body]
+    assert(next.type === 'append' && other.type === 'append')
+    assert.notEqual(next, second.body)
+    assert.deepEqual(other, next)
+  })
+
+  test('one that lags gets its own', () => {
+    const script = new Script({ options: { appendEntriesMax: 1 } }).leadAll()
+    script.tell(propose(1))
+    for (const sent of script.sentTo('s2')) script.accept(sent)
+    script.tell({ kind: 'lost', id: script.sentTo('s3')[0]!.id })
+    script.tell(propose(2)).wait(100)
+    const [ahead] = script.sentTo('s2')
+    const [behind] = script.sentTo('s3')
+    assert(ahead?.body.type === 'append' && behind?.body.type === 'append')
+    assert.equal(ahead.body.prevIndex, behind.body.prevIndex + 1)
+  })
+})
+
 suite('snapshots for followers (paper, section 7)', () => {
   const meta = { index: 20, term: 2, configuration: votersOf(3), configurationIndex: 1 }
   const install = { type: 'install', term: 2, leader: serverOf(2).address, size: 0 } as const

@@ -3,7 +3,7 @@
  * Read: Raft paper, section 5.3; thesis, section 10.2 (batching and pipelining); progress.ts for when.
  */
 import { assert } from '../../base/assert.ts'
-import type { Index } from '../../base/units.ts'
+import type { Index, Term } from '../../base/units.ts'
 import type { Leading } from './leading.ts'
 import type { AppendRequest, InstallRequest, SnapshotMeta } from './messages.ts'
 import { HEARTBEATS_UNDER_WAY_MAX, Progress } from './progress.ts'
@@ -23,7 +23,7 @@ export function syncPeers(raft: RaftState, leading: Leading): void {
     const known = leading.peers.get(server.id)
     if (known === undefined) {
       raft.say('info', 'added peer, starting replication', { peer: server.id })
-      leading.peers.set(server.id, new Progress(server, raft.log.lastIndex + 1, raft.now))
+      leading.peers.set(server.id, new Progress(server, raft.log.lastIndex + 1, raft.now, raft.appendEntriesMax))
     } else {
       known.server = server
       known.leavesAt = null
@@ -55,17 +55,8 @@ export function replicate(raft: RaftState, leading: Leading, peer: Progress): vo
       return
     }
     const entriesMax = Math.min(raft.appendEntriesMax, peer.target(log.lastIndex) - prevIndex)
-    const entries = log.batch(peer.next, entriesMax, APPEND_BYTES_MAX)
-    const upTo = prevIndex + entries.length
-    const body: AppendRequest = {
-      type: 'append',
-      term: raft.term,
-      leader: raft.address,
-      prevIndex,
-      prevTerm,
-      entries,
-      commit: raft.commitIndex,
-    }
+    const body = appendFor(raft, leading, prevIndex, prevTerm, entriesMax)
+    const upTo = prevIndex + body.entries!.length
     raft.send(peer.server, body, {
       kind: 'append',
       peer: peer.server.id,
@@ -75,9 +66,41 @@ export function replicate(raft: RaftState, leading: Leading, peer: Progress): vo
       prevIndex,
       upTo,
     })
-    peer.sentAppend(raft.now, upTo, raft.timing, raft.random)
+    peer.sentAppend(raft.now, upTo, log.lastIndex, raft.timing, raft.random)
     if (upTo > leading.sharedIndex) leading.sharedIndex = upTo
   }
+}
+
+/** The append itself. Followers that keep pace get the same one, so that it is written as bytes once for all of them. */
+function appendFor(
+  raft: RaftState,
+  leading: Leading,
+  prevIndex: Index,
+  prevTerm: Term,
+  entriesMax: number,
+): AppendRequest {
+  const last = leading.lastAppend
+  const entries = raft.log.batch(prevIndex + 1, entriesMax, APPEND_BYTES_MAX)
+  if (
+    last !== null &&
+    last.prevIndex === prevIndex &&
+    last.prevTerm === prevTerm &&
+    last.commit === raft.commitIndex &&
+    last.entries?.length === entries.length &&
+    last.entries.at(-1) === entries.at(-1)
+  ) {
+    return last
+  }
+  leading.lastAppend = {
+    type: 'append',
+    term: raft.term,
+    leader: raft.address,
+    prevIndex,
+    prevTerm,
+    entries,
+    commit: raft.commitIndex,
+  }
+  return leading.lastAppend
 }
 
 /** A snapshot that reaches to `index` at least: the newest one, or one of the state as it stands, which will be taken. */
