@@ -40,7 +40,10 @@ const TEND_MS: Millis = 10_000
 const RECONCILE_MS: Millis = 60_000
 /** Older servers do not tell how they are. */
 const RAFT_VERSION_FOR_HEALTH = 3
-/** Servers that are asked for their peers before a cluster begins: so often, with growing pauses. */
+/**
+ * Servers that are asked for their peers before a cluster begins: so often, with a pause after each time that doubles
+ * (Consul: `maybeBootstrap` of agent/consul/server_serf.go).
+ */
 const PEERS_TRIES = 6
 const PEERS_PAUSE_MS: Millis = 1_000
 
@@ -253,38 +256,54 @@ export interface FoundingParts extends Omit<AutopilotParts, 'forceLeave' | 'stor
 
 /**
  * Begins a cluster once as many servers as expected have met and none of them is in one already (`bootstrap_expect`).
- * Each does so by itself; as the first entry is the same for all, it does not matter who is first.
+ * Each does so by itself; as the first entry is the same for all, it does not matter who is first. A server that does
+ * not answer is asked again a few times, and then taken to be in none: it may be gone for good, and those who are there
+ * must not wait for it.
  */
 export function makeFounding({ config, nodeId, host, replica, pool, members, log }: FoundingParts): Founding {
   let over = config.bootstrapExpect < 2
   let asking = false
-  let pause: Cancel = () => {}
+  const pauses = new Set<() => void>()
   const begun = () => replica.status().lastIndex > 0
 
-  /** @returns which server has a cluster already, if any; undefined when one of them did not say */
-  async function clusterAt(servers: ServerIdentity[], tries: number): Promise<string | null | undefined> {
-    const found = await Promise.all(
-      servers.map(({ name, address }) =>
-        pool
-          .call(address, 'Status.Peers', { Datacenter: config.datacenter }, { timeoutMs: HEALTH_MS })
-          .catch((error: unknown) => {
-            const pauseMs = PEERS_PAUSE_MS * 2 ** (tries - 1)
-            log.error('Failed to confirm peer status for server (will retry).', {
-              server: name,
-              retry_interval: formatGoDuration(pauseMs * NANOS_PER_MS),
-              error: messageOf(error),
-            })
-            return undefined
-          }),
-      ),
-    )
-    const at = found.findIndex((peers) => peers !== undefined && peers.length > 0)
-    if (at >= 0) return servers[at]!.name
-    return found.includes(undefined) ? undefined : null
+  /** @returns whether that server is in a cluster; one that never answers is not */
+  async function inCluster({ name, address }: ServerIdentity): Promise<boolean> {
+    for (let tries = 0; tries < PEERS_TRIES && !over; tries++) {
+      try {
+        const ask = { Datacenter: config.datacenter }
+        const peers = await pool.call(address, 'Status.Peers', ask, { timeoutMs: HEALTH_MS })
+        return peers.length > 0
+      } catch (error) {
+        const pauseMs = PEERS_PAUSE_MS * 2 ** tries
+        log.error('Failed to confirm peer status for server (will retry).', {
+          server: name,
+          retry_interval: formatGoDuration(pauseMs * NANOS_PER_MS),
+          error: messageOf(error),
+        })
+        await pause(pauseMs)
+      }
+    }
+    return false
   }
 
-  async function attempt(tries: number): Promise<void> {
-    if (over) return
+  function pause(ms: Millis): Promise<void> {
+    return new Promise((done) => {
+      const end = () => {
+        cancel()
+        pauses.delete(end)
+        done()
+      }
+      const cancel = host.wake(host.now() + ms, end)
+      pauses.add(end)
+    })
+  }
+
+  function stop(): void {
+    over = true
+    for (const end of pauses) end()
+  }
+
+  async function attempt(): Promise<void> {
     if (begun()) {
       log.info('Raft data found, disabling bootstrap mode')
       over = true
@@ -297,44 +316,31 @@ export function makeFounding({ config, nodeId, host, replica, pool, members, log
       log.error(found.fault, { member: describeMember(members().find(({ name }) => name === found.member)) })
       return
     }
-    const addresses = found.map(({ address }) => address)
-    const others = all.filter(({ id, address }) => id !== nodeId && addresses.includes(address))
-    const exists = await clusterAt(others, tries)
+    const others = all.filter(({ id }) => id !== nodeId)
+    await Promise.all(
+      others.map(async (server) => {
+        if (!(await inCluster(server)) || over) return
+        log.info('Existing Raft peers reported by server, disabling bootstrap mode', { server: server.name })
+        stop()
+      }),
+    )
     if (over) return
-    if (exists === undefined) {
-      if (tries < PEERS_TRIES) await attemptLater(tries)
-    } else if (exists !== null) {
-      log.info('Existing Raft peers reported by server, disabling bootstrap mode', { server: exists })
-      over = true
-    } else {
-      over = true
-      if (begun()) return
-      log.info('Found expected number of peers, attempting bootstrap', { peers: addresses.join(',') })
-      replica.begin({ servers: found })
-    }
-  }
-
-  function attemptLater(tries: number): Promise<void> {
-    return new Promise<void>((done) => {
-      const wait = host.wake(host.now() + PEERS_PAUSE_MS * 2 ** (tries - 1), () => done())
-      pause = () => {
-        wait()
-        done()
-      }
-    }).then(() => attempt(tries + 1))
+    over = true
+    if (begun()) return
+    log.info('Found expected number of peers, attempting bootstrap', {
+      peers: found.map(({ address }) => address).join(','),
+    })
+    replica.begin({ servers: found })
   }
 
   return {
     look() {
       if (over || asking) return
       asking = true
-      attempt(1).finally(() => {
+      attempt().finally(() => {
         asking = false
       })
     },
-    stop() {
-      over = true
-      pause()
-    },
+    stop,
   }
 }

@@ -203,7 +203,8 @@ export function cleanup(
 }
 
 /**
- * Whether all the servers that shall begin a cluster have met.
+ * Whether all the servers that shall begin a cluster have met. One that failed since counts as well: it has its place,
+ * and the others can be a majority without it.
  * @param expect of this server, above 1
  * @returns them, `undefined` while some are missing, or why this must not be, in Consul's words, and whose fault it is
  */
@@ -215,8 +216,7 @@ export function founders(servers: readonly ServerIdentity[], expect: number): Pe
     }
     if (server.bootstrap) return { fault: 'Member has bootstrap mode. Expect disabled.', member: server.name }
   }
-  const present = servers.filter(({ alive }) => alive)
-  if (present.length < expect) return undefined
-  const byId = lowestRaftVersion(present) >= 3
-  return present.map(({ id, address }) => ({ id: byId ? id : address, address, suffrage: 'voter' }))
+  if (servers.length < expect) return undefined
+  const byId = lowestRaftVersion(servers) >= 3
+  return servers.map(({ id, address }) => ({ id: byId ? id : address, address, suffrage: 'voter' }))
 }
