@@ -3,19 +3,25 @@
  * connection of its own, as a service that takes no new ones is not well. Source: Consul's agent/checks/check.go
  * (CheckHTTP); redirects as Go's net/http follows them.
  */
-import { Agent, type ClientRequest, type IncomingMessage, request as plainRequest, STATUS_CODES } from 'node:http'
-import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
+import {
+  Agent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as plainRequest,
+  type RequestOptions,
+  STATUS_CODES,
+} from 'node:http'
+import { request as tlsRequest } from 'node:https'
 import type { Probe, ProbeResult } from '../../model/check-run.ts'
+import { dialTls } from '../tls.ts'
 import { Tail } from './tail.ts'
-import { certificateFault, tlsOptions } from './trust.ts'
 import { dialFault, fieldsOf, systemWords } from './words.ts'
 
 const USER_AGENT = 'Consul Health Check'
 const ACCEPT = 'text/plain, text/*, */*'
 const REDIRECTS_MAX = 10
-/** A connection for each request, and no sessions kept: an expired certificate must be seen at once. */
+/** A connection for each request. */
 const AGENT = new Agent({ keepAlive: false })
-const TLS_AGENT = new TlsAgent({ keepAlive: false, maxCachedSessions: 0 })
 
 type HttpProbe = Probe & { kind: 'http' }
 
@@ -32,9 +38,11 @@ export function tryHttp(probe: HttpProbe, gone: AbortSignal): Promise<ProbeResul
     let current: ClientRequest | undefined
     let hop: Hop = { url: probe.url, method: probe.method, body: probe.body, count: 0 }
     let answer: { response: IncomingMessage; body: Tail } | undefined
+    const over = new AbortController()
     const end = (result: ProbeResult) => {
       clearTimeout(timer)
       gone.removeEventListener('abort', stop)
+      over.abort()
       current?.destroy()
       resolve(result)
     }
@@ -66,7 +74,7 @@ export function tryHttp(probe: HttpProbe, gone: AbortSignal): Promise<ProbeResul
           return critical(`stopped after ${REDIRECTS_MAX} redirects`)
         }
         hop = next
-        return send()
+        return void send()
       }
       const taken = { response, body: new Tail(probe.outputMax) }
       answer = taken
@@ -75,31 +83,35 @@ export function tryHttp(probe: HttpProbe, gone: AbortSignal): Promise<ProbeResul
       response.on('error', () => {})
     }
 
-    function send(): void {
-      const fault = schemeFault(hop.url)
+    async function send(): Promise<void> {
+      const { url: to, method, body } = hop
+      const fault = schemeFault(to)
       if (fault !== undefined) return critical(fault)
+      let url: URL | undefined
       try {
-        const url = new URL(hop.url)
-        const secure = url.protocol === 'https:'
-        const agent = secure ? TLS_AGENT : AGENT
-        const options = {
-          method: hop.method,
-          headers: headersOf(probe, hop),
-          agent,
-          ...(secure ? tlsOptions(probe.tls) : {}),
-        }
-        const sent = (secure ? tlsRequest : plainRequest)(url, options)
+        url = new URL(to)
+        const options = { method, headers: headersOf(probe, hop) }
+        const sent =
+          url.protocol === 'https:' ? await sendTls(url, options) : plainRequest(url, { ...options, agent: AGENT })
+        const at = url
         current = sent
         sent.on('response', take)
         sent.on('error', (error) => {
-          if (current === sent && answer === undefined) critical(faultOf(url, error))
+          if (current === sent && answer === undefined) critical(faultOf(at, error))
         })
-        sent.end(hop.body)
+        sent.end(body)
       } catch (error) {
-        critical(systemWords(error))
+        if (!over.signal.aborted) critical(url === undefined ? systemWords(error) : faultOf(url, error))
       }
     }
-    send()
+
+    async function sendTls(url: URL, options: RequestOptions): Promise<ClientRequest> {
+      const host = url.hostname.replace(/^\[|\]$/g, '')
+      const target = { host, port: Number(url.port) || 443, ...probe.tls, protocol: 'http/1.1' }
+      const socket = await dialTls(target, over.signal)
+      return tlsRequest(url, { ...options, createConnection: () => socket })
+    }
+    void send()
   })
 }
 
@@ -153,7 +165,7 @@ function verb(method: string): string {
   return method.slice(0, 1) + method.slice(1).toLowerCase()
 }
 
-function faultOf(url: URL, error: Error): string {
+function faultOf(url: URL, error: unknown): string {
   const { code, syscall } = fieldsOf(error)
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO') {
     return 'http: server gave HTTP response to HTTPS client'
@@ -163,5 +175,5 @@ function faultOf(url: URL, error: Error): string {
     return dialFault('tcp', `${url.hostname}:${port}`, error)
   }
   if (code === 'ECONNRESET' && syscall === undefined) return 'EOF'
-  return certificateFault(error) ?? systemWords(error)
+  return systemWords(error)
 }

@@ -5,15 +5,17 @@
  */
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { isIP } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Millis } from '../../base/units.ts'
 import type { Probe, ProbeResult, ProbeTls } from '../../model/check-run.ts'
-import { certificateFault, tlsOptions } from './trust.ts'
+import { dialTls } from '../tls.ts'
 import { dialFault, fieldsOf, hostPortFault, parseHostPort, systemWords } from './words.ts'
 
 const METHOD = '/grpc.health.v1.Health/Check'
 /** A health answer has two bytes; whoever sends much more is something else. */
 const REPLY_BYTES_MAX = 64 << 10
 const SERVING = 1
+const UNAVAILABLE = 'rpc error: code = Unavailable desc = connection error: desc'
 
 /** https://grpc.github.io/grpc/core/md_doc_statuscodes.html, by their numbers. */
 const CODES = [
@@ -29,8 +31,8 @@ export function tryGrpc({ target, tls, timeout }: Probe & { kind: 'grpc' }, gone
   const words = {
     late: 'rpc error: code = DeadlineExceeded desc = context deadline exceeded',
     broken: 'rpc error: code = Unavailable desc = connection closed',
-    failed: (why: string) =>
-      `rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing ${why}"`,
+    failed: (why: string) => `${UNAVAILABLE} = "transport: Error while dialing ${why}"`,
+    refused: (why: string) => `${UNAVAILABLE} = "transport: authentication handshake failed: ${why}"`,
   }
   return withSession(address, { tls, timeout, gone, words }, (session, end) => {
     const stream = session.request({
@@ -80,6 +82,7 @@ export function tryH2Ping({ address, tls, timeout }: Probe & { kind: 'h2ping' },
     late: 'HTTP2 ping failed. context deadline exceeded',
     broken: 'HTTP2 ping failed. connection closed',
     failed: (why: string) => why,
+    refused: (why: string) => why,
   }
   return withSession(address, { tls, timeout, gone, words }, (session, end) => {
     session.ping((error) => {
@@ -92,7 +95,16 @@ interface Frame {
   tls: ProbeTls | null
   timeout: Millis
   gone: AbortSignal
-  words: { late: string; broken: string; failed(why: string): string }
+  words: Words
+}
+
+interface Words {
+  late: string
+  broken: string
+  /** The other side was not reached. */
+  failed(why: string): string
+  /** It was, and is not to be trusted, or speaks no TLS. */
+  refused(why: string): string
 }
 
 /** Ends with the session, or with the first thing that goes wrong with it. */
@@ -107,44 +119,50 @@ function withSession(
   }
   return new Promise((resolve) => {
     const host = target.host || 'localhost'
-    const authority = `${tls === null ? 'http' : 'https'}://${isIP(host) === 6 ? `[${host}]` : host}:${target.port}`
-    const session = connect(authority, {
-      maxSessionMemory: 1,
-      ...(tls === null ? {} : tlsOptions(tls)),
-    })
-    let connected = false
-    let ended = false
+    const over = new AbortController()
+    let session: ClientHttp2Session | undefined
     const end = (fault: string | undefined, passed = '') => {
-      if (ended) return
-      ended = true
+      if (over.signal.aborted) return
+      over.abort()
       clearTimeout(timer)
       gone.removeEventListener('abort', stop)
-      session.destroy()
+      session?.destroy()
       resolve(fault === undefined ? { status: 'passing', output: passed } : { status: 'critical', output: fault })
     }
     const stop = () => end('abandoned')
     const timer = setTimeout(() => end(words.late), timeout)
     gone.addEventListener('abort', stop, { once: true })
-    // Connected to something is not yet connected to HTTP/2: its settings are what says so.
-    session.on('remoteSettings', () => {
-      if (connected) return
-      connected = true
-      use(session, end)
-    })
-    session.on('error', (error) => {
-      const { syscall } = fieldsOf(error)
-      if (connected) end(words.broken)
-      else if (syscall !== undefined || error instanceof AggregateError)
-        end(words.failed(dialFault('tcp', address, error)))
-      else
-        end(
-          fieldsOf(error).code?.startsWith('ERR_HTTP2')
-            ? words.broken
-            : words.failed(certificateFault(error) ?? systemWords(error)),
-        )
-    })
-    session.on('close', () => end(words.broken))
+
+    function open(socket?: TLSSocket): void {
+      const authority = `${tls === null ? 'http' : 'https'}://${isIP(host) === 6 ? `[${host}]` : host}:${target!.port}`
+      const opened = connect(authority, { maxSessionMemory: 1, ...(socket && { createConnection: () => socket }) })
+      session = opened
+      let connected = false
+      // Connected to something is not yet connected to HTTP/2: its settings are what says so.
+      opened.on('remoteSettings', () => {
+        if (connected) return
+        connected = true
+        use(opened, end)
+      })
+      opened.on('error', (error) => {
+        if (connected || fieldsOf(error).code?.startsWith('ERR_HTTP2')) end(words.broken)
+        else end(dialWords(address, words, error))
+      })
+      opened.on('close', () => end(words.broken))
+    }
+
+    if (tls === null) open()
+    else {
+      dialTls({ host, port: target.port, ...tls, protocol: 'h2' }, over.signal).then(open, (error: unknown) =>
+        end(dialWords(address, words, error)),
+      )
+    }
   })
+}
+
+function dialWords(address: string, { failed, refused }: Words, error: unknown): string {
+  const isSystems = fieldsOf(error).syscall !== undefined || error instanceof AggregateError
+  return isSystems ? failed(dialFault('tcp', address, error)) : refused(systemWords(error))
 }
 
 /** A message that is not compressed, with its length in front; field 1 is the name of the service. */
