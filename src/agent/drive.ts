@@ -20,6 +20,13 @@ export interface Driven<In> {
 
 const TICK: Tick = { kind: 'tick' }
 
+/**
+ * A timer that is later than this was kept up by a process that stood still. What came meanwhile lies unread, and a core
+ * that counts silence must be told of it first: a leader would leave its office over its own delay. Few timers of a
+ * healthy process are so late, and of those that are, one more turn of the event loop makes no difference.
+ */
+const LATE_MS = 20
+
 export function drive<In, Out>(
   core: Core<In, Out>,
   host: Pick<Host, 'now' | 'wake' | 'soon'>,
@@ -51,7 +58,12 @@ export function drive<In, Out>(
     if (at !== null && armedFor !== null && at > armedFor) return
     cancel?.()
     armedFor = at
-    cancel = at === null ? undefined : host.wake(at, tick)
+    cancel = at === null ? undefined : host.wake(at, wake)
+  }
+
+  function wake(): void {
+    if (armedFor !== null && host.now() - armedFor > LATE_MS) host.soon(tick)
+    else tick()
   }
 
   function tick(): void {
