@@ -19,11 +19,11 @@ const ownValue = (at: Member, key: string) => {
 }
 const get = async (at: Member, key: string, how = {}) => textOf(await at.call('KVS.Get', { Key: key, ...how }))
 
-suite('three servers with data directories', { timeout: 120_000 }, () => {
+suite('three servers with data directories', { timeout: 300_000 }, () => {
   let cluster: Cluster
   before(async () => {
     // Long enough for an election, short enough to wait for in vain.
-    cluster = await startCluster(3, { settings: { performance: { raft_multiplier: 1, rpc_hold_timeout: '4s' } } })
+    cluster = await startCluster(3, { settings: { performance: { raft_multiplier: 2, rpc_hold_timeout: '8s' } } })
   })
   after(() => cluster.stop())
 
@@ -177,7 +177,7 @@ suite('three servers with data directories', { timeout: 120_000 }, () => {
 
 for (const disk of [true, false]) {
   test(`a follower that lost all is sent a snapshot (${disk ? 'on disk' : 'in memory'})`, {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const cluster = await startCluster(3, {
       disk,
