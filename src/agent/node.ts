@@ -140,6 +140,7 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
     random: host.random,
     log: host.log,
     measured: parts.measured,
+    ...(host.profiler === undefined ? {} : { profiler: host.profiler }),
     // Until ACLs are built every token may do all.
     authorize: () => allowAll,
   }

@@ -47,6 +47,8 @@ export interface HttpResponse {
   /** Names and values in turn. `Date`, and `Content-Length` or `Transfer-Encoding`, are added by the host. */
   headers: string[]
   body?: string | Uint8Array | BodyChunks
+  /** Nothing may follow on this connection. */
+  close?: boolean
   /** Its pieces come as things happen: headers go out at once, and nothing holds a piece back to press it. */
   live?: boolean
 }
@@ -182,6 +184,27 @@ export type Program =
   | { kind: 'command'; command: string }
   | { kind: 'script'; bytes: Uint8Array }
 
+export interface ProfileWish {
+  kind: 'profile' | 'heap' | 'allocs' | 'goroutine'
+  /** How long to measure; 0: as the kind has it. */
+  ms: number
+  /** Let go of garbage before looking at the heap. */
+  collect?: boolean
+  asText?: boolean
+  /** Nobody waits any more: measure no longer. */
+  gone: AbortSignal
+}
+
+/** Looks at how the process spends its time and memory. */
+export interface Profiler {
+  /** Gzipped, in pprof's format, or as text. Rejects when another of its sort is under way. */
+  take(wish: ProfileWish): Promise<Uint8Array>
+  /** What the process waits for: the nearest to Go's goroutines. By kind, the most first. */
+  resources(): [kind: string, count: number][]
+  /** The program and its arguments. */
+  commandLine(): string[]
+}
+
 export interface Host {
   now(): Instant
   date(): WallMs
@@ -220,6 +243,8 @@ export interface Host {
   machineId(): string | undefined
   /** Addresses of this machine's interfaces, for `bind` and `advertise`. */
   interfaces(): { name: string; address: string; family: 4 | 6; internal: boolean }[]
+  /** Absent where nothing can be measured. */
+  profiler?: Profiler
   log: Log
   /** What is counted of this host's programs. */
   metrics: Metrics

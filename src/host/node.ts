@@ -10,6 +10,7 @@ import type { Host } from './host.ts'
 import { listenHttp } from './http.ts'
 import { machineId } from './machine-id.ts'
 import { listenMessages, listenUdp } from './net.ts'
+import { openProfiler } from './profiler.ts'
 import { dialStream, listenStream } from './stream.ts'
 
 const systemRandom: Random = {
@@ -52,6 +53,7 @@ export function nodeHost(log: Log): Host {
     // Only agents that have checks to try pay for loading the clients.
     probe: async (probe, gone) => (await import('./probes.ts')).tryProbe(probe, gone),
     run: async (program, print, gone) => (await import('./programs.ts')).runProgram(program, print, gone),
+    profiler: openProfiler(),
     hostname,
     machineId,
     interfaces: () =>

@@ -7,6 +7,7 @@ import type { Registry } from '../base/metrics.ts'
 import type { Random } from '../base/random.ts'
 import type { Instant, Millis, WallMs } from '../base/units.ts'
 import type { Authorizer } from '../core/acl/authorizer.ts'
+import type { Profiler } from '../host/host.ts'
 import type { NodeService } from '../model/catalog.ts'
 import type { CheckRun } from '../model/check-run.ts'
 import type { UserEvent } from '../model/event.ts'
@@ -142,6 +143,8 @@ export interface Backend extends Caller {
   log: Log
   /** What this agent counts of itself. */
   measured: Registry
+  /** Absent where nothing can be measured. */
+  profiler?: Profiler
   /** From the agent's cache, which then keeps it fresh. Rejects as `call` does. */
   cached<M extends CachedMethod>(method: M, args: Args<M>, context?: CallContext): Promise<CachedReply<M>>
   /** What this token may do. Rejects with a `ConsulError` for tokens that are not known. */

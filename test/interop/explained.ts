@@ -24,12 +24,6 @@ export const EXPLAINED: readonly Explained[] = [
     holds: (ours, theirs, { body }) => theirs.status === 0 && ours.status > 0 && String(body).includes('null'),
   },
   {
-    request: /^(GET|PUT) .*[\x80-\uffff]/,
-    reason:
-      "Node's HTTP parser takes only ASCII on the request line; clients percent-encode the rest, as the RFC wants",
-    holds: (ours) => ours.status === 400 && ours.body.includes('percent-encode'),
-  },
-  {
     request: /^PUT /,
     reason: 'what is left of a body too long is read and thrown away, so that the connection need not be given up',
     holds: (_ours, _theirs, { body }) => (body?.length ?? 0) > 512 * 1024,
@@ -64,9 +58,20 @@ export const EXPLAINED: readonly Explained[] = [
       theirs.headers.includes('Location: /ui/') || theirs.body.includes('<title>') || theirs.status === 200,
   },
   {
-    request: /^\w+ \/debug\/pprof\//,
-    reason: "the profiler of Go's runtime has no counterpart",
+    request: /^\w+ \/debug\/pprof\/(block|mutex|threadcreate|trace)/,
+    reason: 'profiles of what Go has and Node has not',
     holds: (ours, theirs) => ours.status === 501 && theirs.status === 200,
+  },
+  {
+    request: /^\w+ \/debug\/pprof\//,
+    reason: 'two processes, of two languages: only that there is a profile, and of which type, is alike',
+    holds: (ours, theirs) => {
+      const head = ({ status, headers }: RawAnswer) => [
+        status,
+        ...headers.filter((line) => /^(content-(type|disposition|encoding)|vary|x-)/i.test(line)),
+      ]
+      return ours.status === 200 && head(ours).join() === head(theirs).join()
+    },
   },
   {
     request: /^GET \/v1\/agent\/(host|metrics)/,

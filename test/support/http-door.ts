@@ -56,9 +56,11 @@ export interface AskOptions {
 export interface DoorOptions extends HttpOptions {
   dev?: boolean
   authorize?: Backend['authorize']
+  profiler?: Backend['profiler']
 }
 
-export function makeDoor({ dev = true, authorize = () => allowAll, ...options }: DoorOptions = {}): TestDoor {
+export function makeDoor(given: DoorOptions = {}): TestDoor {
+  const { dev = true, authorize = () => allowAll, profiler, ...options } = given
   const cluster = makeCluster({ applied: 9 })
   const calls: Call[] = []
   const answers: TestDoor['answers'] = new Map()
@@ -123,6 +125,7 @@ export function makeDoor({ dev = true, authorize = () => allowAll, ...options }:
     cached: async (method, args) => ({ reply: answer(method, args), hit: true, ageMs: 2500 }),
     measured,
     authorize,
+    ...(profiler === undefined ? {} : { profiler }),
     async call(method, args, context) {
       calls.push({ method, args: args as Record<string, unknown>, signal: context?.signal })
       return answer(method, args)

@@ -131,6 +131,16 @@ const UNKNOWN = [
   ],
 ]
 
+const PROFILES: Request[] = [
+  ...get('/debug/pprof/', [
+    ...['none', 'heap/x', 'HEAP', 'cmdline', 'symbol', 'symbol?0x1', 'cmdline/x', 'block', 'mutex', 'threadcreate'],
+    ...['trace?seconds=0.01', 'profile?seconds=1', 'heap', 'heap?debug=1', 'goroutine', 'goroutine?debug=1'],
+    ...['goroutine?debug=2', 'goroutine?debug=x', 'allocs', 'heap?gc=1&debug=1'],
+  ]),
+  ...['PUT', 'POST', 'HEAD', 'OPTIONS', 'DELETE'].map((method) => ask(method, '/debug/pprof/goroutine?debug=1')),
+  ask('GET', '/debug/pprof'),
+]
+
 const CURIOUS_HEADERS: Record<string, string>[] = [
   { 'X-Consul-Token': 'x' },
   { 'x-consul-token': '' },
@@ -231,6 +241,7 @@ export const PROTOCOL_REQUESTS: readonly Request[] = [
   ...LATER.flatMap((path) => ['OPTIONS', 'PATCH', 'HEAD', 'GET'].map((method) => ask(method, path))),
   ...UNKNOWN.flatMap((path) => ['GET', 'PUT', 'HEAD', 'OPTIONS'].map((method) => ask(method, path))),
   ask('OPTIONS', '*'),
+  ...PROFILES,
   ...HEADERS,
   ...STATUS,
 ]
