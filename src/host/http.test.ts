@@ -126,6 +126,39 @@ suite('answers', () => {
     assert.equal(text.match(/500 Internal Server Error/g)?.length, 2)
   })
 
+  test('an old client is answered in its own version, and gets chunks as they are up to the end of the connection', async () => {
+    const listener = await listen((request) =>
+      request.url === '/chunks' ? { status: 200, headers: [], body: ['a', '', 'b'] } : echo(request),
+    )
+    const plain = await client(listener)
+    plain.socket.write('GET / HTTP/1.0\r\n\r\n')
+    await plain.closed
+    assert.match(plain.seen(), /^HTTP\/1\.0 200 OK\r\n(?![\s\S]*Connection:)[\s\S]*GET:$/)
+    const old = await client(listener)
+    old.socket.write('GET /chunks HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
+    await old.closed
+    assert.match(old.seen(), /^HTTP\/1\.0 200 OK\r\nDate: [^\r]*\r\n\r\nab$/)
+    const now = await client(listener)
+    now.socket.write(get('/chunks'))
+    assert.match(
+      await now.until(/0\r\n\r\n$/),
+      /Transfer-Encoding: chunked\r\n[\s\S]*\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n$/,
+    )
+  })
+
+  test('HEAD of an answer in chunks makes none of them', async () => {
+    let asked = 0
+    function* pieces() {
+      asked += 1
+      yield 'a'
+    }
+    const c = await client(await listen(() => ({ status: 200, headers: [], body: pieces() })))
+    c.socket.write('HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    await c.closed
+    assert.match(c.seen(), /Transfer-Encoding: chunked\r\n[\s\S]*\r\n\r\n$/)
+    assert.equal(asked, 0)
+  })
+
   test('HEAD has headers and length, and no body', async () => {
     const c = await client(await listen(echo))
     c.socket.write('HEAD / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
@@ -243,6 +276,83 @@ suite('requests', () => {
     assert.deepEqual(gone, ['/leaves'])
   })
 
+  test('whoever has said his last word is answered, and taken for gone when that takes long', async () => {
+    const gone = Promise.withResolvers<void>()
+    const listener = await listen(async (request) => {
+      if (request.url !== '/never') {
+        await new Promise((turned) => setImmediate(turned))
+        return echo(request)
+      }
+      request.onGone(gone.resolve)
+      return new Promise(() => {})
+    })
+    const c = await client(listener)
+    c.socket.end(get('/one') + get('/two'))
+    await c.closed
+    assert.match(c.seen(), /X-Url: \/one[\s\S]*X-Url: \/two[\s\S]*GET:$/)
+    const waits = await client(listener)
+    waits.socket.end(get('/never'))
+    await Promise.all([gone.promise, waits.closed])
+    assert.equal(waits.seen(), '')
+  })
+
+  test('a body without bound is read as fast as the handler wants it, and its breaking off is told', async () => {
+    const taken: string[] = []
+    const broken = Promise.withResolvers<unknown>()
+    const listener = await listen(async (request) => {
+      let bytes = 0
+      try {
+        for await (const chunk of request.chunks!) bytes += chunk.length
+      } catch (error) {
+        broken.resolve(error)
+      }
+      taken.push(`${request.url} ${bytes}`)
+      return echo(request)
+    }, Number.POSITIVE_INFINITY)
+    const c = await client(listener)
+    c.socket.write(`PUT /long HTTP/1.1\r\nHost: x\r\nContent-Length: ${4 << 20}\r\n\r\n`)
+    c.socket.write(Buffer.alloc(4 << 20))
+    await c.until(/X-Url: \/long/)
+    c.socket.write('PUT /half HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n5\r\nabc')
+    c.socket.end()
+    assert.match(String(await broken.promise), /closed within the body/)
+    assert.deepEqual(taken, [`/long ${4 << 20}`, '/half 5'])
+  })
+
+  test('a body without bound that is not wanted is thrown away, and the next request found behind it', async () => {
+    const c = await client(await listen(() => ({ status: 403, headers: [] }), Number.POSITIVE_INFINITY))
+    c.socket.write(`PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${1 << 20}\r\n\r\n`)
+    await c.until(/403/)
+    c.socket.write(Buffer.alloc(1 << 20))
+    c.socket.write(get('/b'))
+    await c.until(/403[\s\S]*403/)
+  })
+
+  test('many at once from one who reads late are answered in order, and held back meanwhile', async () => {
+    const handled: number[] = []
+    const [count, size] = [400, 100_000]
+    const body = 'x'.repeat(size)
+    const listener = await listen((request) => {
+      if (request.url === '/other') return echo(request)
+      handled.push(Number(request.url.slice(1)))
+      return { status: 200, headers: [], body }
+    })
+    const late = connect(listener.address.port, listener.address.host)
+    late.write(Array.from({ length: count }, (_, i) => get(`/${i}`)).join(''))
+    // Somebody else is served meanwhile.
+    const other = await client(listener)
+    other.socket.write(get('/other', 'Connection: close\r\n'))
+    await other.closed
+    assert.ok(handled.length < count)
+    let bytes = 0
+    late.on('data', (chunk) => {
+      bytes += chunk.length
+      if (bytes > count * size) late.destroy()
+    })
+    await once(late, 'close')
+    assert.deepEqual(handled, [...Array(count).keys()])
+  })
+
   test('a client that leaves in the middle of its body is forgotten without a word to the handler', async () => {
     let handled = 0
     const listener = await listen((request) => {
@@ -272,7 +382,7 @@ suite('bad clients', () => {
 
   test('headers without end are answered 431', async () => {
     const c = await client(await listen(echo))
-    c.socket.write(get('/', `X: ${'a'.repeat(1 << 20)}\r\n`))
+    c.socket.write(get('/', `X: ${'a'.repeat((1 << 20) + 4096)}\r\n`))
     await c.closed
     assert.match(c.seen(), /^HTTP\/1\.1 431 /)
   })

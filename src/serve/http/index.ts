@@ -212,10 +212,14 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
   }
 }
 
+/** Others come from whoever makes them up, and are measured as one. */
+const METHODS = new Set(['GET', 'PUT', 'POST', 'DELETE', 'HEAD', 'OPTIONS', 'PATCH'])
+
 /** Of the requests of each route and method: `http.GET.v1.kv._`, an underscore standing for what follows the pattern. */
 function makeTimers(metrics: Metrics): (route: Route, method: string) => Instrument {
   const timers = new Map<Route, Map<string, Instrument>>()
-  return (route, method) => {
+  return (route, asked) => {
+    const method = METHODS.has(asked) ? asked : '_'
     const known = timers.get(route)?.get(method)
     if (known !== undefined) return known
     const parts = route.pattern.slice(1).split('/')
@@ -242,8 +246,7 @@ function withoutRoute(path: string): HttpResponse {
 
 /** What Go's server says of a request line that it cannot read; it then closes the connection. */
 function malformed(): HttpResponse {
-  const headers = ['Content-Type', 'text/plain; charset=utf-8', 'Connection', 'close']
-  return { status: 400, headers, body: '400 Bad Request' }
+  return { status: 400, headers: ['Content-Type', 'text/plain; charset=utf-8'], body: '400 Bad Request', close: true }
 }
 
 function redirect({ method }: HttpRequest, path: string, query: string): HttpResponse {
