@@ -447,7 +447,7 @@ suite('the command line names the mistake', () => {
 /** Starts an agent that must not come up. */
 async function refused(args: string[], ports?: Ports): Promise<{ code: number | NodeJS.Signals; text: string }> {
   const agent = await startAgentProcess(args, { ports, wait: false })
-  const timer = setTimeout(() => agent.kill(), 15_000)
+  const timer = setTimeout(() => agent.kill(), 60_000)
   const code = await agent.exited
   clearTimeout(timer)
   return { code, text: agent.output() }
@@ -539,7 +539,7 @@ function send(socket: ReturnType<typeof createSocket>, bytes: Buffer, port: numb
 }
 
 async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  const until = Date.now() + 10_000
+  const until = Date.now() + 60_000
   while (!(await holds())) {
     assert.ok(Date.now() < until, 'it did not come to be so')
     await new Promise((done) => setTimeout(done, 10))

@@ -46,6 +46,9 @@ async function registerQueries(http: string): Promise<void> {
   }
 }
 
+/** An answer may be lost, or come too late: what differs is asked again. Where a port is told, it differs each time. */
+const TRIES = 3
+
 async function compare(httpA: string, dnsA: string, httpB: string, dnsB: string): Promise<number> {
   for (const http of [httpA, httpB]) {
     await register(http)
@@ -54,13 +57,16 @@ async function compare(httpA: string, dnsA: string, httpB: string, dnsB: string)
   const questions = [...readQuestions(), ...QUERY_QUESTIONS]
   let different = 0
   for (const question of questions) {
-    const [a, b] = await Promise.all([askOver(dnsA, question), askOver(dnsB, question)])
-    const [ours, theirs] = [describeAnswer(a, question.random), describeAnswer(b, question.random)]
-    if (ours.join('\n') === theirs.join('\n')) continue
+    let [ours, theirs]: string[][] = []
+    for (let tries = 0; tries < TRIES && (tries === 0 || ours!.join('\n') !== theirs!.join('\n')); tries++) {
+      const [a, b] = await Promise.all([askOver(dnsA, question), askOver(dnsB, question)])
+      ;[ours, theirs] = [describeAnswer(a, question.random), describeAnswer(b, question.random)]
+    }
+    if (ours!.join('\n') === theirs!.join('\n')) continue
     different += 1
     console.log(question.line)
-    for (const line of ours.filter((line) => !theirs.includes(line))) console.log(`  - ${line}`)
-    for (const line of theirs.filter((line) => !ours.includes(line))) console.log(`  + ${line}`)
+    for (const line of ours!.filter((line) => !theirs!.includes(line))) console.log(`  - ${line}`)
+    for (const line of theirs!.filter((line) => !ours!.includes(line))) console.log(`  + ${line}`)
   }
   console.log(`${questions.length} questions, ${different} answered differently`)
   return different === 0 ? 0 : 1

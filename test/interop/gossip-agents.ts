@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -12,7 +13,7 @@ import { CONSUL, realConsul } from '../support/process.ts'
 
 export const REAL = realConsul()
 const PORT_BASE = 26_000
-const WAIT_MS = 30_000
+const WAIT_MS = 60_000
 const POLL_MS = 25
 export const KEY = 'MDEyMzQ1Njc4OWFiY2RlZg=='
 
@@ -44,7 +45,9 @@ export interface TestAgent {
 const STATUS = ['none', 'alive', 'leaving', 'left', 'failed']
 const started: TestAgent[] = []
 const folders = new Set<string>()
-let nextHost = 30
+/** Of this process alone: others are tested at the same time. */
+const NETWORK = `127.${randomInt(20, 250)}.${randomInt(1, 250)}`
+let nextHost = 1
 
 export type Kind = 'ours' | 'real' | 'ours-client' | 'real-client' | 'ours-durable' | 'real-durable'
 
@@ -60,7 +63,7 @@ export async function start(
   extra: string[] = [],
   { again }: StartOptions = {},
 ): Promise<TestAgent> {
-  const host = again?.host ?? `127.0.0.${nextHost++}`
+  const host = again?.host ?? `${NETWORK}.${nextHost++}`
   const ports = { http: PORT_BASE, dns: PORT_BASE + 1, server: PORT_BASE + 2, lan: PORT_BASE + 3, wan: PORT_BASE + 4 }
   const dev = kind === 'ours' || kind === 'real'
   const folder = dev ? '' : (again?.folder ?? mkdtempSync(join(tmpdir(), 'proconsul-gossip-')))
@@ -126,7 +129,7 @@ export async function start(
   return agent
 }
 
-/** Asks again until it is so; fails with what the agents said after half a minute. */
+/** Asks again until it is so; fails with what the agents said after a minute. */
 export async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const until = Date.now() + WAIT_MS
   for (;;) {

@@ -53,7 +53,8 @@ suite('one pool, two makers', { skip: REAL === undefined && 'the real Consul is 
       for (const agent of [ours, real]) {
         const failures = agent.output().match(/EventMemberFailed: \S+/g) ?? []
         assert.deepEqual([...new Set(failures)], ['EventMemberFailed: client'], agent.output())
-        assert.doesNotMatch(agent.output(), /Refuting|Failed to decode|failed to receive/)
+        // One that is slow to answer is suspected, which it refutes; nobody may be told to be dead.
+        assert.doesNotMatch(agent.output(), /Refuting a dead|Failed to decode|failed to receive/)
       }
 
       // Farewells, one each way.

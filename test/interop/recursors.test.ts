@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { describeAnswer, parseQuestion } from '../../src/serve/dns-questions.testing.ts'
 import { askOver } from '../support/dns-bytes.ts'
 import { type AgentProcess, realConsul, startAgentProcess } from '../support/process.ts'
@@ -51,43 +52,51 @@ const EXTERNAL = [
   { Node: 'n-hop', Address: '10.1.1.1', Service: { Service: 'hop', Address: 'loop.service.consul' } },
 ]
 
+/** A busy machine may take longer than the recursors are given: what differs is asked again, so many times in all. */
+const TRIES = 4
+
+/** @returns what ours has told */
+async function assertAlike<T>(what: string, agents: AgentProcess[], ask: (agent: AgentProcess) => Promise<T>) {
+  for (let tries = 1; ; tries++) {
+    const told: T[] = []
+    for (const agent of agents) told.push(await ask(agent))
+    const [ours, theirs] = told as [T, T]
+    if (tries < TRIES && !isDeepStrictEqual(ours, theirs)) continue
+    assert.deepEqual(ours, theirs, what)
+    return ours
+  }
+}
+
 test('names outside are answered alike', { skip }, async () => {
   const [gone, recursor] = [await fakeRecursor(), await fakeRecursor()]
   await gone.close()
   const args = ['-dev', '-node=x', '-log-level=err', '-alt-domain=alt', `-recursor=127.0.0.1:${gone.port}`]
   const config = ['-hcl', 'dns_config { recursor_timeout = "200ms" }']
   const agents: AgentProcess[] = []
-  const asked: string[][] = []
   try {
     for (const command of [undefined, real]) {
       const full = [...args, `-recursor=127.0.0.1:${recursor.port}`, ...config]
       agents.push(await startAgentProcess(full, command === undefined ? {} : { command }))
     }
-    const answers: string[][][] = []
     for (const agent of agents) {
       for (const entry of EXTERNAL) {
         const { status } = await agent.http('PUT', '/v1/catalog/register', JSON.stringify(entry))
         assert.equal(status, 200)
       }
+    }
+    const ask = async (agent: AgentProcess, line: string) => {
       recursor.asked.length = 0
-      const told: string[][] = []
-      for (const line of QUESTIONS) {
-        const question = parseQuestion(line)
-        told.push([line, ...describeAnswer(await askOver(`127.0.0.1:${agent.ports.dns}`, question), false)])
-      }
-      answers.push(told)
-      asked.push([...recursor.asked])
+      const answer = await askOver(`127.0.0.1:${agent.ports.dns}`, parseQuestion(line))
+      return { told: describeAnswer(answer, false), asked: [...recursor.asked] }
     }
-    for (const [i, line] of QUESTIONS.entries()) assert.deepEqual(answers[0]![i], answers[1]![i], line)
-    assert.deepEqual(asked[0], asked[1])
-    assert.ok(asked[0]!.length > NAMES.length)
-    await recursor.close()
+    let asked = 0
     for (const line of QUESTIONS) {
-      const question = parseQuestion(line)
-      const both = await Promise.all(agents.map(({ ports }) => askOver(`127.0.0.1:${ports.dns}`, question)))
-      const [ours, theirs] = both.map((answer) => describeAnswer(answer, false))
-      assert.deepEqual(ours, theirs, `${line}, with no recursor`)
+      const ours = await assertAlike(line, agents, (agent) => ask(agent, line))
+      asked += ours.asked.length
     }
+    assert.ok(asked > NAMES.length)
+    await recursor.close()
+    for (const line of QUESTIONS) await assertAlike(`${line}, with no recursor`, agents, (agent) => ask(agent, line))
   } finally {
     await Promise.all(agents.map((agent) => agent.kill()))
     await recursor.close()

@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +16,7 @@ import { nodeHost } from '../../src/host/node.ts'
 
 const SERF = findSerf()
 const PORT = 25_310
-const WAIT_MS = 30_000
+const WAIT_MS = 60_000
 const POLL_MS = 50
 const KEY = '0123456789abcdef'
 
@@ -50,10 +51,12 @@ interface Theirs {
 
 const processes = new Set<Theirs>()
 const pools = new Set<GossipPool>()
-let nextHost = 60
+/** Of this process alone: others are tested at the same time. */
+const NETWORK = `127.${randomInt(20, 250)}.${randomInt(1, 250)}`
+let nextHost = 1
 
 async function theirs(name: string, extra: string[] = [], from?: Theirs): Promise<Theirs> {
-  const address = from?.address ?? `127.0.0.${nextHost++}:${PORT}`
+  const address = from?.address ?? `${NETWORK}.${nextHost++}:${PORT}`
   const rpc = address.replace(String(PORT), String(PORT + 1))
   const folder = from?.folder ?? mkdtempSync(join(tmpdir(), 'proconsul-serf-'))
   const handler = 'user=echo EVENT $SERF_USER_EVENT $(cat) >&2'
@@ -90,7 +93,7 @@ function run(args: string[]): Promise<string> {
   })
 }
 
-/** Asks again until it is so; fails after half a minute. */
+/** Asks again until it is so; fails after a minute. */
 async function eventually(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
   const until = Date.now() + WAIT_MS
   for (;;) {
@@ -112,7 +115,7 @@ interface Ours {
 }
 
 async function ours(name: string, keys: readonly Uint8Array[]): Promise<Ours> {
-  const host = `127.0.0.${nextHost++}`
+  const host = `${NETWORK}.${nextHost++}`
   const heard: string[] = []
   const pool = await openPool({
     host: nodeHost(

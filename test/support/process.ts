@@ -49,11 +49,22 @@ export interface AgentProcess {
  */
 const PORTS = { from: 12_000, to: 31_999 }
 
+/**
+ * Test files run side by side, each in a process. Of so many ports in a row each process takes one alone, by its number:
+ * a port that was free when it was looked at must still be so when the agent comes to it, or comes back to it.
+ */
+const SHARES = 50
+const handedOut = new Set<number>()
+
 export async function freePorts(): Promise<Ports> {
   const found = new Set<number>()
+  const each = Math.floor((PORTS.to - PORTS.from + 1) / SHARES)
   while (found.size < 5) {
-    const port = randomInt(PORTS.from, PORTS.to + 1)
-    if (!found.has(port) && (await isFree(port))) found.add(port)
+    const port = PORTS.from + randomInt(each) * SHARES + (process.pid % SHARES)
+    if (handedOut.has(port)) continue
+    handedOut.add(port)
+    if (await isFree(port)) found.add(port)
+    if (handedOut.size > each / 2) handedOut.clear()
   }
   const [http, dns, server, serfLan, serfWan] = found
   return { http: http!, dns: dns!, server: server!, serfLan: serfLan!, serfWan: serfWan! }
@@ -81,7 +92,12 @@ async function isFree(port: number): Promise<boolean> {
  */
 export async function startAgentProcess(
   args: string[],
-  { command = CONSUL, ports, wait = true }: { command?: string; ports?: Ports; wait?: boolean } = {},
+  {
+    command = CONSUL,
+    ports,
+    wait = true,
+    env = {},
+  }: { command?: string; ports?: Ports; wait?: boolean; env?: Record<string, string> } = {},
 ): Promise<AgentProcess> {
   const own = ports ?? (await freePorts())
   const child = spawn(
@@ -96,7 +112,7 @@ export async function startAgentProcess(
       `-serf-wan-port=${own.serfWan}`,
       '-grpc-port=-1',
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   )
   let printedSoFar = ''
   const listeners = new Set<() => void>()
