@@ -7,12 +7,13 @@ import type {
   IndexedServices,
 } from '../../model/catalog.ts'
 import type { QueryOptions } from '../../model/query.ts'
-import { atDepth, inside, jsonArray, jsonMap, jsonObject, jsonTexts, sortedKeys } from '../../wire/json.ts'
+import { atDepth, type Depth, inside, jsonArray, jsonMap, jsonObject, jsonTexts, sortedKeys } from '../../wire/json.ts'
 import { gatewayServiceJson } from '../../wire/json-mesh.ts'
 import { nodeJson, nodeServiceJson, serviceNodeJson } from '../../wire/json-rows.ts'
 import { decodeDeregister, decodeRegister } from './bodies.ts'
 import { HttpError } from './errors.ts'
-import { type Exchange, json, jsonCompact, jsonWithMeta, refuseNamespace } from './exchange.ts'
+import { bodyWithMeta, type Exchange, json, jsonCompact, jsonWithMeta, refuseNamespace } from './exchange.ts'
+import { keptBody } from './kept-body.ts'
 import { listWithMeta } from './lists.ts'
 import {
   consistencyOf,
@@ -73,11 +74,30 @@ export function services(exchange: Exchange): HttpResponse | Promise<HttpRespons
   refuseNamespace(exchange)
   const args = { ...readOptions(exchange), NodeMetaFilters: readMetaFilter(exchange) }
   const finish = (_: Exchange, reply: IndexedServices, options: QueryOptions = args) => {
-    const body = atDepth(jsonMap(reply.Services, jsonTexts), exchange.depth)
-    return jsonWithMeta(exchange, reply, body, consistencyOf(options))
+    return bodyWithMeta(reply, servicesBody(reply.Services, exchange.depth), consistencyOf(options))
   }
   const plainly = () => askCatalog(exchange, 'Catalog.ListServices', args, finish)
   return askCached(exchange, 'Catalog.ListServices', args, plainly, finish)
+}
+
+interface KnownBody {
+  depth: Depth
+  bytes: Uint8Array
+}
+
+/** The newest body of a list of services, which all replies share for as long as no service changes. */
+const knownBodies = new WeakMap<object, KnownBody>()
+
+function servicesBody(services: IndexedServices['Services'], depth: Depth): string | Uint8Array {
+  const known = knownBodies.get(services)
+  if (known?.depth === depth) return known.bytes
+  const text = atDepth(jsonMap(services, jsonTexts), depth)
+  const body = depth < 0 ? text : `${text}\n`
+  // Only what cannot change is shared.
+  if (!Object.isFrozen(services)) return body
+  const bytes = keptBody(body)
+  knownBodies.set(services, { depth, bytes })
+  return bytes
 }
 
 /** Who takes connections of the mesh for a service. */

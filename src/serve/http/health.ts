@@ -6,6 +6,7 @@ import type { Depth } from '../../wire/json.ts'
 import { checkServiceNodesChunks, checkServiceNodesJson, healthCheckJson } from '../../wire/json-rows.ts'
 import { HttpError } from './errors.ts'
 import { bodyWithMeta, type Exchange, refuseNamespace } from './exchange.ts'
+import { keptBody } from './kept-body.ts'
 import { listWithMeta } from './lists.ts'
 import { consistencyOf, readFilter, readMetaFilter, readOptions, readSource } from './options.ts'
 import { NO_PARAMS, type Params } from './params.ts'
@@ -83,7 +84,6 @@ const INSTANCES_KEPT_MAX = 1000
 
 /** The newest body by the first instance in it: a service is asked for far more often than any of its parts changes. */
 const knownBodies = new WeakMap<CheckServiceNode, KnownBody>()
-const utf8 = new TextEncoder()
 
 function instancesBody(instances: readonly CheckServiceNode[], depth: Depth): string | Uint8Array {
   const first = instances[0]
@@ -92,7 +92,7 @@ function instancesBody(instances: readonly CheckServiceNode[], depth: Depth): st
   const text = checkServiceNodesJson(instances, depth)
   const body = depth < 0 ? text : `${text}\n`
   if (first === undefined) return body
-  const bytes = utf8.encode(body)
+  const bytes = keptBody(body)
   knownBodies.set(first, { instances, depth, bytes })
   return bytes
 }

@@ -8,10 +8,11 @@ import type { Log } from '../../base/log.ts'
 import type { Instrument, Metrics } from '../../base/metrics.ts'
 import { NANOS_PER_MS, type Nanos } from '../../base/units.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../host/host.ts'
-import { acceptsGzip, gzip, gzipChunks } from '../../wire/gzip.ts'
+import { acceptsGzip, gzipChunks } from '../../wire/gzip.ts'
 import type { Backend } from '../backend.ts'
 import { failureOf, HttpError } from './errors.ts'
 import { type Door, Exchange, NO_META, plain, pushMeta } from './exchange.ts'
+import { pressedBody } from './kept-body.ts'
 import { cleanPath, decodePath, escapePath, NO_PARAMS, type Params, parseQuery } from './params.ts'
 import { makeRouter, type Route } from './router.ts'
 import { ROUTES } from './routes.ts'
@@ -188,7 +189,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     if (body === undefined || response.live || !acceptsGzip(request.header('accept-encoding'))) return response
     response.headers.unshift('Content-Encoding', 'gzip')
     if (typeof body === 'object' && !(body instanceof Uint8Array)) return { ...response, body: gzipChunks(body) }
-    const pressed = gzip(body)
+    const pressed = pressedBody(body)
     if (!(pressed instanceof Promise)) return { ...response, body: pressed }
     return pressed.then((bytes) => ({ ...response, body: bytes }))
   }
