@@ -6,7 +6,7 @@ import { startCluster } from './support/servers.ts'
 const Datacenter = 'dc1'
 
 test('configured entries are there from the start, and a restart changes none of them', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const settings = {
     config_entries: {

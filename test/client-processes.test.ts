@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { type AgentProcess, freePorts, type Ports, startAgentProcess } from './support/process.ts'
 
-const WAIT_MS = 40_000
+const WAIT_MS = 60_000
 const LOOK_MS = 50
 
 const SETTINGS = {
@@ -26,7 +26,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-suite('a client agent whose servers fail', { timeout: 120_000 }, () => {
+suite('a client agent whose servers fail', { timeout: 400_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-client-'))
   const settings = join(folder, 'settings.json')
   const ports: Ports[] = []

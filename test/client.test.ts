@@ -7,7 +7,7 @@ import { after, before, suite, test } from 'node:test'
 import { type Agent, startAgent } from '../src/index.ts'
 import { freePorts, httpRequest } from './support/process.ts'
 
-suite('a client agent', { timeout: 60_000 }, () => {
+suite('a client agent', { timeout: 180_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-client-'))
   const agents: Agent[] = []
   let lan = ''

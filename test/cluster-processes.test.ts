@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { type AgentProcess, freePorts, type Ports, startAgentProcess } from './support/process.ts'
 
-const WAIT_MS = 40_000
+const WAIT_MS = 60_000
 const LOOK_MS = 50
 
-suite('servers that find one another', { timeout: 120_000 }, () => {
+suite('servers that find one another', { timeout: 400_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-servers-'))
   let ports: Ports[] = []
   let agents: AgentProcess[] = []

@@ -10,7 +10,7 @@ import { type AgentProcess, freePorts, startAgentProcess } from './support/proce
 const ROUNDS = 5
 const WRITERS = 8
 
-test('kill -9 under load loses no acknowledged write', { timeout: 120_000 }, async () => {
+test('kill -9 under load loses no acknowledged write', { timeout: 400_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-crash-'))
   const seed = Date.now() & 0xffff
   const random = seededRandom(seed)

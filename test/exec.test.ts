@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { type AgentProcess, runCommand, startAgentProcess } from './support/process.ts'
 
-suite('jobs on nodes', { timeout: 60_000 }, () => {
+suite('jobs on nodes', { timeout: 180_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-exec-'))
   const agents: AgentProcess[] = []
 

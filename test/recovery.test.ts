@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { type AgentProcess, freePorts, type Ports, runCommand, startAgentProcess } from './support/process.ts'
 
-const WAIT_MS = 30_000
+const WAIT_MS = 60_000
 
 /** Three servers that know of one another; `start` starts one, on the disk that it had. */
 async function threeServers(settings: Record<string, unknown> = {}) {
@@ -51,7 +51,7 @@ async function threeServers(settings: Record<string, unknown> = {}) {
 
 const storedAt = async (agent: AgentProcess, key: string) => (await agent.http('GET', `/v1/kv/${key}?raw`)).body
 
-test('all servers down at once; then one alone, by peers.json', { timeout: 120_000 }, async () => {
+test('all servers down at once; then one alone, by peers.json', { timeout: 400_000 }, async () => {
   const cluster = await threeServers({ autopilot: { server_stabilization_time: '10ms' } })
   const { agents, ports, dataDir, start, until, kill } = cluster
   try {
@@ -98,7 +98,7 @@ test('all servers down at once; then one alone, by peers.json', { timeout: 120_0
   }
 })
 
-test('servers of Raft protocol 2 are known by their addresses', { timeout: 60_000 }, async () => {
+test('servers of Raft protocol 2 are known by their addresses', { timeout: 180_000 }, async () => {
   const cluster = await threeServers({ raft_protocol: 2 })
   const { agents, ports, dataDir, start, until, kill } = cluster
   try {
@@ -120,7 +120,7 @@ test('servers of Raft protocol 2 are known by their addresses', { timeout: 60_00
 })
 
 test('a leader that leaves hands on a cluster of two; a dead server is removed by hand', {
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   const cluster = await threeServers()
   const { agents, ports, start, until, kill } = cluster

@@ -10,7 +10,7 @@ import { after, before, suite, test } from 'node:test'
 import { type AgentProcess, CONSUL, realConsul, runCommand, startAgentProcess } from './support/process.ts'
 
 const real = realConsul()
-const WAIT_MS = 20_000
+const WAIT_MS = 60_000
 
 async function until<T>(read: () => Promise<T> | T, good: (value: T) => boolean): Promise<T> {
   for (const end = Date.now() + WAIT_MS; ; ) {

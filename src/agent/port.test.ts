@@ -88,7 +88,7 @@ async function dial(stage: Stage, bytes: number[] | Uint8Array): Promise<Socket>
   return socket
 }
 
-suite('calls over the pool', { timeout: 30_000 }, () => {
+suite('calls over the pool', { timeout: 120_000 }, () => {
   const stages: Stage[] = []
   const open = async (options?: Parameters<typeof openStage>[0]) => {
     const stage = await openStage(options)
@@ -170,6 +170,11 @@ suite('calls over the pool', { timeout: 30_000 }, () => {
 
   test('a call without an answer in time is given up', async () => {
     const stage = await open()
+    // The connection is there already: what is given up has been sent.
+    const first = stage.pool.call(stage.address, 'Status.Ping', {})
+    await until(() => stage.calls.length === 1)
+    stage.calls[0]!.resolve({})
+    await first
     const asked = stage.pool.call(stage.address, 'Status.Ping', {}, { timeoutMs: 20 })
     await assert.rejects(asked, { name: 'ConnectionLost', sent: true })
   })
@@ -185,7 +190,7 @@ suite('calls over the pool', { timeout: 30_000 }, () => {
   })
 })
 
-suite('the first byte', { timeout: 30_000 }, () => {
+suite('the first byte', { timeout: 120_000 }, () => {
   let stage: Stage
   test('opens', async () => {
     stage = await openStage()
@@ -264,7 +269,7 @@ function head(type: number, flags: number, stream: number, length: number): Buff
   return bytes
 }
 
-suite('peers that mean no good, or are not well', { timeout: 30_000 }, () => {
+suite('peers that mean no good, or are not well', { timeout: 120_000 }, () => {
   const stages: Stage[] = []
   const open = async (options: Parameters<typeof openStage>[0]) => {
     const stage = await openStage(options)
@@ -278,9 +283,13 @@ suite('peers that mean no good, or are not well', { timeout: 30_000 }, () => {
     const socket = connect(stage.port.address.port, '127.0.0.1')
     socket.on('error', () => {})
     await once(socket, 'close')
-    const inTime = await dial(stage, [1])
-    await until(() => stage.raft === 1)
-    inTime.destroy()
+    // On a busy machine the first one to say it at once may still be too late.
+    while (stage.raft === 0) {
+      const inTime = await dial(stage, [1])
+      inTime.on('error', () => {})
+      await Promise.race([once(inTime, 'close'), until(() => stage.raft > 0 || inTime.destroyed)])
+      inTime.destroy()
+    }
   })
 
   test('a limit of 0 is none, and what is closed makes room', async () => {

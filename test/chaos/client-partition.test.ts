@@ -19,7 +19,7 @@ const SETTINGS = { gossip_lan: { probe_interval: '200ms', probe_timeout: '100ms'
 const ASK_MS = 60_000
 
 suite('a client agent that the network keeps from servers', {
-  timeout: 120_000,
+  timeout: 400_000,
   skip: whyNoNamespaces() ?? false,
 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-cut-'))

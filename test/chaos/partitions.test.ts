@@ -7,7 +7,7 @@ import { anyLeader, type Load, pause, startLoad, untilWritable } from '../suppor
 import { makeNamespaces, type Namespaces, whyNoNamespaces } from '../support/namespaces.ts'
 import { type Quorum, startQuorum } from '../support/quorum.ts'
 
-suite('three servers between which the network breaks', { timeout: 150_000, skip: whyNoNamespaces() ?? false }, () => {
+suite('three servers between which the network breaks', { timeout: 400_000, skip: whyNoNamespaces() ?? false }, () => {
   let spaces: Namespaces | undefined
   let quorum: Quorum | undefined
   let load: Load | undefined

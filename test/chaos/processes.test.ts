@@ -3,7 +3,7 @@ import { after, suite, test } from 'node:test'
 import { anyLeader, type Load, pause, startLoad, untilWritable } from '../support/chaos.ts'
 import { type Quorum, startQuorum } from '../support/quorum.ts'
 
-suite('three servers that are killed and stopped', { timeout: 150_000 }, () => {
+suite('three servers that are killed and stopped', { timeout: 400_000 }, () => {
   let quorum: Quorum
   let load: Load | undefined
   after(async () => {

@@ -14,7 +14,7 @@ const real = realConsul()
 const skip =
   real === undefined && 'the real Consul is not here: ../shared/tools/consul-peer finds it, or REAL_CONSUL names it'
 
-const WAIT_MS = 30_000
+const WAIT_MS = 60_000
 const LOOK_MS = 50
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -31,7 +31,7 @@ interface Datacenter {
   client: AgentProcess
 }
 
-suite('two datacenters, a real one and ours', { skip, timeout: 120_000 }, () => {
+suite('two datacenters, a real one and ours', { skip, timeout: 400_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-datacenters-'))
   const agents: AgentProcess[] = []
   let ours: Datacenter
@@ -171,7 +171,7 @@ suite('two datacenters, a real one and ours', { skip, timeout: 120_000 }, () => 
       const began = Date.now()
       const { status, body } = await agent.http('GET', '/v1/kv/x?dc=nowhere')
       assert.deepEqual([status, body.endsWith('No path to datacenter')], [500, true], `${who}: ${body}`)
-      assert.ok(Date.now() - began < 5_000)
+      assert.ok(Date.now() - began < 6_000)
     }
   })
 
@@ -181,7 +181,7 @@ suite('two datacenters, a real one and ours', { skip, timeout: 120_000 }, () => 
       const began = Date.now()
       const { status, body } = await agent.http('GET', '/v1/kv/x?dc=theirs')
       assert.deepEqual([status, body.endsWith('No path to datacenter')], [500, true], body)
-      assert.ok(Date.now() - began < 5_000)
+      assert.ok(Date.now() - began < 6_000)
       assert.equal((await agent.http('PUT', '/v1/kv/own', 'x')).body.trim(), 'true')
     }
   })

@@ -10,7 +10,7 @@ const real = realConsul()
 const skip =
   real === undefined && 'the real Consul is not here: ../shared/tools/consul-peer finds it, or REAL_CONSUL names it'
 
-const WAIT_MS = 30_000
+const WAIT_MS = 60_000
 const LOOK_MS = 50
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -27,7 +27,7 @@ const ROLES = [
   { primary: undefined, secondary: real, named: 'our primary, a real secondary', intentions: false },
 ]
 
-suite('a primary datacenter', { skip, timeout: 120_000 }, () => {
+suite('a primary datacenter', { skip, timeout: 400_000 }, () => {
   for (const { primary, secondary, named, intentions } of ROLES) {
     test(named, async () => {
       const agents: AgentProcess[] = []

@@ -98,7 +98,7 @@ for (const kinds of [
   ['real', 'real', 'ours'],
   ['ours', 'real', 'ours'],
 ] as Kind[][]) {
-  suite(`a quorum of ${kinds.join(', ')}`, { skip, timeout: 120_000 }, () => {
+  suite(`a quorum of ${kinds.join(', ')}`, { skip, timeout: 400_000 }, () => {
     let quorum: Quorum | undefined
     after(() => quorum?.stop())
 
@@ -114,7 +114,7 @@ for (const kinds of [
   })
 }
 
-suite('three servers replaced one by one under writes', { skip, timeout: LONG ? 500_000 : 170_000 }, () => {
+suite('three servers replaced one by one under writes', { skip, timeout: LONG ? 900_000 : 400_000 }, () => {
   let quorum: Quorum | undefined
   let load: Load | undefined
   after(async () => {

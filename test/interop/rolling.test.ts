@@ -22,7 +22,7 @@ const real = realConsul()
 const skip =
   real === undefined && 'the real Consul is not here: ../shared/tools/consul-peer finds it, or REAL_CONSUL names it'
 
-const WAIT_MS = 40_000
+const WAIT_MS = 60_000
 const LOOK_MS = 50
 const WRITES_EACH = 25
 
@@ -47,7 +47,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-suite('a real datacenter becomes ours, node by node', { skip, timeout: 180_000 }, () => {
+suite('a real datacenter becomes ours, node by node', { skip, timeout: 400_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-rolling-'))
   const settings = join(folder, 'settings.json')
   writeFileSync(settings, JSON.stringify(SETTINGS))

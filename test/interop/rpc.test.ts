@@ -25,7 +25,7 @@ interface Side {
   session: string
 }
 
-suite('calls to a real server, and to ours', { skip, timeout: 120_000 }, () => {
+suite('calls to a real server, and to ours', { skip, timeout: 400_000 }, () => {
   let agents: AgentProcess[] = []
   let pool: Pool
   let sides: Side[] = []
@@ -278,11 +278,11 @@ for (const [leaders, newcomer] of [
   ['ours', 'theirs'],
   ['theirs', 'ours'],
 ] as const) {
-  test(`a cluster that ${leaders} lead, joined by one of ${newcomer}`, { skip, timeout: 120_000 }, async () => {
+  test(`a cluster that ${leaders} lead, joined by one of ${newcomer}`, { skip, timeout: 400_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'proconsul-mixed-'))
     const agents: AgentProcess[] = []
     async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-      const end = Date.now() + 40_000
+      const end = Date.now() + 60_000
       while (!(await holds().catch(() => false))) {
         if (Date.now() > end) throw new Error(`waited in vain: ${what}\n${agents.map((a) => a.output()).join('\n')}`)
         await new Promise((done) => setTimeout(done, 50))

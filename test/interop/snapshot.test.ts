@@ -75,7 +75,7 @@ async function fill(agent: AgentProcess): Promise<void> {
   await put(`/v1/kv/locked?acquire=${ID}`, 'held')
 }
 
-suite('archives go both ways', { skip, timeout: 120_000 }, () => {
+suite('archives go both ways', { skip, timeout: 400_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-snapshots-'))
   let ours: AgentProcess
   let theirs: AgentProcess
@@ -170,11 +170,11 @@ for (const kinds of [
   ['ours', 'ours', 'theirs'],
   ['theirs', 'theirs', 'ours'],
 ] as const) {
-  test(`a cluster of ${kinds.join(', ')} restores as one`, { skip, timeout: 120_000 }, async () => {
+  test(`a cluster of ${kinds.join(', ')} restores as one`, { skip, timeout: 400_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'proconsul-restore-'))
     const agents: AgentProcess[] = []
     async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-      const end = Date.now() + 40_000
+      const end = Date.now() + 60_000
       while (!(await holds().catch(() => false))) {
         if (Date.now() > end) throw new Error(`waited in vain: ${what}\n${agents.map((a) => a.output()).join('\n')}`)
         await new Promise((done) => setTimeout(done, 50))

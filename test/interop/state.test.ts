@@ -17,7 +17,7 @@ import { CONFIG_REQUESTS } from './requests/config.ts'
 const consul = realConsul()
 const skip = consul === undefined && 'the real Consul is not here'
 const MASTER = '11111111-2222-3333-4444-555555555555'
-const WAIT_MS = 40_000
+const WAIT_MS = 60_000
 const RSA_KEY = `-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEtDLsYorEDYS2gHd4IdKMZRM3e7u3
 ADoqiZ1e6RahHgpjR9yagrluvUP0z+lJKK+HLRJS5dbspCS+ujTjKjpvgw==
@@ -182,7 +182,7 @@ const WANTED = [0, 2, 3, 5, 7, 9, 12, 13, 14, 15, 16, 17, 19, 22, 23, 25, 27, 30
 /** What a server writes of itself by and by is not compared where it was restored. */
 const KEPT = [7, 12, 14, 17, 19, 22, 23, 25, 27]
 
-suite('the state of a real Consul', { skip, timeout: 180_000 }, () => {
+suite('the state of a real Consul', { skip, timeout: 400_000 }, () => {
   test('of every kind is followed by ours, and told again record for record', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'proconsul-state-'))
     const agents: AgentProcess[] = []

@@ -56,7 +56,7 @@ export interface QuorumOptions {
 const PORTS = { http: 24_000, dns: 24_001, server: 24_002, lan: 24_003, wan: 24_004 }
 export const SERVER_PORT = PORTS.server
 export const LAN_PORT = PORTS.lan
-const WAIT_MS = 40_000
+const WAIT_MS = 60_000
 const LOOK_MS = 20
 const EXPECTED = 3
 

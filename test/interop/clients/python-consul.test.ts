@@ -37,7 +37,7 @@ async function steps(agent: AgentProcess): Promise<Step[]> {
     .map((line) => hide(JSON.parse(line)) as Step)
 }
 
-test("Debian's python3-consul is told the same by ours as by the real one", { skip, timeout: 120_000 }, async () => {
+test("Debian's python3-consul is told the same by ours as by the real one", { skip, timeout: 400_000 }, async () => {
   const pair = await startPair()
   try {
     const [ours, theirs] = await Promise.all(pair.all().map(steps))
