@@ -1,11 +1,11 @@
 /** Pre-votes between two transports over real sockets: who is asked, who never is, and what becomes of each question. */
 import assert from 'node:assert/strict'
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { after, suite, test } from 'node:test'
 import { silentLog } from '../base/log.ts'
 import type { PreVoteRequest, RaftInput, RaftReply } from '../core/raft/messages.ts'
 import { nodeHost } from '../host/node.ts'
-import { encodeReply, RequestReader } from '../wire/raft.ts'
+import { encodeReply, encodeRequest, RequestReader } from '../wire/raft.ts'
 import { bindServerPort } from './accept.ts'
 import { makeTransport, type Transport } from './transport.ts'
 
@@ -86,6 +86,38 @@ async function listenAsOldPeer(answer: () => RaftReply | undefined, at = 0) {
   const { port } = server.address() as { port: number }
   return { types, address: `127.0.0.1:${port}`, port, close }
 }
+
+suite('a word to stand, on the wire', { timeout: 20_000 }, () => {
+  const header = encodeRequest({ type: 'timeout-now', term: null })
+  const heartbeat = (term: number) =>
+    encodeRequest({ type: 'append', term, leader: 'x:1', prevIndex: 0, prevTerm: 0, entries: null, commit: 0 })
+
+  /** @returns what terms the core hears of, after these bytes on one connection */
+  async function heard(...requests: Uint8Array[]): Promise<(number | null)[]> {
+    const follower = await listen()
+    const [host, port] = follower.address.split(':')
+    const socket = connect(Number(port), host)
+    socket.on('error', () => {})
+    socket.write(Buffer.concat([Buffer.from([1]), ...requests]))
+    const terms: (number | null)[] = []
+    for (let n = 0; n < requests.length; n++) {
+      const input = await follower.next()
+      assert(input.kind === 'request')
+      if (input.body.type === 'timeout-now') terms.push(input.body.term)
+    }
+    socket.destroy()
+    return terms
+  }
+
+  test('of one that does not say its term: the newest that came before it on its connection', async () => {
+    assert.deepEqual(await heard(header), [null])
+    assert.deepEqual(await heard(heartbeat(5), header, heartbeat(7), heartbeat(6), header), [5, 7])
+  })
+
+  test('of one that does: that', async () => {
+    assert.deepEqual(await heard(heartbeat(7), encodeRequest({ type: 'timeout-now', term: 6 })), [6])
+  })
+})
 
 suite('pre-votes on the wire', { timeout: 20_000 }, () => {
   test('one of ours is asked, and its answer comes back', async () => {

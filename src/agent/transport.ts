@@ -8,7 +8,7 @@
 
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
-import type { Instant, Millis } from '../base/units.ts'
+import type { Instant, Millis, Term } from '../base/units.ts'
 import type {
   InstallRequest,
   PreVoteRequest,
@@ -181,6 +181,8 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
     const reader = new RequestReader()
     const slots: Slot[] = []
     let held = false
+    /** The newest term that the peer had reached, as far as this connection shows it. */
+    let reached: Term | null = null
     let receiving: Slot | undefined
 
     function flush(): void {
@@ -225,6 +227,11 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
       const slot: Slot = { whole: body.type !== 'install', flush }
       push(slot)
       asked.set(id, slot)
+      if (body.type === 'timeout-now') {
+        end?.tell({ kind: 'request', id, body: { ...body, term: body.term ?? reached } })
+        return
+      }
+      if (body.type !== 'pre-vote' && body.term > (reached ?? 0)) reached = body.term
       if (body.type !== 'install') {
         end?.tell({ kind: 'request', id, body })
         return

@@ -205,7 +205,7 @@ export class Checkers {
     }
   }
 
-  /** One leader a term, and none without the entries that were committed before. */
+  /** One leader a term, none while another may read by its lease, and none without the entries that were committed before. */
   private role(server: SimServer, raft: Raft, role: string, term: Term): void {
     this.termOf(server, term)
     if (role !== 'leader') return
@@ -216,6 +216,13 @@ export class Checkers {
     this.leaders.set(term, who)
     this.counts.elections++
     this.moment(server, 'leads')
+    for (const each of this.servers()) {
+      const { running } = each
+      if (each === server || running === undefined || running.replica.role().term >= term) continue
+      if (running.raft.leaseHolds(each.now())) {
+        return this.fail(`${server.id} leads term ${term} while ${each.id} still reads by the lease of an older one`)
+      }
+    }
     const { lastIndex, snapshotIndex } = raft.status(server.now())
     for (let index = this.lastCommitted; index > Math.max(snapshotIndex, this.lastCommitted - 200); index--) {
       const committed = this.canon[index]!

@@ -34,6 +34,11 @@ export class Network {
     if (this.random.float() < this.weather.duplicates) this.once(from, to, arrive)
   }
 
+  /** A message of its own that lies about somewhere for so long at most, and then arrives all the same. */
+  late(msMax: Millis, arrive: () => void): void {
+    this.world.after(this.random.float() * msMax, arrive)
+  }
+
   /** As over a connection: at most once. @param lost called when the connection is found to be broken */
   once(from: string, to: string, arrive: () => void, lost: () => void = () => {}): void {
     const { loss, delayMsMin, delayMsMax } = this.weather

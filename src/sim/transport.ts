@@ -13,6 +13,8 @@ import type { World } from './world.ts'
 
 /** A request without an answer counts as lost after so long. */
 const ANSWER_MS: Millis = 1500
+/** A word to stand for election comes once more, up to so much later: others may have led meanwhile, and lead again. */
+const STRAY_MS_MAX: Millis = 6000
 
 /** One server's end, in one of its lives. */
 export interface Wire extends Transport {
@@ -51,9 +53,7 @@ export function makeWire({ name, world, network, live, peer, source, sink, break
   }
 
   function ask(id: number, to: string, body: RaftRequest, chunks?: Uint8Array[]): void {
-    // A connection carries this one once: it says nothing by which a second copy could be told.
-    const carry = body.type === 'timeout-now' ? network.once.bind(network) : network.carry.bind(network)
-    carry(name, to, () => {
+    const arrive = () => {
       const there = peer(to)
       if (there === undefined) return
       if (body.type === 'pre-vote' && !there.knows) {
@@ -79,7 +79,10 @@ export function makeWire({ name, world, network, live, peer, source, sink, break
           ),
         ),
       )()
-    })
+    }
+    network.carry(name, to, arrive)
+    // It says only to stand, so one from long ago is as good as a new one, but for its term.
+    if (body.type === 'timeout-now') network.late(STRAY_MS_MAX, arrive)
     world.after(
       ANSWER_MS,
       live(() => lost(id)),

@@ -125,6 +125,15 @@ test('a pre-vote has the type byte and the names that later versions of the libr
   assert.deepEqual(answers(encodeReply(body), 'pre-vote'), [{ ok: true, body }])
 })
 
+test('a word to stand carries its term, which a real server neither sends nor looks for', () => {
+  const theirs = Buffer.from(encodeRequest({ type: 'timeout-now', term: null }))
+  const ours = Buffer.from(encodeRequest({ type: 'timeout-now', term: 9 }))
+  assert.deepEqual(readAll(theirs), [{ kind: 'request', body: { type: 'timeout-now', term: null } }])
+  assert.deepEqual(readAll(ours), [{ kind: 'request', body: { type: 'timeout-now', term: 9 } }])
+  // The same field and one more behind it.
+  assert.deepEqual(ours.subarray(2, theirs.length), theirs.subarray(2))
+})
+
 test('a stream of requests and a snapshot between them, in pieces of any size', () => {
   const state = Uint8Array.from({ length: 10 }, (_, i) => i)
   const stream = Buffer.concat([encodeRequest(append), encodeRequest(install), state, encodeRequest(append)])
@@ -144,7 +153,7 @@ test('a stream of requests and a snapshot between them, in pieces of any size', 
 })
 
 test('a version that we do not speak is refused, a type that we do not know ends the connection', () => {
-  const old = encodeRequest({ type: 'timeout-now' })
+  const old = encodeRequest({ type: 'timeout-now', term: null })
   old[old.length - 1] = 1
   assert.deepEqual(readAll(old), [{ kind: 'refused', error: 'operation not supported with current protocol version' }])
   assert.throws(() => readAll(new Uint8Array([5, 0x80])), MsgpackError)
@@ -157,7 +166,7 @@ test('arbitrary and damaged bytes are refused or read, and never anything else',
     encodeRequest(append),
     encodeRequest(install),
     encodeRequest(preVote),
-    encodeRequest({ type: 'timeout-now' }),
+    encodeRequest({ type: 'timeout-now', term: null }),
   ]
   const attempt = (run: () => void) => {
     try {

@@ -113,6 +113,8 @@ const installRequest = struct({
 })
 const installReply = struct({ ...HEADER, Term: int, Success: bool })
 const headerOnly = struct(HEADER)
+/** Consul's has no term, and its servers pass over what they do not know. */
+const timeoutNow = struct({ ...HEADER, Term: int })
 
 export function encodeRequest(body: RaftRequest): Uint8Array {
   switch (body.type) {
@@ -149,7 +151,9 @@ export function encodeRequest(body: RaftRequest): Uint8Array {
         Size: body.size,
       })
     case 'timeout-now':
-      return typed(body.type, headerOnly, { ProtocolVersion: PROTOCOL })
+      return body.term === null
+        ? typed(body.type, headerOnly, { ProtocolVersion: PROTOCOL })
+        : typed(body.type, timeoutNow, { ProtocolVersion: PROTOCOL, Term: body.term })
     case 'pre-vote':
       return typed(body.type, preVoteRequest, {
         ProtocolVersion: PROTOCOL,
@@ -317,8 +321,10 @@ function readRequest(type: WireType, r: Reader): { version: number; body: RaftRe
       }
       return { version: m.ProtocolVersion, body }
     }
-    case 'timeout-now':
-      return { version: headerOnly.read(r).ProtocolVersion, body: { type } }
+    case 'timeout-now': {
+      const m = timeoutNow.read(r)
+      return { version: m.ProtocolVersion, body: { type, term: m.Term === 0 ? null : m.Term } }
+    }
     case 'pre-vote': {
       const m = preVoteRequest.read(r)
       const body: RaftRequest = {

@@ -24,7 +24,7 @@ const ROUNDS_MAX = 6
 async function tellToStand(server: QuorumServer): Promise<void> {
   const socket = connect(SERVER_PORT, server.host)
   await once(socket, 'connect')
-  socket.write(Buffer.concat([Buffer.from([1]), encodeRequest({ type: 'timeout-now' })]))
+  socket.write(Buffer.concat([Buffer.from([1]), encodeRequest({ type: 'timeout-now', term: null })]))
   await once(socket, 'data')
   socket.destroy()
 }

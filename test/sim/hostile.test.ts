@@ -106,7 +106,7 @@ function someRequest(random: Random, victim: Victim): RaftRequest {
       return { type: 'vote', term, candidate, lastIndex, lastTerm, leadershipTransfer: random.float() < 0.3 }
     case 1:
       return random.float() < 0.2
-        ? { type: 'timeout-now' }
+        ? { type: 'timeout-now', term: random.float() < 0.5 ? null : term }
         : {
             type: 'install',
             term,

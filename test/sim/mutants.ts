@@ -78,6 +78,11 @@ export const MUTANTS = {
       STAYS_IN_OFFICE,
     ],
   },
+  'late-word-to-stand': {
+    about:
+      'a word to stand for election from an earlier term is followed, whatever the leader of this one reads by its lease',
+    patches: [{ file: 'raft.ts', from: 'if (term === null || term >= raft.term) elect', to: 'if (true) elect' }],
+  },
   'majority-of-all': {
     about: 'half of the voters count as a majority',
     patches: [

@@ -249,11 +249,20 @@ suite('handing over (thesis, section 3.10)', () => {
   test('who is told to stand does so at once, and tells the voters why', () => {
     const script = new Script({ options: { preVote: true } })
     script.asked(heartbeatOf(1))
-    assert.deepEqual(script.asked({ type: 'timeout-now' }), { type: 'timeout-now' })
+    assert.deepEqual(script.asked({ type: 'timeout-now', term: null }), { type: 'timeout-now' })
     const [ballot] = script.sentTo('s2')
     assert(ballot?.body.type === 'vote')
     assert.equal(ballot.body.leadershipTransfer, true)
     assert(script.now < 1000 + TIMING.heartbeatTimeoutMs)
+  })
+
+  test('a word to stand from an earlier term comes too late: the leader of this one may read by its lease', () => {
+    const script = new Script()
+    script.asked(heartbeatOf(3))
+    assert.deepEqual(script.asked({ type: 'timeout-now', term: 2 }), { type: 'timeout-now' })
+    assert.deepEqual([script.status.role, script.sentTo('s2')], ['follower', []])
+    script.asked({ type: 'timeout-now', term: 3 })
+    assert.equal(script.status.role, 'candidate')
   })
 })
 

@@ -205,7 +205,7 @@ export function pushTransfer(raft: RaftState, leading: Leading): void {
   if (peer === undefined || peer.match < raft.log.lastIndex) return
   transfer.sent = true
   leading.leaseBroken = true
-  raft.send(peer.server, { type: 'timeout-now' }, { kind: 'timeout-now', peer: transfer.to })
+  raft.send(peer.server, { type: 'timeout-now', term: raft.term }, { kind: 'timeout-now', peer: transfer.to })
 }
 
 export function giveUpTransfer(raft: RaftState, leading: Leading, message: string): void {

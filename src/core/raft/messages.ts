@@ -91,8 +91,14 @@ export interface PreVoteReply {
   term: Term
   granted: boolean
 }
+/** Told by a leader that hands over: stand for election at once. */
 export interface TimeoutNowRequest {
   type: 'timeout-now'
+  /**
+   * In which it was sent, or before. Consul's servers do not say; what else came on their connection then tells a term
+   * that they had reached. null where nothing did.
+   */
+  term: Term | null
 }
 export interface TimeoutNowReply {
   type: 'timeout-now'

@@ -45,6 +45,7 @@ import type {
   Role,
   Server,
   SnapshotMeta,
+  TimeoutNowRequest,
 } from './messages.ts'
 import { replicate } from './replication.ts'
 import { RaftState, type Sent } from './state.ts'
@@ -326,11 +327,21 @@ function request(raft: RaftState, id: number, body: RaftRequest): void {
       break
     case 'timeout-now':
       raft.effects.push({ kind: 'answer', id, body: { type: 'timeout-now' } })
-      if (raft.role === 'follower' && mayStand(raft)) elect(raft, true)
+      toldToStand(raft, body)
       return
     default:
       unreachable(body)
   }
+}
+
+/**
+ * Whoever sent it reads no more by its lease, in the term in which it sent it. A leader of a later term knows nothing of
+ * it, and would go on reading while we are elected: so what was on its way for so long is too late.
+ */
+function toldToStand(raft: RaftState, { term }: TimeoutNowRequest): void {
+  if (raft.role !== 'follower' || !mayStand(raft)) return
+  if (term === null || term >= raft.term) elect(raft, true)
+  else raft.say('info', 'ignoring timeoutNow request with older term than current term', { term, current: raft.term })
 }
 
 function reply(raft: RaftState, id: number, body: RaftReply): void {

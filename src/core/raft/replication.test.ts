@@ -291,7 +291,7 @@ suite('snapshots for followers (paper, section 7)', () => {
     assert(busy?.type === 'append' && !busy.success)
     script.asked(appendOf(2, [3, 1], [], 3))
     assert.deepEqual(script.committed(), [], 'the state is being replaced')
-    script.asked({ type: 'timeout-now' })
+    script.asked({ type: 'timeout-now', term: null })
     script.wait(60_000)
     assert.equal(script.status.role, 'follower')
     script.forget().tell({ kind: 'restored', id: 1, ok: true })
