@@ -29,7 +29,7 @@ suite('jobs on nodes', { timeout: 180_000 }, () => {
   })
 
   const exec = (args: string[], input?: string) =>
-    runCommand(['exec', `-http-addr=127.0.0.1:${agents[1]!.ports.http}`, '-wait=500ms', ...args], {
+    runCommand(['exec', `-http-addr=127.0.0.1:${agents[1]!.ports.http}`, '-wait=2s', ...args], {
       ...(input !== undefined && { input }),
     })
 
