@@ -42,7 +42,6 @@ export const OVERVIEW_REQUESTS: readonly Request[] = [
     '?filter=Service.Tags%20contains%20c',
     '?filter=x',
   ]),
-  // Agents write their own by and by, each in its own time: the index is theirs.
   ...get('/v1/coordinate/', [
     'datacenters',
     'datacenters?dc=dc2',
@@ -52,7 +51,7 @@ export const OVERVIEW_REQUESTS: readonly Request[] = [
     'nodes?segment=x',
     'nodes?dc=dc2',
     'node/ui-a?dc=dc2',
-  ]).map((request) => ({ ...request, loose: true as const })),
+  ]),
   ...puts('/v1/coordinate/update', [
     '',
     '{',
