@@ -96,7 +96,7 @@ export function encodeCommand(command: Command | OpaqueCommand): Uint8Array {
     const codec = BODIES[command.type] as Codec<unknown>
     codec.write(writer, command.body)
   }
-  return writer.take()
+  return writer.takeKept()
 }
 
 /**

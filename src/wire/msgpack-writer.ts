@@ -7,6 +7,9 @@ const U64_MAX = 0xffff_ffff_ffff_ffffn
 const I64_MIN = -0x8000_0000_0000_0000n
 /** A buffer that grew past this is let go after use. */
 const KEEP_BYTES_MAX = 1 << 20
+/** Memory that what is kept is cut from, and the largest piece that is: so that little is left over at its end. */
+const KEPT_SLAB_BYTES = 16 * 1024
+const KEPT_BYTES_MAX = 2048
 /** Text up to here is copied character by character, which beats a call into native code. */
 const SHORT_TEXT = 31
 
@@ -171,6 +174,18 @@ export class Writer {
     return new Uint8Array(out.buffer, out.byteOffset, size)
   }
 
+  /**
+   * The same, for what is kept while others are let go, as the entries of the log are: in memory that nothing else is cut
+   * from. In the shared pool each would hold the answers and messages around it, too.
+   */
+  takeKept(): Uint8Array<ArrayBuffer> {
+    const size = this.at
+    const out = size > KEPT_BYTES_MAX ? new Uint8Array(size) : keptPlace(size)
+    this.#bytes.copy(out, 0, 0, size)
+    this.clear()
+    return out
+  }
+
   clear(): void {
     this.at = 0
     if (this.#bytes.length > KEEP_BYTES_MAX) {
@@ -242,6 +257,16 @@ export function encodeWith(write: (w: Writer) => void): Uint8Array<ArrayBuffer> 
 }
 
 const shared = new Writer(4096)
+
+/** Where the next small one that is kept comes from. */
+let kept = { memory: new ArrayBuffer(KEPT_SLAB_BYTES), used: 0 }
+
+function keptPlace(size: number): Uint8Array<ArrayBuffer> {
+  if (kept.used + size > KEPT_SLAB_BYTES) kept = { memory: new ArrayBuffer(KEPT_SLAB_BYTES), used: 0 }
+  const place = new Uint8Array(kept.memory, kept.used, size)
+  kept.used += size
+  return place
+}
 
 function viewOf(bytes: Buffer): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.length)

@@ -496,3 +496,25 @@ suite('golden bytes of go-msgpack', { skip: noVectors }, () => {
     }
   })
 })
+
+test('what is kept shares memory only with what else is kept, and one is never written over by the next', () => {
+  const w = new Writer(16)
+  const keep = (size: number, fill: number) => {
+    for (let i = 0; i < size; i++) w.byte(fill)
+    return w.takeKept()
+  }
+  const pool = new Set<ArrayBufferLike>()
+  const kept: { bytes: Uint8Array; fill: number }[] = []
+  for (let n = 0; n < 400; n++) {
+    const size = n % 50 === 49 ? 5000 : (n * 37) % 700
+    kept.push({ bytes: keep(size, n & 0xff), fill: n & 0xff })
+    pool.add(encodeWith((other) => other.text('an answer')).buffer)
+    assert.equal(kept.at(-1)!.bytes.length, size)
+    // A large one has memory of its own; small ones have little beside them.
+    assert(kept.at(-1)!.bytes.buffer.byteLength === size || kept.at(-1)!.bytes.buffer.byteLength <= 16 * 1024)
+  }
+  for (const { bytes, fill } of kept) {
+    assert(!pool.has(bytes.buffer))
+    assert(bytes.every((byte) => byte === fill))
+  }
+})
