@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, suite, test } from 'node:test'
+import { freePorts } from '../../test/support/process.ts'
 import { type LogRecord, makeLog } from '../base/log.ts'
 import { type Metrics, NO_METRICS, Registry } from '../base/metrics.ts'
 import { DEV, LAN } from '../core/gossip/config.ts'
@@ -230,10 +231,11 @@ suite('gossip pools', () => {
     await assert.rejects(start('second', { bind }), {
       message: `Failed to start Consul server: Failed to start LAN Serf: Failed to create memberlist: Could not set up network transport: failed to obtain an address: Failed to start TCP listener on "127.0.0.1" port ${pool.port}: listen tcp 127.0.0.1:${pool.port}: bind: address already in use`,
     })
+    // Free for TCP, but taken for UDP.
+    const { serfWan: port } = await freePorts()
     const socket = createSocket('udp4')
-    socket.bind(0, '127.0.0.1')
+    socket.bind(port, '127.0.0.1')
     await once(socket, 'listening')
-    const { port } = socket.address()
     await assert.rejects(start('third', { bind: { host: '127.0.0.1', port }, pool: 'wan' }), {
       message: `Failed to start Consul server: Failed to start WAN Serf: Failed to start UDP listener on "127.0.0.1" port ${port}: listen udp 127.0.0.1:${port}: bind: address already in use`,
     })
