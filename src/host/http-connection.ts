@@ -28,6 +28,8 @@ export interface Site {
   readonly handle: HttpHandler
   readonly bodyBytesMax: (method: string, url: string) => number
   readonly connections: Set<HttpConnection>
+  /** How often late requests have been looked for, from 1 on: the time as connections know it, asked for nothing. */
+  sweeps: number
   /** Each answer is the last of its connection. */
   closing: boolean
 }
@@ -106,7 +108,7 @@ export class HttpConnection {
   #store: Buffer | undefined
   /** So much of it is known to hold no end of a head. */
   #scanned = 0
-  /** When the first byte of the request under way came; 0 between requests. */
+  /** The sweep before the first byte of the request under way came; 0 between requests. */
   #since = 0
   #request: Request | undefined
   #incoming: Incoming | undefined
@@ -152,11 +154,15 @@ export class HttpConnection {
     this.#socket.destroy()
   }
 
-  /** Refuses a request whose head, or whose body, did not come in time. */
-  expire(now: number, headMs: number, requestMs: number): void {
+  /**
+   * Refuses a request that has not come in time.
+   * @param head how many sweeps it may take until the head is here
+   * @param whole the same for all of it
+   */
+  expire(head: number, whole: number): void {
     if (this.#since === 0 || this.#ending) return
     if (this.#request !== undefined && this.#incoming === undefined) return
-    if (now - this.#since < (this.#request === undefined ? headMs : requestMs)) return
+    if (this.#site.sweeps - this.#since <= (this.#request === undefined ? head : whole)) return
     if (this.#answering) this.destroy()
     else this.#refuse(TOO_LATE)
   }
@@ -169,7 +175,7 @@ export class HttpConnection {
 
   #take(chunk: Buffer): void {
     if (this.#ending) return this.#discard(chunk.length)
-    if (this.#since === 0) this.#since = performance.now()
+    if (this.#since === 0) this.#since = this.#site.sweeps
     this.#append(chunk)
     this.#advance()
   }
@@ -492,7 +498,7 @@ export class HttpConnection {
   #rest(): void {
     const over = !this.#persistent || (this.#halfClosed && this.#unread.length === 0)
     if (over) return this.#lingers || this.#unread.length > 0 ? this.#end() : this.#close()
-    if (this.#unread.length > 0) this.#since = performance.now()
+    if (this.#unread.length > 0) this.#since = this.#site.sweeps
     else this.#since = 0
   }
 

@@ -35,7 +35,7 @@ export async function listenHttp(
   handle: HttpHandler,
   limits: HttpLimits = {},
 ): Promise<Listener> {
-  const site: Site = { handle, bodyBytesMax, connections: new Set(), closing: false }
+  const site: Site = { handle, bodyBytesMax, connections: new Set(), sweeps: 1, closing: false }
   const welcome = limitClients(limits.connsPerClientMax ?? 0)
   const tuning = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_DELAY_MS }
   const server = createServer({ allowHalfOpen: true, ...tuning }, (socket) => {
@@ -68,13 +68,16 @@ export async function listenHttp(
   }
 }
 
-function expireRequests({ connections }: Site, requestMs: Millis): NodeJS.Timeout {
-  const headMs = Math.min(HEADERS_TIMEOUT_MS, requestMs)
+/** Looks for late requests; each may be found up to one interval later than it is late. */
+function expireRequests(site: Site, requestMs: Millis): NodeJS.Timeout {
+  const intervalMs = Math.min(LATE_INTERVAL_MS, requestMs)
+  const whole = requestMs / intervalMs
+  const head = Math.min(HEADERS_TIMEOUT_MS, requestMs) / intervalMs
   const sweep = () => {
-    const now = performance.now()
-    for (const connection of connections) connection.expire(now, headMs, requestMs)
+    site.sweeps += 1
+    for (const connection of site.connections) connection.expire(head, whole)
   }
-  return setInterval(sweep, Math.min(LATE_INTERVAL_MS, requestMs)).unref()
+  return setInterval(sweep, intervalMs).unref()
 }
 
 const TOO_MANY = 'Your IP is issuing too many concurrent connections, please rate limit your calls\n'
