@@ -162,6 +162,13 @@ suite('probes over TLS', () => {
     ])
   })
 
+  test('what the other side says before it hangs up is told', async () => {
+    const tls = { skipVerify: true, serverName: '' }
+    const target = `127.0.0.1:${ports.get('http good')}`
+    const [{ output }] = (await tried([{ kind: 'grpc', target, tls, timeout: 20_000 }], {})) as [ProbeResult]
+    assert.match(output, /"transport: authentication handshake failed: remote error: tls: no application protocol"$/)
+  })
+
   test('a file that holds no certificate spoils nothing, nor does one whose certificate is broken', async () => {
     const folder = join(empty, 'folder')
     mkdirSync(folder)

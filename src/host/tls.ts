@@ -53,15 +53,28 @@ export async function dialTls(target: TlsTarget, signal: AbortSignal): Promise<T
     }
     const stop = () => fail(signal.reason)
     signal.addEventListener('abort', stop, { once: true })
-    socket.once('error', fail)
+    const broken = (error: Error) => fail(alertOf(error) ?? error)
+    socket.once('error', broken)
     socket.once('secureConnect', () => {
       const fault = skipVerify ? undefined : faultOf(socket, name)
       if (fault !== undefined) return fail(new CertificateFault(fault))
       signal.removeEventListener('abort', stop)
-      socket.off('error', fail)
+      socket.off('error', broken)
       resolve(socket)
     })
   })
+}
+
+/** Where Go's name for an alert is not OpenSSL's. Source: Go's crypto/tls/alert.go. */
+const ALERTS: Record<string, string> = {
+  'unknown ca': 'unknown certificate authority',
+  'protocol version': 'protocol version not supported',
+}
+
+/** @returns what the other side has said before it hung up; undefined when it has said nothing */
+function alertOf(error: Error & { reason?: string }): Error | undefined {
+  const alert = /^(?:sslv3|tlsv1|tlsv13) alert (.*)$/.exec(error.reason ?? '')?.[1]
+  return alert === undefined ? undefined : new Error(`remote error: tls: ${ALERTS[alert] ?? alert}`, { cause: error })
 }
 
 let system: Promise<SecureContext> | undefined

@@ -3,9 +3,12 @@
  * recovering. What they make of them must be the same, word for word where the words are Consul's.
  */
 import assert from 'node:assert/strict'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { readFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { after, before, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { type AgentProcess, realConsul, startAgentProcess } from '../support/process.ts'
 
 const real = realConsul()
@@ -43,23 +46,39 @@ answers.set('/cut', (_, response) => {
   response.write('part', () => response.destroy())
 })
 
+function addressOf(server: Server): string {
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+const TLS = new URL('../../src/host/testdata/tls/', import.meta.url)
+/** Over TLS, with a certificate that the agents trust (for 127.0.0.1 and web.example), and with one that they do not. */
+const [trusted, unknown] = ['good.pem', 'self.pem'].map((name) => {
+  const pem = readFileSync(new URL(name, TLS))
+  return createTls({ key: pem, cert: pem }, (_, response) => response.end('said'))
+})
+
 suite('checks, side by side with the real agent', { skip }, () => {
   let ours: AgentProcess
   let theirs: AgentProcess
   let at = ''
 
   before(async () => {
-    await new Promise<void>((done) => target.listen(0, '127.0.0.1', done))
-    at = `127.0.0.1:${(target.address() as AddressInfo).port}`
+    for (const server of [target, trusted!, unknown!]) {
+      await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    }
+    at = addressOf(target)
     // New output of a check whose status stays would otherwise reach the catalog minutes later.
     const args = ['-dev', '-node=x', '-log-level=err', '-enable-script-checks', '-hcl=check_update_interval = "0s"']
-    ours = await startAgentProcess(args)
-    theirs = await startAgentProcess(args, { command: real })
+    const env = { SSL_CERT_FILE: fileURLToPath(new URL('authority.pem', TLS)) }
+    ours = await startAgentProcess(args, { env })
+    theirs = await startAgentProcess(args, { command: real, env })
   })
   after(async () => {
     await Promise.all([ours?.kill(), theirs?.kill()])
-    target.closeAllConnections()
-    target.close()
+    for (const server of [target, trusted!, unknown!]) {
+      server.closeAllConnections()
+      server.close()
+    }
   })
 
   async function register(agent: AgentProcess, definition: Record<string, unknown>): Promise<void> {
@@ -101,6 +120,10 @@ suite('checks, side by side with the real agent', { skip }, () => {
       'http-nonsense': { HTTP: 'nonsense' },
       'http-ftp': { HTTP: 'ftp://127.0.0.1/' },
       'https-plain': { HTTP: `https://${at}/` },
+      'https-trusted': { HTTP: `https://${addressOf(trusted!)}/` },
+      'https-unknown': { HTTP: `https://${addressOf(unknown!)}/` },
+      'https-unchecked': { HTTP: `https://${addressOf(unknown!)}/`, TLSSkipVerify: true },
+      'grpc-unknown': { GRPC: addressOf(unknown!), GRPCUseTLS: true, Timeout: '5s' },
       tcp: { TCP: at },
       'tcp-refused': { TCP: '127.0.0.1:1' },
       'tcp-nonsense': { TCP: 'nonsense' },
