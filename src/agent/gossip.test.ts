@@ -236,10 +236,10 @@ suite('gossip pools', () => {
     const socket = createSocket('udp4')
     socket.bind(port, '127.0.0.1')
     await once(socket, 'listening')
-    await assert.rejects(start('third', { bind: { host: '127.0.0.1', port }, pool: 'wan' }), {
+    const third = start('third', { bind: { host: '127.0.0.1', port }, pool: 'wan' }).finally(() => socket.close())
+    await assert.rejects(third, {
       message: `Failed to start Consul server: Failed to start WAN Serf: Failed to start UDP listener on "127.0.0.1" port ${port}: listen udp 127.0.0.1:${port}: bind: address already in use`,
     })
-    socket.close()
   })
 })
 

@@ -6,6 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { freePorts } from '../../test/support/process.ts'
 import { cannedAgent, run } from './canned.suite.ts'
 
 const DATACENTERS = { 'GET /v1/catalog/datacenters': { body: ['dc1', 'dc2'] } }
@@ -114,16 +115,8 @@ suite('HTTPS', () => {
 })
 
 suite('no answer', () => {
-  /** A port that nobody listens on: it was ours a moment ago. */
-  async function closedPort(): Promise<number> {
-    const server = createServer()
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-    const { port } = server.address() as AddressInfo
-    await new Promise((closed) => server.close(closed))
-    return port
-  }
   test('refused', async () => {
-    const address = `127.0.0.1:${await closedPort()}`
+    const address = `127.0.0.1:${(await freePorts()).http}`
     const { code, out, err } = await run(['members'], { env: { CONSUL_HTTP_ADDR: address } })
     assert.equal(code, 1)
     assert.equal(out, '')
@@ -133,7 +126,7 @@ suite('no answer', () => {
     )
   })
   test('refused, for a write', async () => {
-    const address = `127.0.0.1:${await closedPort()}`
+    const address = `127.0.0.1:${(await freePorts()).http}`
     const { err } = await run(['kv', 'put', 'x', 'y'], { env: { CONSUL_HTTP_ADDR: address } })
     assert.equal(
       err,

@@ -8,6 +8,7 @@ import { type AddressInfo, createServer as createTcp, type Server as TcpServer }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { freePorts } from '../../test/support/process.ts'
 import type { Probe, ProbeResult } from '../model/check-run.ts'
 import { tryProbe } from './probes.ts'
 
@@ -28,10 +29,7 @@ async function listening(server: Server | TcpServer | Http2Server): Promise<stri
 
 /** An address where nobody listens. */
 async function deserted(): Promise<string> {
-  const server = createTcp()
-  const address = await listening(server)
-  await new Promise((done) => server.close(done))
-  return address
+  return `127.0.0.1:${(await freePorts()).http}`
 }
 
 suite('HTTP probes', () => {
