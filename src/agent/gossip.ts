@@ -3,6 +3,7 @@
  * message means is decided in core/gossip; who may be in the pool by what it is opened with.
  */
 import { isIP } from 'node:net'
+import { messageOf } from '../base/message-of.ts'
 import type { Random } from '../base/random.ts'
 import type { Millis } from '../base/units.ts'
 import { type MemberlistConfig, SERF } from '../core/gossip/config.ts'
@@ -23,7 +24,7 @@ import {
 } from '../core/gossip/serf.ts'
 import type { Conn, Host, Listener, UdpPort } from '../host/host.ts'
 import type { Member } from '../serve/backend.ts'
-import { decodePacket, encodePacket, reason } from '../wire/gossip.ts'
+import { decodePacket, encodePacket } from '../wire/gossip.ts'
 import { SEAL_BYTES, seal } from '../wire/gossip-crypto.ts'
 import { encodeStream, StreamReader } from '../wire/gossip-stream.ts'
 import { gossipCodec } from '../wire/serf.ts'
@@ -196,7 +197,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
         return
       case 'keys-changed':
         parts.keyring.save(keyring.keys).catch((error: unknown) => {
-          logs.serf.error('serf: Failed to write keyring file', { error: reason(error) })
+          logs.serf.error('serf: Failed to write keyring file', { error: messageOf(error) })
         })
         return
       case 'give-way':
@@ -268,7 +269,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
       return { at: (await host.lookup(name)).map((address) => ({ host: address, port })) }
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      const why = code === 'ENOTFOUND' ? 'no such host' : reason(error)
+      const why = code === 'ENOTFOUND' ? 'no such host' : messageOf(error)
       return { at: [], problem: `Failed to resolve ${joinHostPort(name, port)}: lookup ${name}: ${why}` }
     }
   }
@@ -302,8 +303,8 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
         } catch (error) {
           asked = true
           meters.fault.add(1)
-          logs.memberlist.error(`memberlist: failed to receive: ${reason(error)} from=${remote.host}:${remote.port}`)
-          answer({ type: 'err', Error: reason(error) })
+          logs.memberlist.error(`memberlist: failed to receive: ${messageOf(error)} from=${remote.host}:${remote.port}`)
+          answer({ type: 'err', Error: messageOf(error) })
         }
       },
       end() {
@@ -421,7 +422,7 @@ async function bindBoth(
 }
 
 function startError({ role, pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', error: unknown): Error {
-  const listener = `Failed to start ${protocol} listener on "${bind.host}" port ${bind.port}: ${reason(error)}`
+  const listener = `Failed to start ${protocol} listener on "${bind.host}" port ${bind.port}: ${messageOf(error)}`
   const transport = 'Failed to create memberlist: Could not set up network transport: failed to obtain an address: '
   const serf = role === 'server' ? `${pool.toUpperCase()} Serf` : `${pool} serf`
   const what = `Failed to start Consul ${role}: Failed to start ${serf}: ${pool === 'lan' ? transport : ''}`
@@ -439,13 +440,13 @@ const SYSTEM_WORDS: Record<string, string> = {
 /** Go's names for the system's errors. */
 function systemWords(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
-  return (code !== undefined && SYSTEM_WORDS[code]) || reason(error)
+  return (code !== undefined && SYSTEM_WORDS[code]) || messageOf(error)
 }
 
 function dialError(error: unknown, to: GossipAddress): string {
   const { code, syscall } = error as NodeJS.ErrnoException
   if (code === 'ENOTFOUND') return `lookup ${to.host}: no such host`
-  if (syscall !== 'connect' && code !== 'ETIMEDOUT') return reason(error)
+  if (syscall !== 'connect' && code !== 'ETIMEDOUT') return messageOf(error)
   return `dial tcp ${joinHostPort(to.host, to.port)}: ${systemWords(error)}`
 }
 

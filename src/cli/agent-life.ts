@@ -3,7 +3,7 @@
  * is given the agent and the signals, so that a test can play both. Source: Consul's command/agent/agent.go (run).
  */
 import type { Log } from '../base/log.ts'
-import { reason } from './command.ts'
+import { messageOf } from '../base/message-of.ts'
 
 /** What the process needs of an agent that runs. */
 export interface RunningAgent {
@@ -166,6 +166,6 @@ type Outcome<T> = { kind: 'done'; value: T } | { kind: 'failed'; why: string }
 function outcome<T>(work: Promise<T>): Promise<Outcome<T>> {
   return work.then(
     (value) => ({ kind: 'done', value }),
-    (error: unknown) => ({ kind: 'failed', why: reason(error) }),
+    (error: unknown) => ({ kind: 'failed', why: messageOf(error) }),
   )
 }

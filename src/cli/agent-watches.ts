@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process'
 import { connect, type Plain, parseWatch, type WatchPlan, writePlain } from '../api/index.ts'
 import { parseGoDuration } from '../base/go-duration.ts'
 import type { Log } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import { childFault } from './child.ts'
-import { reason } from './command.ts'
 import { nodeTransport } from './transport.ts'
 
 type Handler =
@@ -47,7 +47,7 @@ function compileWatch(params: Record<string, Plain>, log: Log): ConfiguredWatch 
     if (type === 'http') request = readRequest(params.http_handler_config)
     plan = parseWatch(params, OWN)
   } catch (error) {
-    throw new Error(`Failed to parse watch (${JSON.stringify(params)}): ${reason(error)}`)
+    throw new Error(`Failed to parse watch (${JSON.stringify(params)}): ${messageOf(error)}`)
   }
   const { handler, args } = plan.rest
   if (handler !== undefined) {
@@ -115,7 +115,7 @@ export function runWatches(watches: readonly ConfiguredWatch[], address: string,
           ? runProgram(handler, index, value, log, signal)
           : sendRequest(handler, index, value, log, signal),
       failed: (error, retryMs) =>
-        log.error('Watch errored', { type: plan.type, error: reason(error), retry: `${retryMs / 1000}s` }),
+        log.error('Watch errored', { type: plan.type, error: messageOf(error), retry: `${retryMs / 1000}s` }),
       pause: (ms) =>
         new Promise((resolve) => {
           const timer = setTimeout(resolve, ms)
@@ -125,7 +125,7 @@ export function runWatches(watches: readonly ConfiguredWatch[], address: string,
           })
         }),
     })
-    run.catch((error: unknown) => log.error('Failed to run watch', { error: reason(error) }))
+    run.catch((error: unknown) => log.error('Failed to run watch', { error: messageOf(error) }))
   }
   return () => stop.abort()
 }
@@ -187,7 +187,7 @@ async function sendRequest(
       log.error('http watch handler failed with output', { watch: url, status: response.status, output: output.text() })
     }
   } catch (error) {
-    if (!signal.aborted) log.error('Failed to invoke http watch handler', { watch: url, error: reason(error) })
+    if (!signal.aborted) log.error('Failed to invoke http watch handler', { watch: url, error: messageOf(error) })
   }
 }
 

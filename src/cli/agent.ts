@@ -9,10 +9,11 @@ import { AGENT_FLAGS } from '../agent/config/flags.ts'
 import type { RuntimeConfig } from '../agent/config/runtime.ts'
 import { CONSUL_API_VERSION } from '../agent/version.ts'
 import { type Log, makeLog } from '../base/log.ts'
+import { messageOf } from '../base/message-of.ts'
 import { nodeHost } from '../host/node.ts'
 import { live, type RunningAgent, type Signal } from './agent-life.ts'
 import { type AgentOutput, makeAgentOutput } from './agent-output.ts'
-import { type Command, type Io, reason } from './command.ts'
+import type { Command, Io } from './command.ts'
 import { openError } from './input.ts'
 import { openLogFile } from './log-file.ts'
 import { openSyslog } from './syslog.ts'
@@ -73,7 +74,7 @@ async function run(io: Io, argv: string[]): Promise<number> {
       const reread = async () => {
         const fresh = load()
         await watches.compile(fresh.config).catch((error: unknown) => {
-          throw new Error(`Failed reloading watches: ${reason(error)}`)
+          throw new Error(`Failed reloading watches: ${messageOf(error)}`)
         })
         for (const warning of fresh.warnings) host.log.warn(warning)
         return fresh.config
@@ -101,7 +102,7 @@ async function run(io: Io, argv: string[]): Promise<number> {
         })
       } catch (error) {
         // The log is still held back, and with it what went wrong.
-        if (!shown) io.err(`==> ${reason(error)}`)
+        if (!shown) io.err(`==> ${messageOf(error)}`)
         throw error
       }
     },
@@ -125,10 +126,10 @@ async function refuse(io: Io, error: unknown): Promise<number> {
   const code = error instanceof ConfigError ? error.code : 'refused'
   if (code === 'flags' || code === 'help') {
     const { flagUsage } = await import('./help.ts')
-    if (code === 'flags') io.err(reason(error))
+    if (code === 'flags') io.err(messageOf(error))
     io.err(flagUsage(AGENT_FLAGS))
   }
-  if (code !== 'help') io.err(`==> ${code === 'flags' ? 'error parsing flags: ' : ''}${reason(error)}`)
+  if (code !== 'help') io.err(`==> ${code === 'flags' ? 'error parsing flags: ' : ''}${messageOf(error)}`)
   return 1
 }
 
@@ -168,7 +169,7 @@ function openCopies(config: RuntimeConfig, io: Io): { write: ((line: string) => 
       writers.push(openSyslog(config.syslogFacility, failed).write)
     }
   } catch (error) {
-    io.err(`==> ${reason(error)}`)
+    io.err(`==> ${messageOf(error)}`)
     return undefined
   }
   if (writers.length === 0) return { write: undefined }

@@ -1,8 +1,9 @@
 /** `consul catalog`: datacenters, nodes and services, as the servers know them. */
 import type { Node, ServiceNode } from '../api/catalog.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
 import { columnize, tabbed } from './columns.ts'
-import { command, group, type Io, reason } from './command.ts'
+import { command, group, type Io } from './command.ts'
 import { ALL_HTTP_FLAGS, CLIENT_FLAGS, SERVER_FLAGS } from './http-flags.ts'
 import { readArgument } from './input.ts'
 
@@ -86,7 +87,7 @@ Only the nodes with a service, or with certain metadata, or the nearest to a nod
     try {
       filter = Buffer.from(readArgument(flags.filter ?? '', io)).toString()
     } catch (error) {
-      io.err(`Could not process filter argument: ${reason(error)}`)
+      io.err(`Could not process filter argument: ${messageOf(error)}`)
       return 1
     }
     const { service = '' } = flags

@@ -7,7 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Consul, connect } from '../api/index.ts'
 import { parseGoBool, quoteGo } from '../base/go-flags.ts'
-import { type Io, reason } from './command.ts'
+import { messageOf } from '../base/message-of.ts'
+import type { Io } from './command.ts'
 import type { HttpFlagValues } from './http-flags.ts'
 import { openError } from './input.ts'
 import { nodeTransport, type TlsOptions } from './transport.ts'
@@ -35,13 +36,13 @@ export async function withAgent(
   try {
     consul = agentClient(flags, io.env, io.err)
   } catch (error) {
-    io.err(`${unconnected}: ${reason(error)}`)
+    io.err(`${unconnected}: ${messageOf(error)}`)
     return 1
   }
   try {
     return await ask(consul)
   } catch (error) {
-    io.err(`${failed}: ${reason(error)}`)
+    io.err(`${failed}: ${messageOf(error)}`)
     return 1
   }
 }

@@ -85,8 +85,3 @@ export function notBuilt(usage: string, about: string, flags: readonly Flag[]): 
     },
   }
 }
-
-/** The text of an error, whatever was thrown. */
-export function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
-}

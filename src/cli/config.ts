@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs'
 import type { ConfigEntry } from '../api/config.ts'
 import { quoteGo } from '../base/go-quote.ts'
+import { messageOf } from '../base/message-of.ts'
 import { isConfigKind } from '../model/config-entry.ts'
 import { withAgent } from './client.ts'
-import { command, group, type Io, reason } from './command.ts'
+import { command, group, type Io } from './command.ts'
 import { index, text, yes } from './flag-kinds.ts'
 import { ALL_HTTP_FLAGS } from './http-flags.ts'
 import { openError } from './input.ts'
@@ -44,7 +45,7 @@ const write = command({
     try {
       entry = await decoded(readSource(args[0]!, io))
     } catch (error) {
-      io.err(reason(error))
+      io.err(messageOf(error))
       return 1
     }
     const name = `${entry.Kind}/${entry.Name}`
@@ -86,7 +87,7 @@ async function decoded(source: string): Promise<ConfigEntry> {
   try {
     raw = plainConfig(source)
   } catch (error) {
-    throw fail(`Failed to decode config entry input: ${reason(error)}`)
+    throw fail(`Failed to decode config entry input: ${messageOf(error)}`)
   }
   const kind = raw.Kind ?? raw.kind
   if (kind === undefined) throw fail('Payload does not contain a kind/Kind key at the top level')

@@ -18,9 +18,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import type { Consul } from '../api/index.ts'
 import { formatGoDuration } from '../base/go-duration.ts'
+import { messageOf } from '../base/message-of.ts'
 import { NANOS_PER_MS, NANOS_PER_SECOND, type Nanos } from '../base/units.ts'
 import { withAgent } from './client.ts'
-import { command, type Io, reason } from './command.ts'
+import { command, type Io } from './command.ts'
 import { duration, text, texts, yes } from './flag-kinds.ts'
 import { CLIENT_FLAGS } from './http-flags.ts'
 
@@ -131,7 +132,7 @@ export async function gather(io: Io, consul: Consul, wish: DebugWish, stop: Abor
     try {
       await archive(wish.output, saved)
     } catch (error) {
-      io.err(`Archive creation failed: ${reason(error)}`)
+      io.err(`Archive creation failed: ${messageOf(error)}`)
       return 1
     }
   }
@@ -141,7 +142,7 @@ export async function gather(io: Io, consul: Consul, wish: DebugWish, stop: Abor
 
 async function prepare(io: Io, consul: Consul, wish: DebugWish): Promise<{ version: string; targets: Target[] }> {
   const self = await consul.agent.self().catch((error: unknown) => {
-    throw new Error(`error querying target agent: ${reason(error)}. verify connectivity and agent address`)
+    throw new Error(`error querying target agent: ${messageOf(error)}. verify connectivity and agent address`)
   })
   const version = self.Config?.Version
   if (typeof version !== 'string') throw new Error('agent response did not contain version key')
@@ -160,7 +161,7 @@ async function prepare(io: Io, consul: Consul, wish: DebugWish): Promise<{ versi
   try {
     mkdirSync(wish.output, { recursive: true })
   } catch (error) {
-    throw new Error(`could not create output directory: ${reason(error)}`)
+    throw new Error(`could not create output directory: ${messageOf(error)}`)
   }
   return { version, targets }
 }
@@ -183,7 +184,7 @@ async function captureStatic({ agent }: Consul, folder: string, targets: Target[
     try {
       writeJson(join(folder, `${target}.json`), await source())
     } catch (error) {
-      faults.push(reason(error))
+      faults.push(messageOf(error))
     }
   }
   return faults
@@ -204,7 +205,7 @@ async function captureDynamic(
     const folder = join(wish.output, String(seconds))
     mkdirSync(folder, { recursive: true })
     const tell = (error: unknown) => {
-      if (!over.aborted) io.err(`==> Capture failure ${reason(error)}`)
+      if (!over.aborted) io.err(`==> Capture failure ${messageOf(error)}`)
     }
     const parts = { consul, folder, seconds: Math.max(1, Math.floor(wish.interval / NANOS_PER_SECOND)), over, tell }
     // However fast the parts fail, the next interval begins in its time.

@@ -1,7 +1,8 @@
 /** `consul event`: tells all agents of something. */
 import { compileGoRegexp } from '../base/go-regexp.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
-import { type Command, command, reason } from './command.ts'
+import { type Command, command } from './command.ts'
 import { text } from './flag-kinds.ts'
 import { CLIENT_FLAGS } from './http-flags.ts'
 
@@ -31,7 +32,7 @@ const event: Command = command({
       try {
         compileGoRegexp(expression)
       } catch (error) {
-        return complain(`Failed to compile ${kind} filter regexp: ${reason(error)}`)
+        return complain(`Failed to compile ${kind} filter regexp: ${messageOf(error)}`)
       }
     }
     if (tag !== '' && service === '') return complain('Cannot provide tag filter without service filter.')

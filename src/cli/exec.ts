@@ -4,9 +4,10 @@
  */
 import type { Consul } from '../api/index.ts'
 import { compileGoRegexp } from '../base/go-regexp.ts'
+import { messageOf } from '../base/message-of.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
 import { withAgent } from './client.ts'
-import { type Command, command, type Io, reason } from './command.ts'
+import { type Command, command, type Io } from './command.ts'
 import { duration, text, yes } from './flag-kinds.ts'
 import { CLIENT_FLAGS, SERVER_FLAGS } from './http-flags.ts'
 
@@ -53,7 +54,7 @@ const exec: Command = command({
       try {
         compileGoRegexp(expression)
       } catch (error) {
-        return complain(`Failed to compile ${kind} filter regexp: ${reason(error)}`)
+        return complain(`Failed to compile ${kind} filter regexp: ${messageOf(error)}`)
       }
     }
     if (tag !== '' && service === '') return complain('Cannot provide tag filter without service filter.')
@@ -107,7 +108,7 @@ async function runJob(io: Io, consul: Consul, wish: Wish): Promise<number> {
   }
   const step = async <T>(what: string, work: Promise<T>): Promise<T | undefined> =>
     work.catch((error: unknown) => {
-      io.err(`Failed to ${what}: ${reason(error)}`)
+      io.err(`Failed to ${what}: ${messageOf(error)}`)
       return undefined
     })
   if (wish.foreign !== undefined) tell('Remote exec in foreign datacenter, using Session TTL')
@@ -117,7 +118,7 @@ async function runJob(io: Io, consul: Consul, wish: Wish): Promise<number> {
   const renewing = setInterval(() => {
     consul.session.renew(session).catch((error: unknown) => {
       clearInterval(renewing)
-      io.err(`Session renew failed: ${reason(error)}`)
+      io.err(`Session renew failed: ${messageOf(error)}`)
     })
   }, RENEW_MS)
   try {
@@ -192,7 +193,7 @@ async function listen(io: Io, consul: Consul, folder: string, { waitMs, verbose 
       keys = found.value
       index = found.meta.index
     } catch (error) {
-      io.err(`Failed to read results: ${reason(error)}`)
+      io.err(`Failed to read results: ${messageOf(error)}`)
       return 1
     }
     for (const key of keys) {

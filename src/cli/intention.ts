@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs'
 import type { Consul } from '../api/index.ts'
 import type { Intention, IntentionWish } from '../api/intention.ts'
 import { quoteGo } from '../base/go-quote.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
 import { columnize } from './columns.ts'
-import { command, group, reason } from './command.ts'
+import { command, group } from './command.ts'
 import { pairs, yes } from './flag-kinds.ts'
 import { CLIENT_FLAGS, SERVER_FLAGS } from './http-flags.ts'
 import { openError } from './input.ts'
@@ -66,7 +67,7 @@ const create = command({
     try {
       wishes = flags.file ? args.map(wishOfFile) : [wishOfEnds(args, flags.deny ? 'deny' : 'allow', flags.meta)]
     } catch (error) {
-      io.err(`Error: ${reason(error)}`)
+      io.err(`Error: ${messageOf(error)}`)
       return 1
     }
     return withAgent(io, flags, 'Error', async (consul) => {
@@ -86,7 +87,7 @@ const create = command({
           }
           await failing(`creating intention ${quoteGo(described(wish))}`, () => consul.intention.create(wish))
         } catch (error) {
-          io.err(`Error ${reason(error)}`)
+          io.err(`Error ${messageOf(error)}`)
           return 1
         }
         io.out(`Created: ${described(wish)}`)
@@ -100,7 +101,7 @@ async function failing<T>(what: string, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {
-    throw new Error(`${what}: ${reason(error)}`, { cause: error })
+    throw new Error(`${what}: ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -193,7 +194,7 @@ const remove = command({
       try {
         await consul.intention.delete(id)
       } catch (error) {
-        io.err(`Error reading the intention: ${reason(error)}`)
+        io.err(`Error reading the intention: ${messageOf(error)}`)
         return 1
       }
       io.out('Intention deleted.')
@@ -215,7 +216,7 @@ const get = command({
         io.out(columnize(detailsOf(found)))
         return 0
       } catch (error) {
-        io.err(`Error reading the intention: ${reason(error)}`)
+        io.err(`Error reading the intention: ${messageOf(error)}`)
         return 1
       }
     }),

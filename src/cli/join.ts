@@ -1,6 +1,7 @@
 /** `consul join`: makes an agent meet others. */
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
-import { type Command, command, reason } from './command.ts'
+import { type Command, command } from './command.ts'
 import { yes } from './flag-kinds.ts'
 import { CLIENT_FLAGS } from './http-flags.ts'
 
@@ -21,7 +22,7 @@ const join: Command = command({
           await consul.agent.join(address, { wan: flags.wan })
           joined += 1
         } catch (error) {
-          io.err(`Error joining address '${address}': ${reason(error)}`)
+          io.err(`Error joining address '${address}': ${messageOf(error)}`)
         }
       }
       if (joined === 0) {

@@ -1,8 +1,9 @@
 /** `consul kv export` and `import`: a tree of keys as JSON, and back. The form of the JSON is Consul's. */
 import type { KVPair } from '../api/kv.ts'
 import { decodeBase64 } from '../base/base64.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
-import { command, type Io, reason } from './command.ts'
+import { command, type Io } from './command.ts'
 import { ALL_HTTP_FLAGS } from './http-flags.ts'
 import { readArgument } from './input.ts'
 import { oneKey } from './kv.ts'
@@ -37,7 +38,7 @@ const importTree = command({
       const text = dataOf(args, io)
       entries = parseEntries(text)
     } catch (error) {
-      io.err(reason(error))
+      io.err(messageOf(error))
       return 1
     }
     return withAgent(io, flags, 'Error! Failed writing data', async (consul) => {
@@ -50,7 +51,7 @@ const importTree = command({
         try {
           await consul.kv.put(entry.key, value.bytes, { flags: entry.flags, namespace: entry.namespace })
         } catch (error) {
-          io.err(`Error! Failed writing data for key ${entry.key}: ${reason(error)}`)
+          io.err(`Error! Failed writing data for key ${entry.key}: ${messageOf(error)}`)
           return 1
         }
         io.out(`Imported: ${entry.key}`)
@@ -94,7 +95,7 @@ function dataOf(args: string[], io: Io): string {
   try {
     return Buffer.from(readArgument(args[0]!, io)).toString()
   } catch (error) {
-    throw new ImportError(`Error! ${reason(error)}`, { cause: error })
+    throw new ImportError(`Error! ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -108,7 +109,7 @@ function parseEntries(text: string): Entry[] {
       key === 'flags' && typeof value === 'number' ? BigInt(context?.source ?? value) : value,
     )
   } catch (error) {
-    throw new ImportError(`Cannot unmarshal data: ${reason(error)}`, { cause: error })
+    throw new ImportError(`Cannot unmarshal data: ${messageOf(error)}`, { cause: error })
   }
   if (!Array.isArray(parsed)) throw new ImportError('Cannot unmarshal data: it is not a list')
   return parsed.map(readEntry)

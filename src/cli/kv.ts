@@ -1,8 +1,9 @@
 /** `consul kv get`, `put` and `delete`. Export and import: kv-transfer.ts. */
 import type { KVPair } from '../api/kv.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
 import { tabbed } from './columns.ts'
-import { command, group, type Io, reason } from './command.ts'
+import { command, group, type Io } from './command.ts'
 import { ALL_HTTP_FLAGS } from './http-flags.ts'
 import { readArgument } from './input.ts'
 
@@ -140,7 +141,7 @@ Write only if nobody else has since the value was read:
     try {
       value = readArgument(data, io)
     } catch (error) {
-      return fail(io, `Error! ${reason(error)}`)
+      return fail(io, `Error! ${messageOf(error)}`)
     }
     if (flags.base64) {
       const { decodeBase64 } = await import('../base/base64.ts')

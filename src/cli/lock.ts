@@ -1,9 +1,10 @@
 /** `consul lock`: runs a command while a lock or semaphore is held (locking.ts), and ends it when that is lost. */
 import type { Consul } from '../api/index.ts'
+import { messageOf } from '../base/message-of.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
 import { type Child, childFault, startChild } from './child.ts'
 import { withAgent } from './client.ts'
-import { command, type Io, reason } from './command.ts'
+import { command, type Io } from './command.ts'
 import { duration, text, whole, yes } from './flag-kinds.ts'
 import { CLIENT_FLAGS, SERVER_FLAGS } from './http-flags.ts'
 import { type Held, InUseError, joinPath, LOCK_KEY, makeLock } from './locking.ts'
@@ -122,7 +123,7 @@ async function hold(
   try {
     held = await lock.acquire(signal)
   } catch (error) {
-    io.err(`Lock acquisition failed: ${reason(error)}`)
+    io.err(`Lock acquisition failed: ${messageOf(error)}`)
     return 1
   }
   if (held === null) {
@@ -135,7 +136,7 @@ async function hold(
   try {
     await held.release()
   } catch (error) {
-    io.err(`Lock release failed: ${reason(error)}`)
+    io.err(`Lock release failed: ${messageOf(error)}`)
     return 1
   }
   try {
@@ -143,7 +144,7 @@ async function hold(
     tell('Cleanup succeeded')
   } catch (error) {
     if (!(error instanceof InUseError)) {
-      io.err(`Lock cleanup failed: ${reason(error)}`)
+      io.err(`Lock cleanup failed: ${messageOf(error)}`)
       return 1
     }
     tell('Cleanup aborted, lock in use')
@@ -166,7 +167,7 @@ async function runChild(
     const env = { ...io.env, CONSUL_LOCK_HELD: 'true' }
     child = await startChild({ args, shell, env, stdin: passStdin ? 'inherit' : undefined })
   } catch (error) {
-    io.err(`Error starting handler: ${reason(error)}`)
+    io.err(`Error starting handler: ${messageOf(error)}`)
     tell('Child terminated, releasing lock')
     return 2
   }

@@ -4,6 +4,7 @@
  * contender, and one that lists the holders, changed by compare and set. Source: Consul's api/lock.go, semaphore.go.
  */
 import { ApiError, type KV, type KVPair, type Sessions } from '../api/index.ts'
+import { messageOf } from '../base/message-of.ts'
 
 export class LockError extends Error {
   override name = 'LockError'
@@ -215,7 +216,7 @@ function decodeHolders(list: KVPair | undefined, limit: number): Holders {
     const { Limit, Holders } = JSON.parse(new TextDecoder().decode(list.Value)) as Partial<Holders>
     return { Limit: Number(Limit ?? 0), Holders: { ...Holders } }
   } catch (error) {
-    throw new LockError(`lock decoding failed: ${error instanceof Error ? error.message : String(error)}`)
+    throw new LockError(`lock decoding failed: ${messageOf(error)}`)
   }
 }
 
@@ -315,7 +316,7 @@ async function said<T>(what: string, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (error) {
-    throw new LockError(`${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new LockError(`${what}: ${messageOf(error)}`, { cause: error })
   }
 }
 

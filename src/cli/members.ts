@@ -1,9 +1,10 @@
 /** `consul members`: who is in the gossip pool, as the asked agent sees it. */
 import type { AgentMember } from '../api/agent.ts'
 import { compileGoRegexp, type GoRegexp } from '../base/go-regexp.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
 import { columnize } from './columns.ts'
-import { command, reason } from './command.ts'
+import { command } from './command.ts'
 import { CLIENT_FLAGS } from './http-flags.ts'
 
 /** Serf's member states, by their numbers. */
@@ -37,7 +38,7 @@ const members = command({
     try {
       status = compileGoRegexp(flags.status ?? '.*')
     } catch (error) {
-      io.err(`Failed to compile status regexp: ${reason(error)}`)
+      io.err(`Failed to compile status regexp: ${messageOf(error)}`)
       return 1
     }
     const segment = flags.segment ?? ALL_SEGMENTS

@@ -1,9 +1,10 @@
 /** `consul operator`: tools for those who run the servers. */
 import { formatGoDuration } from '../base/go-duration.ts'
 import { quoteGo } from '../base/go-flags.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
 import { columnize } from './columns.ts'
-import { command, group, reason } from './command.ts'
+import { command, group } from './command.ts'
 import { named, text } from './flag-kinds.ts'
 import { CLIENT_FLAGS, SERVER_FLAGS } from './http-flags.ts'
 
@@ -131,7 +132,7 @@ Each subcommand has its own help.`,
           try {
             changed = await operator.setAutopilot(wanted, { cas })
           } catch (error) {
-            io.err(`Error setting Autopilot configuration: ${reason(error)}`)
+            io.err(`Error setting Autopilot configuration: ${messageOf(error)}`)
             return 1
           }
           io.out(changed ? 'Configuration updated!' : 'Configuration could not be atomically updated, please try again')

@@ -3,8 +3,9 @@ import type { Coordinate, CoordinateEntry } from '../api/coordinate.ts'
 import { roundTripMs } from '../api/coordinate.ts'
 import type { Consul } from '../api/index.ts'
 import { quoteGo } from '../base/go-quote.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
-import { type Command, command, type Io, reason } from './command.ts'
+import { type Command, command, type Io } from './command.ts'
 import { yes } from './flag-kinds.ts'
 import { CLIENT_FLAGS } from './http-flags.ts'
 
@@ -45,7 +46,7 @@ async function ownName(io: Io, consul: Consul, wan: boolean): Promise<string | u
     const name = String(Config?.NodeName)
     return wan ? `${name}.${Config?.Datacenter}` : name
   } catch (error) {
-    io.err(`Unable to look up agent info: ${reason(error)}`)
+    io.err(`Unable to look up agent info: ${messageOf(error)}`)
     return undefined
   }
 }

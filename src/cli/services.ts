@@ -1,7 +1,8 @@
 /** `consul services`: registers services with the asked agent, and takes them away, by flags or by definition files. */
 import type { ServiceDefinition } from '../api/agent.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
-import { command, group, type Io, reason } from './command.ts'
+import { command, group, type Io } from './command.ts'
 import { ALL_HTTP_FLAGS } from './http-flags.ts'
 
 const services = group(
@@ -67,14 +68,14 @@ const register = command({
               },
             ]
     } catch (error) {
-      return fail(io, reason(error))
+      return fail(io, messageOf(error))
     }
     return withAgent(io, flags, 'Error registering services', async (consul) => {
       for (const service of definitions) {
         try {
           await consul.agent.registerService(service)
         } catch (error) {
-          return fail(io, `Error registering service ${JSON.stringify(service.Name)}: ${reason(error)}`)
+          return fail(io, `Error registering service ${JSON.stringify(service.Name)}: ${messageOf(error)}`)
         }
         io.out(`Registered service: ${service.Name}`)
       }
@@ -102,14 +103,14 @@ const deregister = command({
     try {
       ids = args.length > 0 ? (await servicesOf(io, args)).map((service) => service.ID || service.Name) : [id]
     } catch (error) {
-      return fail(io, reason(error))
+      return fail(io, messageOf(error))
     }
     return withAgent(io, flags, 'Error deregistering services', async (consul) => {
       for (const each of ids) {
         try {
           await consul.agent.deregisterService(each)
         } catch (error) {
-          return fail(io, `Error deregistering service ${JSON.stringify(each)}: ${reason(error)}`)
+          return fail(io, `Error deregistering service ${JSON.stringify(each)}: ${messageOf(error)}`)
         }
         io.out(`Deregistered service: ${each}`)
       }
@@ -130,7 +131,7 @@ async function servicesOf(io: Io, paths: string[]): Promise<ServiceDefinition[]>
     for (const warning of warnings) io.err(warning)
     return services
   } catch (error) {
-    throw new DefinitionError(`Error: ${reason(error)}`, { cause: error })
+    throw new DefinitionError(`Error: ${messageOf(error)}`, { cause: error })
   }
 }
 

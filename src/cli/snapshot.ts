@@ -3,9 +3,10 @@ import { createReadStream } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { quoteGo } from '../base/go-flags.ts'
+import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
 import { tabbed } from './columns.ts'
-import { command, group, type Io, reason } from './command.ts'
+import { command, group, type Io } from './command.ts'
 import { CLIENT_FLAGS, SERVER_FLAGS } from './http-flags.ts'
 import { openError } from './input.ts'
 
@@ -23,7 +24,7 @@ const save = command({
       const { index, archive } = await snapshot.save({ stale: flags.stale })
       const unverified = `${file}.unverified`
       const failed = (what: string, error: unknown) => {
-        io.err(`Error ${what}: ${reason(error)}`)
+        io.err(`Error ${what}: ${messageOf(error)}`)
         return 1
       }
       try {

@@ -2,7 +2,8 @@
  * `consul validate`, and its name of old, `configtest`: reads configuration files as an agent would, and starts nothing.
  * What is right and wrong is the agent's own reading of them (agent/config).
  */
-import { command, type Io, reason } from './command.ts'
+import { messageOf } from '../base/message-of.ts'
+import { command, type Io } from './command.ts'
 import { text, texts, yes } from './flag-kinds.ts'
 
 const VALID = 'Configuration is valid!'
@@ -73,6 +74,6 @@ async function validate(io: Io, args: string[], quiet: boolean): Promise<number>
     io.out(VALID)
     return 0
   } catch (error) {
-    return refuse(io, `Config validation failed: ${reason(error)}`)
+    return refuse(io, `Config validation failed: ${messageOf(error)}`)
   }
 }

@@ -1,10 +1,11 @@
 /** `consul watch`: calls a command at each change, or shows the state once. What can be watched is api/watch.ts's. */
 import { type Consul, type Plain, parseWatch, type WatchPlan, writePlain } from '../api/index.ts'
 import { parseGoBool } from '../base/go-flags.ts'
+import { messageOf } from '../base/message-of.ts'
 import { textLine } from './agent-output.ts'
 import { childFault, startChild } from './child.ts'
 import { withAgent } from './client.ts'
-import { type Command, command, type Io, reason } from './command.ts'
+import { type Command, command, type Io } from './command.ts'
 import { named, text, texts, yes } from './flag-kinds.ts'
 import { CLIENT_FLAGS, SERVER_FLAGS } from './http-flags.ts'
 
@@ -77,7 +78,7 @@ function readPlan(io: Io, flags: Partial<Wishes>): WatchPlan | undefined {
     if (!/^(connect|agent)_/.test(plan.type)) return plan
     return fail(`Type ${plan.type} is not supported in the CLI tool`)
   } catch (error) {
-    return fail(reason(error))
+    return fail(messageOf(error))
   }
 }
 
@@ -111,11 +112,11 @@ async function watch(io: Io, consul: Consul, plan: WatchPlan, args: string[], sh
           const fault = childFault(await child.ended)
           if (fault !== undefined) fail(`Error executing handler: ${fault}`)
         } catch (error) {
-          fail(`Error starting handler: ${reason(error)}`)
+          fail(`Error starting handler: ${messageOf(error)}`)
         }
       },
       failed(error, retryMs) {
-        const fields = { type: plan.type, error: reason(error), retry: `${retryMs / 1000}s` }
+        const fields = { type: plan.type, error: messageOf(error), retry: `${retryMs / 1000}s` }
         io.err(textLine({ level: 'error', name: 'watch', message: 'Watch errored', fields }, Date.now()))
       },
       pause: (ms, signal) =>

@@ -5,8 +5,8 @@
  * A packet comes from anybody. What it may unpack to, how deep its layers go and how many messages it holds is bounded
  * here; a message that makes no sense is told of and passed over, as real agents do. Source: protocol/memberlist.md.
  */
-
 import { Buffer } from 'node:buffer'
+import { messageOf } from '../base/message-of.ts'
 import type { PacketMessage } from '../core/gossip/messages.ts'
 import { type Keyring, unseal } from './gossip-crypto.ts'
 import { ack, alive, compressed, dead, GossipError, indirectPing, nack, ping, suspect } from './gossip-structs.ts'
@@ -136,7 +136,7 @@ export function decodePacket(packet: Uint8Array, options: UnpackOptions = {}): U
     const bytes = asBuffer(outermost(packet, options))
     unpack(bytes, 0, bytes.length, out, { bytesLeft: UNPACKED_BYTES_MAX }, 0)
   } catch (error) {
-    out.faults.push(reason(error))
+    out.faults.push(messageOf(error))
   }
   return out
 }
@@ -219,7 +219,7 @@ function unpackCompound(
     try {
       unpack(bytes, part, at, out, bound, depth + 1)
     } catch (error) {
-      out.faults.push(reason(error))
+      out.faults.push(messageOf(error))
     }
   }
 }
@@ -264,8 +264,4 @@ function copyOf(bytes: Buffer, at: number, end: number): Uint8Array {
   const copy = new Uint8Array(end - at)
   bytes.copy(copy, 0, at, end)
   return copy
-}
-
-export function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

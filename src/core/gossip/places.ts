@@ -3,6 +3,7 @@
  * Keeps what is needed between pings; the arithmetic is coordinate.ts's. Source: protocol/serf.md section 8.
  */
 import type { Level } from '../../base/log.ts'
+import { messageOf } from '../../base/message-of.ts'
 import type { Random } from '../../base/random.ts'
 import type { Coordinate } from '../../model/coordinate.ts'
 import { CoordinateClient } from './coordinate.ts'
@@ -47,7 +48,7 @@ export class Places {
     try {
       other = this.#codec.decodeCoordinate(payload)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       this.#log('error', `serf: Failed to decode coordinate from ping: ${why}`)
       return
     }

@@ -4,6 +4,7 @@
  */
 import type { Tick } from '../../base/core.ts'
 import type { Level } from '../../base/log.ts'
+import { messageOf } from '../../base/message-of.ts'
 import type { Instant } from '../../base/units.ts'
 import type { Coordinate } from '../../model/coordinate.ts'
 import { Agenda } from './agenda.ts'
@@ -301,7 +302,7 @@ export class Pool implements Serf, Delegate {
     try {
       message = this.#options.codec.decodeSerf(body)
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error)
+      const why = messageOf(error)
       this.#log('error', `serf: Error decoding message: ${why}`, { from: `${from.host}:${from.port}` })
       return
     }

@@ -3,6 +3,7 @@
  * Sources: https://docs.docker.com/engine/api/v1.40/#tag/Exec; Consul's agent/checks/docker.go.
  */
 import { request } from 'node:http'
+import { messageOf } from '../../base/message-of.ts'
 import type { Probe, ProbeResult } from '../../model/check-run.ts'
 import { Tail } from './tail.ts'
 import { dialFault } from './words.ts'
@@ -39,7 +40,7 @@ export async function tryDocker(probe: DockerProbe, gone: AbortSignal): Promise<
       output: started.body.noted(),
     }
   } catch (error) {
-    return { status: 'critical', output: error instanceof Error ? error.message : String(error) }
+    return { status: 'critical', output: messageOf(error) }
   }
 }
 

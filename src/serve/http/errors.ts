@@ -2,6 +2,7 @@
  * From a failure to an answer: plain text, and the status that Consul gives it. Failures with a code are in
  * model/errors.ts; those that only HTTP knows (a parameter that cannot be read) are `HttpError`s.
  */
+import { messageOf } from '../../base/message-of.ts'
 import { ConsulError, ERRORS } from '../../model/errors.ts'
 
 /** An answer in plain text instead of the one asked for. */
@@ -28,7 +29,7 @@ export function failureOf(error: unknown): Failure {
     const text = error.code === 'rate-limited' ? '' : error.message
     return { status: ERRORS[error.code].status, text, unexpected: false }
   }
-  return { status: 500, text: error instanceof Error ? error.message : String(error), unexpected: true }
+  return { status: 500, text: messageOf(error), unexpected: true }
 }
 
 /** As Consul words a request that it refuses itself, before asking anyone. */

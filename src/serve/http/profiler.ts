@@ -3,6 +3,7 @@
  * pprof`, Grafana and `consul debug` read them. Who may ask: agent/http.go, handlePProf. What Go has and Node has not is
  * refused by name.
  */
+import { messageOf } from '../../base/message-of.ts'
 import type { HttpResponse, Profiler, ProfileWish } from '../../host/host.ts'
 import { ConsulError } from '../../model/errors.ts'
 import { type Exchange, plain } from './exchange.ts'
@@ -53,7 +54,7 @@ async function measured({ params, request }: Exchange, source: Profiler, kind: K
     const collect = positive(params.get('gc')) > 0
     body = await source.take({ kind, ms: seconds * 1000, asText, collect, gone: gone.signal })
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     return failed(500, kind === 'profile' ? `Could not enable CPU profiling: ${reason}` : reason)
   }
   const headers = asText
