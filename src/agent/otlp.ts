@@ -41,8 +41,8 @@ export async function sendOtlp({ endpoint, registry, intervalMs = INTERVAL_MS }:
     if (kind === 'counter') remembered(counters, name, () => meter.createCounter(name)).add(value, labels)
     else remembered(histograms, name, () => meter.createHistogram(name)).record(value, labels)
   })
-  const watched = new Set<string>()
-  const watch = () => watchGauges(meter, registry, watched)
+  const gauges = new Map<string, Series[]>()
+  const watch = () => watchGauges(meter, registry, gauges)
   watch()
   // Gauges are made by parts of the agent that start after this one.
   const timer = setInterval(watch, intervalMs).unref()
@@ -53,28 +53,30 @@ export async function sendOtlp({ endpoint, registry, intervalMs = INTERVAL_MS }:
 }
 
 function remembered<T>(known: Map<string, T>, name: string, make: () => T): T {
-  let instrument = known.get(name)
-  if (instrument === undefined) {
-    instrument = make()
-    known.set(name, instrument)
+  let one = known.get(name)
+  if (one === undefined) {
+    one = make()
+    known.set(name, one)
   }
-  return instrument
+  return one
 }
 
-function watchGauges(meter: Meter, registry: Registry, watched: Set<string>): void {
-  for (const { kind, name } of registry.series()) {
-    if (kind !== 'gauge' || watched.has(name)) continue
-    watched.add(name)
-    meter.createObservableGauge(name).addCallback((result) => {
-      for (const series of registry.series()) {
-        if (series.name === name && series.kind === 'gauge')
-          observe(series, (value) => result.observe(value, series.labels))
-      }
-    })
+/** Looks the registry through once, so that a collection need not do so for each gauge. @param gauges by their names */
+function watchGauges(meter: Meter, registry: Registry, gauges: Map<string, Series[]>): void {
+  for (const lines of gauges.values()) lines.length = 0
+  for (const series of registry.series()) {
+    if (series.kind !== 'gauge') continue
+    remembered(gauges, series.name, () => watched(meter, series.name)).push(series)
   }
 }
 
-function observe(series: Series, tell: (value: number) => void): void {
-  const value = series.read()
-  if (!Number.isNaN(value)) tell(value)
+function watched(meter: Meter, name: string): Series[] {
+  const lines: Series[] = []
+  meter.createObservableGauge(name).addCallback((result) => {
+    for (const series of lines) {
+      const value = series.read()
+      if (!Number.isNaN(value)) result.observe(value, series.labels)
+    }
+  })
+  return lines
 }
