@@ -86,6 +86,25 @@ suite('ordered map', () => {
     )
   })
 
+  test('all under a prefix goes, however many levels lie within it and however much its keys share beyond it', () => {
+    const map = new OrderedMap<number>()
+    const names: string[] = []
+    // Enough for four levels: at both ends of the gap there are then nodes that lie wholly within it.
+    for (let n = 0; n < 250_000; n++) names.push(`service/${n % 1000}/key/${n}`)
+    for (const [n, name] of names.entries()) map.set(name, n)
+    let left = names
+    for (const prefix of ['service/50/key/1', 'service/5', 'service/8/', 'service/', '']) {
+      const snapshot = map.snapshot()
+      map.deleteUnder(prefix)
+      assert.deepEqual(entries(map, prefix), [], `under "${prefix}"`)
+      assert.equal(entries(snapshot).length, left.length)
+      snapshot.release()
+      left = left.filter((name) => !name.startsWith(prefix))
+      assert.equal(map.size, left.length)
+      for (const name of left) assert.notEqual(map.get(name), undefined)
+    }
+  })
+
   test('grows and shrinks through several levels', () => {
     const random = seededRandom(7)
     const map = new OrderedMap<number>()

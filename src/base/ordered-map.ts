@@ -309,7 +309,10 @@ export class OrderedMap<V> extends OrderedView<V> {
       for (let at = first; at <= Math.min(first + 1, last); at++) {
         const child = this.own(node.items[at] as Node<V>)
         node.items[at] = child
-        this.prune(child, from, to, lowOf(node, at, low), highOf(node, at, high))
+        // A search by the heads of a node holds for what lies within its fences alone: what lies beyond them is no bound.
+        const left = at === first ? from : ''
+        const right = at === first && last > first ? undefined : to
+        this.prune(child, left, right, lowOf(node, at, low), highOf(node, at, high))
       }
     }
     node.skip = common(low, high)
