@@ -2,13 +2,13 @@
  * The servers' port (8300): the first byte of a connection says what it is for (protocol/rpc.md section 1). Here it is
  * read, and the connection handed to whoever serves that; the rest are turned away with a line in the log.
  */
+import { joinHostPort } from '../base/host-port.ts'
 import type { Log } from '../base/log.ts'
 import type { Millis } from '../base/units.ts'
 import type { Address, Conn, ConnHandler, Host, Listener } from '../host/host.ts'
 import type { Caller } from '../model/rpc.ts'
 import type { SnapshotCaller } from '../model/snapshot.ts'
 import { serveCalls } from './calls.ts'
-import { joinHostPort } from './describe.ts'
 import { type Duplex, plainDuplex } from './duplex.ts'
 import { portMeters } from './meters.ts'
 import { makeMux } from './mux.ts'

@@ -2,13 +2,12 @@
  * One agent: its identity, its data directory, its part in the cluster (server.ts or client.ts) and its doors. Embedders hold what
  * this file returns; everything with a meaning of Consul's own is decided further down.
  */
-
+import { joinHostPort } from '../base/host-port.ts'
 import { type Index, type Instant, NANOS_PER_MS } from '../base/units.ts'
 import type { Address, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Caller } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
-import { joinHostPort } from './describe.ts'
 import { type Closers, openDns, openHttp } from './doors.ts'
 import type { NodeParts, RunningNode } from './node.ts'
 import { findNodeId } from './node-id.ts'

@@ -3,6 +3,7 @@
  * Consul's, since dashboards read them.
  */
 import { formatGoDuration } from '../base/go-duration.ts'
+import { joinHostPort } from '../base/host-port.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
 import type { Configuration } from '../core/raft/messages.ts'
 import type { RaftStatus } from '../core/raft/raft.ts'
@@ -191,9 +192,4 @@ function debugConfig(config: RuntimeConfig, nodeId: string): Record<string, unkn
     TxnMaxReqLen: config.txnMaxReqLen,
     Version: CONSUL_API_VERSION,
   }
-}
-
-/** `host:port`, with brackets around an IPv6 address. */
-export function joinHostPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

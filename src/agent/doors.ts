@@ -2,6 +2,7 @@
  * The doors of an agent: where it answers HTTP and DNS, on every client address. What is answered there is in serve/; to
  * whom it is put, a server or a client agent, the doors cannot tell.
  */
+import { joinHostPort } from '../base/host-port.ts'
 import { messageOf } from '../base/message-of.ts'
 import { makeServiceTtls, type Zone } from '../core/dns/zone.ts'
 import type { Address, Host, Listener } from '../host/host.ts'
@@ -11,7 +12,6 @@ import { bodyBytesMax, makeHttpHandler } from '../serve/http/index.ts'
 import { bound } from './bound.ts'
 import { withinCidrs } from './cidrs.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
-import { joinHostPort } from './describe.ts'
 import { makeRecursors } from './recursors.ts'
 import type { OnReload } from './reload.ts'
 

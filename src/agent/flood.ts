@@ -2,11 +2,10 @@
  * Brings the servers of the LAN into the WAN pool: at once when one joins, and all of them now and then. Source: Consul's
  * agent/consul/flood.go.
  */
-
+import { joinHostPort } from '../base/host-port.ts'
 import type { Log } from '../base/log.ts'
 import { isServer } from '../core/gossip/pools.ts'
 import type { Cancel, Host } from '../host/host.ts'
-import { joinHostPort } from './describe.ts'
 import type { GossipPool } from './gossip.ts'
 
 /** How often servers that the WAN misses are brought into it, besides at once when they join. */

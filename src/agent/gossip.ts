@@ -3,8 +3,10 @@
  * message means is decided in core/gossip; who may be in the pool by what it is opened with.
  */
 import { isIP } from 'node:net'
+import { joinHostPort } from '../base/host-port.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Random } from '../base/random.ts'
+import { systemWords } from '../base/system-words.ts'
 import type { Millis } from '../base/units.ts'
 import { type MemberlistConfig, SERF } from '../core/gossip/config.ts'
 import { poolMember } from '../core/gossip/members.ts'
@@ -29,7 +31,6 @@ import { SEAL_BYTES, seal } from '../wire/gossip-crypto.ts'
 import { encodeStream, StreamReader } from '../wire/gossip-stream.ts'
 import { gossipCodec } from '../wire/serf.ts'
 import { bound } from './bound.ts'
-import { joinHostPort } from './describe.ts'
 import { drive } from './drive.ts'
 import type { PoolKeys } from './keyring.ts'
 import { poolMeters } from './meters.ts'
@@ -268,9 +269,8 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     try {
       return { at: (await host.lookup(name)).map((address) => ({ host: address, port })) }
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const why = code === 'ENOTFOUND' ? 'no such host' : messageOf(error)
-      return { at: [], problem: `Failed to resolve ${joinHostPort(name, port)}: lookup ${name}: ${why}` }
+      const problem = `Failed to resolve ${joinHostPort(name, port)}: lookup ${name}: ${systemWords(error)}`
+      return { at: [], problem }
     }
   }
 
@@ -429,25 +429,13 @@ function startError({ role, pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', er
   return new Error(what + listener, { cause: error })
 }
 
-const SYSTEM_WORDS: Record<string, string> = {
-  ECONNREFUSED: 'connect: connection refused',
-  ETIMEDOUT: 'i/o timeout',
-  ENOTFOUND: 'no such host',
-  EHOSTUNREACH: 'no route to host',
-  ENETUNREACH: 'network is unreachable',
-}
-
-/** Go's names for the system's errors. */
-function systemWords(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException
-  return (code !== undefined && SYSTEM_WORDS[code]) || messageOf(error)
-}
-
 function dialError(error: unknown, to: GossipAddress): string {
   const { code, syscall } = error as NodeJS.ErrnoException
-  if (code === 'ENOTFOUND') return `lookup ${to.host}: no such host`
+  if (code === 'ENOTFOUND') return `lookup ${to.host}: ${systemWords(error)}`
   if (syscall !== 'connect' && code !== 'ETIMEDOUT') return messageOf(error)
-  return `dial tcp ${joinHostPort(to.host, to.port)}: ${systemWords(error)}`
+  // Who waits gives up before the system does.
+  const why = code === 'ETIMEDOUT' ? 'i/o timeout' : `connect: ${systemWords(error)}`
+  return `dial tcp ${joinHostPort(to.host, to.port)}: ${why}`
 }
 
 /**

@@ -2,7 +2,7 @@
  * An agent's gossip pools: all agents of its datacenter (LAN) and, for a server, the servers of all datacenters (WAN),
  * into which it brings those of its own. Opens them as the configuration says, and tells what comes through them.
  */
-
+import { joinHostPort } from '../base/host-port.ts'
 import { lanMember, wanMember } from '../core/gossip/members.ts'
 import { isServer, lanRefusal, wanRefusal } from '../core/gossip/pools.ts'
 import type { KeyOutcome, KeyRequestParams, SerfMember } from '../core/gossip/serf.ts'
@@ -12,7 +12,6 @@ import { ConsulError } from '../model/errors.ts'
 import type { Member, Self } from '../serve/backend.ts'
 import { withinCidrs } from './cidrs.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
-import { joinHostPort } from './describe.ts'
 import { type Flood, makeFlood } from './flood.ts'
 import { type GossipPool, type MemberEvent, openPool, type PoolName, type PoolParts } from './gossip.ts'
 import { makeJoins } from './joins.ts'

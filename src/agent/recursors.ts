@@ -4,11 +4,11 @@
  * Source: Consul's agent/dns.go (handleRecurse, recursorAddr).
  */
 import { isIP, isIPv6 } from 'node:net'
+import { joinHostPort } from '../base/host-port.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
 import type { Address, Host } from '../host/host.ts'
 import { decodeMessage } from '../wire/dns.ts'
-import { joinHostPort } from './describe.ts'
 
 const DNS_PORT = 53
 const RCODE_MASK = 0xf

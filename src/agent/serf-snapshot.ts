@@ -3,12 +3,12 @@
  * appended now and then, and the file is written anew when it has grown too long. What the lines say is decided in
  * core/gossip/snapshot.ts. A disk that refuses costs memory of the pool, never the pool: it is told of in the log.
  */
+import { joinHostPort } from '../base/host-port.ts'
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
 import { type Clocks, type PreviousNode, type SerfMember, SnapshotLog } from '../core/gossip/serf.ts'
 import type { Cancel, Disk, Host } from '../host/host.ts'
-import { joinHostPort } from './describe.ts'
 import type { MemberEvent, PoolName } from './gossip.ts'
 
 const FILES: Record<PoolName, string> = { lan: 'serf/local.snapshot', wan: 'serf/remote.snapshot' }

@@ -2,6 +2,7 @@
  * A server: the replicated state, the methods over it, the leader's duties, and this node's own services and checks. It
  * wires; when something here starts to decide, the decision belongs in core.
  */
+import { joinHostPort } from '../base/host-port.ts'
 import { uuid } from '../base/random.ts'
 import { allowAll } from '../core/acl/authorizer.ts'
 import { serverOf } from '../core/leader/autopilot.ts'
@@ -16,7 +17,6 @@ import { serverActs } from './acts.ts'
 import { makeAutopilot, makeFounding } from './autopilot.ts'
 import { bound } from './bound.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
-import { joinHostPort } from './describe.ts'
 import { makeDispatch } from './dispatch.ts'
 import { keepSnapshots, openState } from './durable.ts'
 import { leaderDuties } from './duties.ts'

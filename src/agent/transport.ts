@@ -5,7 +5,7 @@
  * snapshot has a connection for itself. Pre-votes only go where the peer said on the same connection that it knows them
  * (pre-vote.ts).
  */
-
+import { joinHostPort } from '../base/host-port.ts'
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Instant, Millis, Term } from '../base/units.ts'
@@ -29,7 +29,6 @@ import {
   ReplyReader,
   RequestReader,
 } from '../wire/raft.ts'
-import { joinHostPort } from './describe.ts'
 import type { SnapshotSink, SnapshotSource } from './install.ts'
 import { parseHostPort } from './pool.ts'
 import { asksForPreVote, knowsPreVote, PRE_VOTE_KNOWN, PRE_VOTE_QUESTION } from './pre-vote.ts'

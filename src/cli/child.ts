@@ -3,6 +3,7 @@
  * of the signals that this process is told of. Source: Consul's agent/exec, agent/signal_unix.go.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { codeOf, wordsOfCode } from '../base/system-words.ts'
 import type { Io } from './command.ts'
 
 export interface Child {
@@ -66,12 +67,11 @@ function signalChild(child: ChildProcess, signal: NodeJS.Signals, group: boolean
 }
 
 function startError(error: Error, program: string): string {
-  const { code } = error as NodeJS.ErrnoException
+  const code = codeOf(error)
   if (code === 'ENOENT' && !program.includes('/'))
     return `exec: ${JSON.stringify(program)}: executable file not found in $PATH`
-  if (code === 'ENOENT') return `fork/exec ${program}: no such file or directory`
-  if (code === 'EACCES') return `fork/exec ${program}: permission denied`
-  return error.message
+  const why = wordsOfCode(code)
+  return why === undefined ? error.message : `fork/exec ${program}: ${why}`
 }
 
 /** How it ended, as Go says it; undefined for well. */

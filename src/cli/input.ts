@@ -1,5 +1,7 @@
 /** What commands read besides flags: values given as text, as `@file`, or as `-` for standard input. */
 import { readFileSync } from 'node:fs'
+import { messageOf } from '../base/message-of.ts'
+import { codeOf, wordsOfCode } from '../base/system-words.ts'
 import type { Io } from './command.ts'
 
 /** A file that a command was given cannot be read. */
@@ -18,19 +20,10 @@ export function readArgument(text: string, io: Io): Uint8Array<ArrayBuffer> {
   }
 }
 
-const REASONS: Record<string, string> = {
-  ENOENT: 'no such file or directory',
-  EACCES: 'permission denied',
-  EISDIR: 'is a directory',
-  ENOTDIR: 'not a directory',
-  EPERM: 'operation not permitted',
-}
-
 /** Why a file could not be read, in Go's words: `open /x: no such file or directory`. */
 export function openError(error: unknown, path: string): string {
-  if (!(error instanceof Error)) return String(error)
-  const { code } = error as NodeJS.ErrnoException
-  const why = code === undefined ? undefined : REASONS[code]
-  if (why === undefined) return error.message
+  const code = codeOf(error)
+  const why = wordsOfCode(code)
+  if (why === undefined) return messageOf(error)
   return `${code === 'EISDIR' ? 'read' : 'open'} ${path}: ${why}`
 }

@@ -1,6 +1,7 @@
 /** `consul members`: who is in the gossip pool, as the asked agent sees it. */
 import type { AgentMember } from '../api/agent.ts'
 import { compileGoRegexp, type GoRegexp } from '../base/go-regexp.ts'
+import { joinHostPort } from '../base/host-port.ts'
 import { messageOf } from '../base/message-of.ts'
 import { withAgent } from './client.ts'
 import { columnize } from './columns.ts'
@@ -88,7 +89,7 @@ function segmentOf({ Tags: tags }: AgentMember, asked: string): string {
 }
 
 function addressOf(member: AgentMember): string {
-  return member.Addr.includes(':') ? `[${member.Addr}]:${member.Port}` : `${member.Addr}:${member.Port}`
+  return joinHostPort(member.Addr, member.Port)
 }
 
 function order(a: string, b: string): number {

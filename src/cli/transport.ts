@@ -5,6 +5,8 @@
 import type { ClientRequest, RequestOptions } from 'node:http'
 import type { ApiRequest, ApiResponse, Transport } from '../api/client.ts'
 import { quoteGo } from '../base/go-flags.ts'
+import { joinHostPort } from '../base/host-port.ts'
+import { systemWords } from '../base/system-words.ts'
 
 export interface TlsOptions {
   /** PEM. Undefined: the system's. */
@@ -130,29 +132,16 @@ function checkPort(port: string): void {
   }
 }
 
-const DIAL_REASONS: Record<string, string> = {
-  ECONNREFUSED: 'connect: connection refused',
-  ENOENT: 'connect: no such file or directory',
-  EACCES: 'connect: permission denied',
-  EHOSTUNREACH: 'connect: no route to host',
-  ENETUNREACH: 'connect: network is unreachable',
-  EADDRNOTAVAIL: 'connect: cannot assign requested address',
-  ETIMEDOUT: 'connect: connection timed out',
-}
-
 function goReason(error: unknown, host: string, socket: string | undefined): string {
   if (error instanceof AggregateError) return goReason(error.errors.at(-1), host, socket)
   if (!(error instanceof Error)) return String(error)
-  const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${host}: no such host`
-  const dial = code === undefined ? undefined : DIAL_REASONS[code]
-  if (dial !== undefined && (error as NodeJS.ErrnoException).syscall === 'connect') {
-    if (socket !== undefined) return `dial unix ${socket}: ${dial}`
-    return `dial tcp ${address?.includes(':') ? `[${address}]` : address}:${port}: ${dial}`
+  const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
+  if (syscall === 'getaddrinfo') return `dial tcp: lookup ${host}: ${systemWords(error)}`
+  if (syscall === 'connect') {
+    const peer = socket === undefined ? `tcp ${joinHostPort(String(address), Number(port))}` : `unix ${socket}`
+    return `dial ${peer}: connect: ${systemWords(error)}`
   }
-  if (code === 'ECONNRESET') {
-    return (error as NodeJS.ErrnoException).syscall === 'read' ? 'read: connection reset by peer' : 'EOF'
-  }
+  if (code === 'ECONNRESET') return syscall === 'read' ? `read: ${systemWords(error)}` : 'EOF'
   if (code === 'EPROTO' && error.message.includes('wrong version number')) {
     return 'http: server gave HTTP response to HTTPS client'
   }

@@ -2,6 +2,7 @@
  * What a service definition may not say: proxies without a destination or with clashing upstreams, gateways that pose
  * as proxies, nested sidecars. All faults are told at once. Source: Consul's agent/structs, `NodeService.Validate`.
  */
+import { joinHostPort } from '../base/host-port.ts'
 import type { ExposePath, NodeService, ServiceKind, Upstream } from './catalog.ts'
 
 const PORT_MAX = 65535
@@ -58,7 +59,7 @@ function upstreamsFaults(upstreams: Upstream[], faults: string[]): void {
     }
     destinations.add(destination)
     const host = upstream.LocalBindAddress || UPSTREAM_ADDRESS
-    const bind = `${host.includes(':') ? `[${host}]` : host}:${upstream.LocalBindPort}`
+    const bind = joinHostPort(host, upstream.LocalBindPort)
     if (binds.has(bind)) {
       faults.push(`upstreams cannot contain duplicates by local bind address and port; "${bind}" is specified twice`)
       continue

@@ -3,6 +3,7 @@
  * beside it, its port, and the checks it gets when it names none. Registering it is the caller's part.
  * Source: Consul's agent/sidecar_service.go.
  */
+import { joinHostPort } from '../base/host-port.ts'
 import { NANOS_PER_SECOND } from '../base/units.ts'
 import type { NodeService } from './catalog.ts'
 import { type CheckRun, NO_RUN } from './check-run.ts'
@@ -87,7 +88,7 @@ function noPort({ min, max }: PortRange): string {
 
 function usualChecks(service: NodeService, { ID, Port, Proxy: proxy }: NodeService): SidecarCheck[] {
   const host = proxy.LocalServiceAddress
-  const target = host.includes(':') ? `[${host}]:${Port}` : `${host}:${Port}`
+  const target = joinHostPort(host, Port)
   const named = (Name: string, run: Partial<CheckRun>) => ({
     check: { ...NO_CHECK, Name, ServiceID: ID },
     run: { ...NO_RUN, ...run },

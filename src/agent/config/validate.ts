@@ -4,6 +4,7 @@
  */
 import { formatGoDuration } from '../../base/go-duration.ts'
 import { quoteGo } from '../../base/go-flags.ts'
+import { joinHostPort } from '../../base/host-port.ts'
 import { bytesFromText } from '../../base/text.ts'
 import { uuidFault } from '../../base/uuid.ts'
 import { isAnyAddress } from './addresses.ts'
@@ -191,7 +192,7 @@ function checkClashes(config: RuntimeConfig): void {
   const claim = (name: string, hosts: readonly string[], port: number) => {
     if (port <= 0) return
     for (const host of hosts) {
-      const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+      const address = joinHostPort(host, port)
       const other = inUse.get(address)
       if (other !== undefined) throw new ConfigError(`${name} address ${address} already configured for ${other}`)
       inUse.set(address, name)

@@ -4,6 +4,7 @@
  *
  * Source: SWIM (Das, Gupta, Motivala 2002), Lifeguard (2018), protocol/memberlist.md section 8.
  */
+import { joinHostPort } from '../../base/host-port.ts'
 import type { Delegate, Memberlist } from './memberlist.ts'
 import type { Alive, Dead, Suspect } from './messages.ts'
 import { NODE_ALIVE } from './messages.ts'
@@ -207,5 +208,5 @@ export class Claims {
 }
 
 function textOf({ host, port }: GossipAddress): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  return joinHostPort(host, port)
 }

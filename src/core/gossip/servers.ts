@@ -4,8 +4,8 @@
  * spreads, and a first one is kept only if it answers a ping. How a server is reached is not decided here. Source:
  * Consul's agent/router (manager.go, router.go).
  */
-
 import type { Core, Tick } from '../../base/core.ts'
+import { joinHostPort } from '../../base/host-port.ts'
 import { type Random, shuffle } from '../../base/random.ts'
 import type { Instant, Millis } from '../../base/units.ts'
 import type { Coordinate, DatacenterMap } from '../../model/coordinate.ts'
@@ -166,7 +166,7 @@ export function serverInfo({ name, addr, tags, status }: SerfMember): ServerInfo
     node: name.endsWith(suffix) ? name.slice(0, -suffix.length) : name,
     id: tags.id ?? '',
     datacenter,
-    address: `${addr.includes(':') ? `[${addr}]` : addr}:${tags.port}`,
+    address: joinHostPort(addr, tags.port ?? ''),
     failed: status === 'failed',
   }
 }

@@ -6,6 +6,7 @@
  * Source: Consul's agent/consul/leader.go (`joinConsulServer`, `removeConsulServer`), agent/consul/autopilot, and
  * `maybeBootstrap` of agent/consul/server_serf.go. See protocol/raft.md sections 7 and 9.
  */
+import { joinHostPort } from '../../base/host-port.ts'
 import { type Instant, NANOS_PER_MS, type WallMs } from '../../base/units.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
 import type { ServerStats } from '../../model/status.ts'
@@ -52,7 +53,7 @@ export interface ServerIdentity {
 export function serverOf({ name, addr, status, tags }: PoolMember, datacenter: string): ServerIdentity | undefined {
   const port = Number(tags.port)
   if (tags.role !== 'consul' || tags.dc !== datacenter || !(port > 0) || tags.segment) return undefined
-  const address = addr.includes(':') ? `[${addr}]:${port}` : `${addr}:${port}`
+  const address = joinHostPort(addr, port)
   const raftVersion = Number(tags.raft_vsn ?? 1)
   return {
     name,

@@ -12,10 +12,11 @@ import {
   STATUS_CODES,
 } from 'node:http'
 import { request as tlsRequest } from 'node:https'
+import { systemWords } from '../../base/system-words.ts'
 import type { Probe, ProbeResult } from '../../model/check-run.ts'
 import { dialTls } from '../tls.ts'
 import { Tail } from './tail.ts'
-import { dialFault, fieldsOf, systemWords } from './words.ts'
+import { dialFault, fieldsOf } from './words.ts'
 
 const USER_AGENT = 'Consul Health Check'
 const ACCEPT = 'text/plain, text/*, */*'

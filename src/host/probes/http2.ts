@@ -6,10 +6,11 @@
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { systemWords } from '../../base/system-words.ts'
 import type { Millis } from '../../base/units.ts'
 import type { Probe, ProbeResult, ProbeTls } from '../../model/check-run.ts'
 import { dialTls } from '../tls.ts'
-import { dialFault, fieldsOf, hostPortFault, parseHostPort, systemWords } from './words.ts'
+import { dialFault, fieldsOf, hostPortFault, parseHostPort } from './words.ts'
 
 const METHOD = '/grpc.health.v1.Health/Check'
 /** A health answer has two bytes; whoever sends much more is something else. */

@@ -5,10 +5,11 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { formatGoDuration } from '../../base/go-duration.ts'
+import { systemWords } from '../../base/system-words.ts'
 import { NANOS_PER_MS } from '../../base/units.ts'
 import type { Probe, ProbeResult } from '../../model/check-run.ts'
 import { Tail } from './tail.ts'
-import { fieldsOf, systemWords } from './words.ts'
+import { fieldsOf } from './words.ts'
 
 export function runScript({ args, timeout, outputMax }: Probe & { kind: 'script' }, gone: AbortSignal) {
   return new Promise<ProbeResult>((resolve) => {

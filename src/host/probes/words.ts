@@ -1,29 +1,14 @@
 /** What goes wrong with a probe, in the words that users of Consul search for (Go's `net` package and its syscalls). */
-import { isIP } from 'node:net'
-import { getSystemErrorMessage } from 'node:util'
-import { messageOf } from '../../base/message-of.ts'
+import { joinHostPort } from '../../base/host-port.ts'
+import { systemWords } from '../../base/system-words.ts'
 
 /** The system's own words; of several failures, as with a name of several addresses, the last. */
 export function dialFault(network: string, target: string, error: unknown): string {
   const cause = error instanceof AggregateError ? (error.errors.at(-1) as unknown) : error
-  const { code, syscall, address, port, hostname } = fieldsOf(cause)
-  if (syscall === 'getaddrinfo') {
-    const why = code === 'ENOTFOUND' ? 'no such host' : systemWords(cause)
-    return `dial ${network}: lookup ${hostname ?? hostOf(target)}: ${why}`
-  }
-  const peer = address === undefined ? target : port === undefined ? address : joined(address, port)
+  const { syscall, address, port, hostname } = fieldsOf(cause)
+  if (syscall === 'getaddrinfo') return `dial ${network}: lookup ${hostname ?? hostOf(target)}: ${systemWords(cause)}`
+  const peer = address === undefined ? target : port === undefined ? address : joinHostPort(address, port)
   return `dial ${network} ${peer}: ${syscall === undefined ? '' : `${syscall}: `}${systemWords(cause)}`
-}
-
-/** Without the name and number that Node puts around it. */
-export function systemWords(error: unknown): string {
-  const { errno } = fieldsOf(error)
-  if (typeof errno !== 'number') return messageOf(error)
-  try {
-    return getSystemErrorMessage(errno) ?? messageOf(error)
-  } catch {
-    return messageOf(error)
-  }
 }
 
 interface SystemFields {
@@ -37,10 +22,6 @@ interface SystemFields {
 
 export function fieldsOf(error: unknown): SystemFields {
   return typeof error === 'object' && error !== null ? (error as SystemFields) : {}
-}
-
-function joined(host: string, port: number): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function hostOf(target: string): string {

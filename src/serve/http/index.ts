@@ -4,6 +4,7 @@
  * in the file of its noun. Read agent/http.go of Consul for the rules, host/http.ts for the sockets below.
  */
 import { formatGoDuration } from '../../base/go-duration.ts'
+import { joinHostPort } from '../../base/host-port.ts'
 import type { Log } from '../../base/log.ts'
 import type { Instrument, Metrics } from '../../base/metrics.ts'
 import { NANOS_PER_MS, type Nanos } from '../../base/units.ts'
@@ -270,7 +271,7 @@ function pathOf(target: string): string {
 }
 
 function addressOf({ remote }: HttpRequest): string {
-  return remote.host.includes(':') ? `[${remote.host}]:${remote.port}` : `${remote.host}:${remote.port}`
+  return joinHostPort(remote.host, remote.port)
 }
 
 /** Secrets stay out of the log: `?token=` and those of the old ACL paths. */
