@@ -4,7 +4,7 @@
  */
 import type { Instant, Millis } from '../base/units.ts'
 import { isSafe } from '../core/methods/forward.ts'
-import { ConsulError } from '../model/errors.ts'
+import { ConsulError, type ErrorCode } from '../model/errors.ts'
 import type { ToDatacenter } from '../model/query.ts'
 import type { Args, CallContext, Method, Reply } from '../model/rpc.ts'
 import { ConnectionLost, type Pool } from './pool.ts'
@@ -13,11 +13,14 @@ import type { Router } from './router.ts'
 /** Between two attempts passes a random part of this part of the hold time, or less on news. */
 export const RETRY_FRACTION = 1 / 16
 
+/** What a server says that no longer leads, or soon no longer runs: a write may have happened, a read is free to ask again. */
+const OFFICE_LOST: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['shutting-down', 'leadership-lost', 'not-leader'])
+
 /** Nothing happened yet, or it may happen twice. */
 export function mayRetry(method: Method, error: unknown): boolean {
   if (error instanceof ConnectionLost) return !error.sent || isSafe(method)
   if (!(error instanceof ConsulError)) return false
-  return error.code === 'no-leader' || (error.code === 'shutting-down' && isSafe(method))
+  return error.code === 'no-leader' || (OFFICE_LOST.has(error.code) && isSafe(method))
 }
 
 /**

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { ConsulError, errorFromText } from '../model/errors.ts'
+import { ConnectionLost } from './pool.ts'
+import { mayRetry } from './remote.ts'
+
+suite('a call that failed is made again', () => {
+  test('whatever it was, when nothing can have happened', () => {
+    for (const error of [new ConsulError('no-leader'), new ConnectionLost('refused', false)]) {
+      assert.equal(mayRetry('KVS.Get', error), true)
+      assert.equal(mayRetry('KVS.Apply', error), true)
+    }
+  })
+
+  test('when it only reads, if the leader lost its office or went away over it', () => {
+    const errors = [
+      new ConnectionLost('reset', true),
+      new ConsulError('leadership-lost'),
+      new ConsulError('not-leader'),
+      new ConsulError('shutting-down'),
+      // As it comes from another server.
+      errorFromText('rpc error making call: leadership lost while committing log'),
+    ]
+    for (const error of errors) {
+      assert.equal(mayRetry('Health.ServiceNodes', error), true, error.message)
+      assert.equal(mayRetry('KVS.Apply', error), false, error.message)
+    }
+  })
+
+  test('never, when it was refused', () => {
+    for (const error of [new ConsulError('permission-denied'), new ConsulError('refused', 'no'), new Error('a bug')]) {
+      assert.equal(mayRetry('KVS.Get', error), false, error.message)
+    }
+  })
+})
