@@ -8,9 +8,7 @@
  */
 import type { Socket } from 'node:net'
 import {
-  answerHead,
   ChunkedReader,
-  dateHeader,
   HEAD_BYTES_MAX,
   HeadFault,
   headEnd,
@@ -21,7 +19,10 @@ import {
   TOO_LATE,
 } from '../wire/http.ts'
 import { BodyStream } from './body-stream.ts'
-import type { Address, BodyChunks, HttpHandler, HttpRequest, HttpResponse } from './host.ts'
+import type { BodyChunks, HttpHandler, HttpResponse } from './host.ts'
+import { knowsChunks, type Manner, sendChunks, sendHeadOfChunks, sendWhole } from './http-answer.ts'
+import { Request } from './http-request.ts'
+import { Unread } from './unread.ts'
 
 /** What all connections of a listener have in common. */
 export interface Site {
@@ -42,51 +43,9 @@ const DISCARD_BYTES_MAX = 16 << 20
 const HALF_CLOSED_MS = 500
 /** A client has this long to take the end of the last answer, before the connection is cut on it. */
 const LINGER_MS = 500
-/** Longer bodies go out beside their head, shorter ones in one piece with it. */
-const JOINED_BYTES_MAX = 16 << 10
-
-const NOTHING = Buffer.alloc(0)
+/** So many requests are answered before others have their turn. */
+const IN_A_ROW_MAX = 50
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
-
-/** Headers are looked up in the flat list as it came: a handful of names is asked for, once each. */
-class Request implements HttpRequest {
-  readonly method: string
-  readonly url: string
-  body: Uint8Array = NOTHING
-  tooLarge = false
-  chunks: BodyStream | undefined
-  /** What to run when the asker goes. */
-  gone: (() => void)[] | undefined
-  readonly minor: 0 | 1
-  readonly #headers: readonly string[]
-  readonly #socket: Socket
-
-  constructor({ method, url, minor, headers }: RequestHead, socket: Socket) {
-    this.method = method
-    this.url = url
-    this.minor = minor
-    this.#headers = headers
-    this.#socket = socket
-  }
-
-  get remote(): Address {
-    return { host: this.#socket.remoteAddress ?? '', port: this.#socket.remotePort ?? 0 }
-  }
-
-  header(name: string): string | undefined {
-    const headers = this.#headers
-    for (let i = 0; i < headers.length; i += 2) {
-      const given = headers[i]!
-      if (given.length === name.length && (given === name || given.toLowerCase() === name)) return headers[i + 1]
-    }
-    return undefined
-  }
-
-  onGone(run: () => void): void {
-    if (this.gone === undefined) this.gone = [run]
-    else this.gone.push(run)
-  }
-}
 
 /** Of the body that is being read: what becomes of it, and what of it is still to come. */
 interface Incoming {
@@ -102,10 +61,7 @@ interface Incoming {
 export class HttpConnection {
   readonly #site: Site
   readonly #socket: Socket
-  /** What has come and nobody has looked at. */
-  #unread: Buffer = NOTHING
-  /** What `#unread` is a part of, when it was put together here; there may be room behind it. */
-  #store: Buffer | undefined
+  readonly #unread = new Unread()
   /** So much of it is known to hold no end of a head. */
   #scanned = 0
   /** The sweep before the first byte of the request under way came; 0 between requests. */
@@ -117,6 +73,8 @@ export class HttpConnection {
   /** Of an answer in chunks a part is out, and whoever reads it shows by that that he is there. */
   #sending = false
   #advancing = false
+  /** Others have their turn. */
+  #yielding = false
   /** Whether a request may follow the one under way. */
   #persistent = true
   /** The client takes no more for now. */
@@ -176,45 +134,27 @@ export class HttpConnection {
   #take(chunk: Buffer): void {
     if (this.#ending) return this.#discard(chunk.length)
     if (this.#since === 0) this.#since = this.#site.sweeps
-    this.#append(chunk)
+    this.#unread.append(chunk)
     this.#advance()
-  }
-
-  /** Pieces are put together in room that doubles, so that a head which comes byte by byte costs no more than its length. */
-  #append(chunk: Buffer): void {
-    const unread = this.#unread
-    if (unread.length === 0) {
-      this.#store = undefined
-      this.#unread = chunk
-      return
-    }
-    const length = unread.length + chunk.length
-    const start = this.#store === undefined ? 0 : unread.byteOffset - this.#store.byteOffset
-    if (this.#store === undefined || this.#store.length < start + length) {
-      const store = Buffer.allocUnsafeSlow(length * 2)
-      store.set(unread)
-      store.set(chunk, unread.length)
-      this.#store = store
-      this.#unread = store.subarray(0, length)
-    } else {
-      this.#store.set(chunk, start + unread.length)
-      this.#unread = this.#store.subarray(start, start + length)
-    }
   }
 
   /** Goes as far as what has come allows. */
   #advance(): void {
-    if (this.#advancing) return
+    if (this.#advancing || this.#yielding) return
     this.#advancing = true
     let corked = false
+    let row = 0
     while (!this.#ending && !this.#socket.destroyed) {
       if (this.#incoming !== undefined) {
         if (!this.#readBody(this.#incoming)) break
       } else if (this.#answering || this.#choked || !this.#readHead()) break
-      else if (!corked && this.#unread.length > 0) {
+      else if (!corked && this.#unread.bytes.length > 0) {
         // Several requests at once: their answers leave together.
         corked = true
         this.#socket.cork()
+      } else if (++row === IN_A_ROW_MAX) {
+        this.#yield()
+        break
       }
     }
     if (corked) this.#socket.uncork()
@@ -222,9 +162,17 @@ export class HttpConnection {
     this.#flow()
   }
 
+  #yield(): void {
+    this.#yielding = true
+    setImmediate(() => {
+      this.#yielding = false
+      this.#advance()
+    })
+  }
+
   #flow(): void {
-    const full = this.#incoming === undefined ? this.#unread.length > UNREAD_BYTES_MAX : this.#streamIsFull()
-    const hold = full && (this.#answering || this.#choked) && !this.#ending
+    const full = this.#incoming === undefined ? this.#unread.bytes.length > UNREAD_BYTES_MAX : this.#streamIsFull()
+    const hold = full && (this.#answering || this.#choked || this.#yielding) && !this.#ending
     if (hold === this.#paused) return
     this.#paused = hold
     if (hold) this.#socket.pause()
@@ -237,7 +185,7 @@ export class HttpConnection {
 
   /** @returns false when more must come first */
   #readHead(): boolean {
-    const unread = this.#unread
+    const unread = this.#unread.bytes
     if (unread.length === 0 && !this.#halfClosed) return false
     const end = headEnd(unread, this.#scanned)
     if (end < 0 || end > HEAD_BYTES_MAX) {
@@ -248,7 +196,7 @@ export class HttpConnection {
       return false
     }
     const head = parseHead(unread.toString('latin1', 0, end))
-    this.#unread = end === unread.length ? NOTHING : unread.subarray(end)
+    this.#unread.take(end)
     this.#scanned = 0
     if (head instanceof HeadFault) this.#refuse(head)
     else this.#begin(head)
@@ -257,9 +205,10 @@ export class HttpConnection {
 
   /** Who speaks another protocol is told so, and not waited for. */
   #checkFirstLine(): void {
-    const lf = this.#unread.indexOf(10)
+    const unread = this.#unread.bytes
+    const lf = unread.indexOf(10)
     if (lf < 0) return
-    const line = parseRequestLine(this.#unread.toString('latin1', 0, lf + 1))
+    const line = parseRequestLine(unread.toString('latin1', 0, lf + 1))
     if (line instanceof HeadFault) this.#refuse(line)
   }
 
@@ -302,7 +251,7 @@ export class HttpConnection {
 
   /** @returns whether all of it has come */
   #readBody(incoming: Incoming): boolean {
-    const unread = this.#unread
+    const unread = this.#unread.bytes
     const { chunked } = incoming
     let end: number | undefined
     if (chunked === undefined) {
@@ -314,7 +263,7 @@ export class HttpConnection {
       this.#breakBody(incoming)
       return true
     }
-    this.#unread = end === unread.length ? NOTHING : unread.subarray(end)
+    this.#unread.take(end)
     if (chunked === undefined ? incoming.left > 0 : !chunked.done) return false
     this.#incoming = undefined
     const request = this.#request
@@ -343,7 +292,7 @@ export class HttpConnection {
   #breakBody({ purpose }: Incoming): void {
     this.#incoming = undefined
     this.#persistent = false
-    this.#unread = NOTHING
+    this.#unread.clear()
     if (purpose === 'stream') this.#request!.chunks!.fail(new Error('malformed chunked encoding'))
     if (this.#answering) return
     if (purpose === 'discard') return this.#end()
@@ -376,107 +325,37 @@ export class HttpConnection {
     if (request === undefined || this.#socket.destroyed) return
     if (response.close || this.#site.closing) this.#persistent = false
     const { body } = response
-    if (typeof body === 'object' && !(body instanceof Uint8Array)) {
-      void this.#sendChunks(request, response, body)
-      return
-    }
-    this.#send(request, response, body)
-    this.#finish()
-  }
-
-  #send({ method, minor }: Request, { status, headers }: HttpResponse, body: string | Uint8Array = ''): void {
-    const bodiless = status === 204 || status === 304
-    const length = typeof body === 'string' ? Buffer.byteLength(body) : body.byteLength
-    let head = answerHead(status, minor, headers)
-    if (!bodiless) head += `Content-Length: ${length}\r\n`
-    head += this.#lastHeaders(minor)
-    const socket = this.#socket
-    if (bodiless || method === 'HEAD' || length === 0) socket.write(head, 'latin1')
-    // ASCII, as nearly all is: one string, and the cheapest way into the system.
-    else if (typeof body === 'string' && length === body.length) socket.write(head + body, 'latin1')
-    else if (length <= JOINED_BYTES_MAX) {
-      const joined = Buffer.allocUnsafe(head.length + length)
-      joined.write(head, 'latin1')
-      if (typeof body === 'string') joined.write(body, head.length)
-      else joined.set(body, head.length)
-      socket.write(joined)
-    } else {
-      socket.cork()
-      socket.write(head, 'latin1')
-      socket.write(body)
-      socket.uncork()
+    if (typeof body === 'object' && !(body instanceof Uint8Array)) this.#replyInChunks(request, response, body)
+    else {
+      sendWhole(this.#socket, this.#manner(request), response, body)
+      this.#finish()
     }
   }
 
-  /** HTTP/1.1 connections persist unless someone says otherwise, and those before it the other way round. */
-  #lastHeaders(minor: 0 | 1): string {
-    const date = dateHeader(Date.now())
-    if (this.#persistent) return minor === 1 ? `${date}\r\n` : `${date}Connection: keep-alive\r\n\r\n`
-    return minor === 1 ? `${date}Connection: close\r\n\r\n` : `${date}\r\n`
+  #manner({ method, minor }: Request): Manner {
+    return { method, minor, persistent: this.#persistent }
   }
 
   /** Whoever makes the chunks can no longer refuse: if that fails the connection is cut, so that none takes half for all. */
-  async #sendChunks(request: Request, { status, headers, live }: HttpResponse, chunks: BodyChunks): Promise<void> {
-    const { method, minor } = request
-    // Who does not know chunks takes the end of the connection for the end of the body.
-    const framed = minor === 1
-    if (!framed) this.#persistent = false
-    const socket = this.#socket
-    let head = answerHead(status, minor, headers)
-    if (framed) head += 'Transfer-Encoding: chunked\r\n'
-    head += this.#lastHeaders(minor)
-    if (method === 'HEAD') {
-      socket.write(head, 'latin1')
-      this.#leave(request)
+  #replyInChunks(request: Request, response: HttpResponse, chunks: BodyChunks): void {
+    if (!knowsChunks(request)) this.#persistent = false
+    const manner = this.#manner(request)
+    if (request.method === 'HEAD') {
+      sendHeadOfChunks(this.#socket, manner, response)
+      request.leave()
       return this.#finish()
     }
-    if (live) {
-      socket.write(head, 'latin1')
-      head = ''
-    } else {
+    if (!response.live) {
       this.#sending = true
       clearTimeout(this.#timer)
     }
-    try {
-      for await (const chunk of chunks) {
-        if (socket.destroyed) return
-        const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-        // An empty one would end the body.
-        if (bytes.length === 0) continue
-        socket.cork()
-        if (framed) head += `${bytes.length.toString(16)}\r\n`
-        if (head !== '') socket.write(head, 'latin1')
-        const room = socket.write(bytes) && !socket.writableNeedDrain
-        if (framed) socket.write('\r\n', 'latin1')
-        socket.uncork()
-        head = ''
-        if (!room) await this.#room()
-        // Room is there at once when the system takes all, so a turn does not come by itself.
-        await new Promise<void>((turned) => setImmediate(turned))
-        if (socket.destroyed) return
-      }
-    } catch {
-      this.destroy()
-      return
-    }
-    if (framed) head += '0\r\n\r\n'
-    if (head !== '') socket.write(head, 'latin1')
-    this.#finish()
-  }
-
-  #roomCome: (() => void) | undefined
-
-  /** Resolves when more can be written, or when nobody is left to write to. */
-  #room(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#socket.destroyed || !this.#socket.writableNeedDrain) resolve()
-      else this.#roomCome = resolve
-    })
+    sendChunks(this.#socket, manner, response, chunks).then(
+      () => this.#finish(),
+      () => this.destroy(),
+    )
   }
 
   #drained(): void {
-    this.#roomCome?.()
-    this.#roomCome = undefined
     if (!this.#choked) return
     this.#choked = false
     this.#advance()
@@ -484,21 +363,23 @@ export class HttpConnection {
 
   /** The answer is out. */
   #finish(): void {
+    if (this.#socket.destroyed) return
     this.#answering = false
     this.#sending = false
     this.#request = undefined
     if (this.#halfClosed) clearTimeout(this.#timer)
-    if (this.#incoming !== undefined) this.#incoming.purpose = 'discard'
-    else this.#rest()
+    if (this.#incoming === undefined) this.#rest()
+    else if (this.#halfClosed) this.#end()
+    else this.#incoming.purpose = 'discard'
     if (this.#socket.writableNeedDrain) this.#choked = true
     this.#advance()
   }
 
   /** Between two requests, or behind the last. */
   #rest(): void {
-    const over = !this.#persistent || (this.#halfClosed && this.#unread.length === 0)
-    if (over) return this.#lingers || this.#unread.length > 0 ? this.#end() : this.#close()
-    if (this.#unread.length > 0) this.#since = this.#site.sweeps
+    const over = !this.#persistent || (this.#halfClosed && this.#unread.bytes.length === 0)
+    if (over) return this.#lingers || this.#unread.bytes.length > 0 ? this.#end() : this.#close()
+    if (this.#unread.bytes.length > 0) this.#since = this.#site.sweeps
     else this.#since = 0
   }
 
@@ -528,8 +409,7 @@ export class HttpConnection {
 
   #stop(): void {
     this.#ending = true
-    this.#unread = NOTHING
-    this.#store = undefined
+    this.#unread.clear()
     this.#incoming = undefined
     this.#flow()
   }
@@ -550,21 +430,13 @@ export class HttpConnection {
   #gone(): void {
     clearTimeout(this.#timer)
     this.#site.connections.delete(this)
-    this.#roomCome?.()
-    this.#unread = NOTHING
+    this.#unread.clear()
     this.#incoming = undefined
     const request = this.#request
     if (request === undefined) return
     request.chunks?.fail(new Error('the connection was closed within the body'))
-    this.#leave(request)
+    request.leave()
     this.#request = undefined
-  }
-
-  /** Tells the handler that nobody waits for it any more. */
-  #leave(request: Request): void {
-    const { gone } = request
-    request.gone = undefined
-    for (const run of gone ?? []) run()
   }
 }
 

@@ -353,6 +353,36 @@ suite('requests', () => {
     assert.deepEqual(handled, [...Array(count).keys()])
   })
 
+  test('of very many at once only some are answered before others have their turn', async () => {
+    const count = 1000
+    let handled = 0
+    let inOneTurn = 0
+    const listener = await listen((request) => {
+      handled += 1
+      if (handled === 1) {
+        setImmediate(() => {
+          inOneTurn = handled
+        })
+      }
+      return echo(request)
+    })
+    const c = await client(listener)
+    c.socket.write(Array.from({ length: count }, (_, i) => get(`/${i}`)).join(''))
+    await c.until(new RegExp(`X-Url: /${count - 1}\r`))
+    assert.equal(handled, count)
+    assert.ok(inOneTurn < 100, String(inOneTurn))
+  })
+
+  test('who cuts off an unwanted body after the answer is not waited for', async () => {
+    const late = Promise.withResolvers<HttpResponse>()
+    const c = await client(await listen(() => late.promise, 5))
+    c.socket.end('PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc')
+    await once(c.socket, 'finish')
+    setImmediate(() => late.resolve({ status: 413, headers: [] }))
+    await c.closed
+    assert.match(c.seen(), /^HTTP\/1\.1 413 Request Entity Too Large\r\n/)
+  })
+
   test('a client that leaves in the middle of its body is forgotten without a word to the handler', async () => {
     let handled = 0
     const listener = await listen((request) => {
