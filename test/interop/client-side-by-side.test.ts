@@ -50,6 +50,9 @@ const FOR_SERVERS = /"Checks?":\[null\]|"SidecarService"|"TTL":1\}/
 /** Which of two nodes that measure their distance is nearer is chance, and changes. */
 const MEASURED = /near=(_agent|\{node\}|x|s)\b/
 
+/** In dev mode a third of a second of silence is a death, which ends sessions: too little on a busy machine. */
+const PATIENT_GOSSIP = '-hcl=gossip_lan { probe_interval = "1s" probe_timeout = "500ms" suspicion_mult = 8 }'
+
 /** Which servers stand behind the two client agents. */
 for (const kind of ['ours', 'theirs'] as const) {
   suite(`client agents side by side with the real Consul’s, servers being ${kind}`, { skip }, () => {
@@ -60,7 +63,7 @@ for (const kind of ['ours', 'theirs'] as const) {
     before(async () => {
       const sides = await Promise.all(
         [{}, { command: real! }].map(async (client, at) => {
-          const serverArgs = ['-dev', '-node=s', '-log-level=err']
+          const serverArgs = ['-dev', '-node=s', '-log-level=err', PATIENT_GOSSIP]
           const server = await startAgentProcess(serverArgs, kind === 'ours' ? {} : { command: real! })
           agents.push(server)
           const args = [

@@ -18,7 +18,10 @@ const skip =
 
 /** The shortest that the command allows. */
 const TIMES = ['-duration=10s', '-interval=5s']
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 120_000
+const TRIES = 4
+/** What gzip begins with. */
+const GZIP = 0x1f8b
 
 suite('debug archives side by side', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-debug-'))
@@ -37,16 +40,25 @@ suite('debug archives side by side', { skip }, () => {
   })
 
   async function archived(command: string, agent: AgentProcess, name: string): Promise<Map<string, Buffer>> {
+    for (let tries = 1; ; tries++) {
+      const found = await archive(command, agent, `${name}-${tries}`)
+      if (typeof found !== 'string') return found
+      // The real one stumbles over a file that grows while it packs it.
+      assert.ok(command !== CONSUL && found.includes('write too long') && tries < TRIES, found)
+    }
+  }
+
+  /** @returns its files, or why there is none */
+  async function archive(command: string, agent: AgentProcess, name: string): Promise<Map<string, Buffer> | string> {
     const output = join(folder, name)
     const address = `-http-addr=127.0.0.1:${agent.ports.http}`
     const args = ['debug', address, ...TIMES, `-output=${output}`]
     const { code, stderr } = await runCommand(args, { command, timeoutMs: TIMEOUT_MS })
-    assert.equal(code, 0, stderr)
+    if (code !== 0) return stderr
     execFileSync('tar', ['xzf', `${output}.tar.gz`, '-C', folder])
     const found = readdirSync(output, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
     const paths = found.map((entry) => join(entry.parentPath, entry.name))
-    const files = new Map(paths.map((path) => [relative(output, path), readFileSync(path)]))
-    return files
+    return new Map(paths.map((path) => [relative(output, path), readFileSync(path)]))
   }
 
   const namesOf = (files: Map<string, Buffer>) =>
@@ -74,8 +86,11 @@ suite('debug archives side by side', { skip }, () => {
         ['heap', 'inuse_space'],
         ['goroutine', 'goroutine'],
       ] as const) {
-        const [, bytes] = [...files].find(([name]) => name.endsWith(`/${kind}.prof`))!
-        const { types, samples } = readPprof(gunzipSync(bytes))
+        // On a busy machine a profile may find the one before it still under way, and be a refusal; never all of them.
+        const profiles = [...files].filter(([name]) => name.endsWith(`/${kind}.prof`)).map(([, bytes]) => bytes)
+        const whole = profiles.find((bytes) => bytes.readUInt16BE(0) === GZIP)
+        assert.ok(whole, profiles.map((bytes) => bytes.toString('latin1', 0, 200)).join('\n'))
+        const { types, samples } = readPprof(gunzipSync(whole))
         assert.equal(types.at(-1)![0], type)
         assert.ok(samples.length > 0, kind)
       }

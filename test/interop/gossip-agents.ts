@@ -80,6 +80,8 @@ export async function start(
     `-server-port=${ports.server}`,
     `-serf-lan-port=${ports.lan}`,
     '-log-level=debug',
+    // In dev mode a third of a second of silence is a death: too little on a busy machine.
+    ...(dev ? ['-hcl=gossip_lan { probe_interval = "300ms" probe_timeout = "300ms" suspicion_mult = 6 }'] : []),
     ...extra,
   ]
   const child: ChildProcess = spawn(kind.startsWith('ours') ? CONSUL : REAL!, args, {
