@@ -29,11 +29,11 @@ import { ZERO_TIME } from '../../model/time.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { aclNamePrefix, authMethodTokensPrefix, exactKey, fold } from './tables.ts'
 
-export const TOKEN_COUNTER = 'acl-tokens'
-export const POLICY_COUNTER = 'acl-policies'
-export const ROLE_COUNTER = 'acl-roles'
-export const BINDING_RULE_COUNTER = 'acl-binding-rules'
-export const AUTH_METHOD_COUNTER = 'acl-auth-methods'
+const TOKEN_COUNTER = 'acl-tokens'
+const POLICY_COUNTER = 'acl-policies'
+const ROLE_COUNTER = 'acl-roles'
+const BINDING_RULE_COUNTER = 'acl-binding-rules'
+const AUTH_METHOD_COUNTER = 'acl-auth-methods'
 /** Index at which the first token was made; while it is 0 one may still be. */
 export const BOOTSTRAP_COUNTER = 'acl-token-bootstrap'
 
@@ -191,7 +191,7 @@ function setToken(txn: WriteTxn, index: Index, asked: AclToken, options: TokenOp
 }
 
 /** Also for tokens of a snapshot. */
-export function putToken(txn: WriteTxn, token: AclToken): void {
+function putToken(txn: WriteTxn, token: AclToken): void {
   txn.put('acl-tokens', token)
   txn.raiseCounter(TOKEN_COUNTER, token.ModifyIndex)
 }
@@ -396,6 +396,6 @@ export function applyAuthMethodDelete(txn: WriteTxn, index: Index, names: string
   return DONE
 }
 
-export function authMethod(txn: ReadTxn, name: string): AclAuthMethod | undefined {
+function authMethod(txn: ReadTxn, name: string): AclAuthMethod | undefined {
   return txn.get('acl-auth-methods', fold(name))
 }

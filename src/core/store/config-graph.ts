@@ -128,7 +128,7 @@ export function relatedServices(entry: ConfigEntry): string[] {
 }
 
 /** All entries of one kind, in the order of their names. */
-export function* entriesOf<K extends ConfigKind>(txn: ReadTxn, kind: K): Iterable<EntryOf<K>> {
+function* entriesOf<K extends ConfigKind>(txn: ReadTxn, kind: K): Iterable<EntryOf<K>> {
   for (const entry of txn.prefix('config-entries', configPrefix(kind))) yield entry as EntryOf<K>
 }
 

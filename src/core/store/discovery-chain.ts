@@ -56,7 +56,7 @@ export function compileChain(question: ChainQuestion, entries: ChainEntries): Co
   return new Compiler(question, entries).compile()
 }
 
-export function nodeKeyOf({ Type, Name }: DiscoveryNode): string {
+function nodeKeyOf({ Type, Name }: DiscoveryNode): string {
   return `${Type}:${Name}`
 }
 

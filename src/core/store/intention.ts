@@ -7,7 +7,7 @@ import type { Intention, IntentionMatchEntry, IntentionQueryMatch, IntentionRequ
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { fold, intentionEndsPrefix } from './tables.ts'
 
-export const INTENTION_COUNTER = 'connect-intentions'
+const INTENTION_COUNTER = 'connect-intentions'
 
 /** Both ends exact makes 9, then the destination's side counts before the source's. */
 const DESTINATION_PRECEDENCE = [3, 6, 9]

@@ -9,7 +9,7 @@ import type { Result } from '../../model/command.ts'
 import type { DirEntry, IndexedDirEntries, IndexedKeyList, KVSRequest } from '../../model/kv.ts'
 import type { Found } from '../../model/query.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
-import { drain, SliceCounter, type Slices } from './slices.ts'
+import { SliceCounter, type Slices } from './slices.ts'
 import { kvKey, sessionKey } from './tables.ts'
 
 const DONE: Result = { kind: 'done' }
@@ -177,10 +177,6 @@ export function kvGet(txn: ReadTxn, key: string): Found<IndexedDirEntries> {
   return { Index: entry.ModifyIndex, Entries: [entry] }
 }
 
-export function kvList(txn: ReadTxn, prefix: string): Found<IndexedDirEntries> {
-  return drain(kvListSlices(txn, prefix))
-}
-
 /** Entries that are not `visible` are left out, but count for the index. */
 export function* kvListSlices(
   txn: ReadTxn,
@@ -202,10 +198,6 @@ export function* kvListSlices(
  * Keys with the prefix; with a separator, all that share the text up to its first occurrence after the prefix are one.
  * Left-out keys count for the index, and so do keys that are not `visible`.
  */
-export function kvKeys(txn: ReadTxn, prefix: string, separator: string): Found<IndexedKeyList> {
-  return drain(kvKeysSlices(txn, prefix, separator))
-}
-
 export function* kvKeysSlices(
   txn: ReadTxn,
   prefix: string,

@@ -4,7 +4,7 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Index } from '../../base/units.ts'
-import { PackedEntries } from './packed-entries.ts'
+import { type Cutting, PackedEntries } from './packed-entries.ts'
 import { ObjectRows, type RowMap, type RowMapSnapshot, type RowMapView } from './row-map.ts'
 import type {
   Indexes,
@@ -26,9 +26,9 @@ type RowMapViews = { [T in TableName]: RowMapView<Tables[T]> }
 type IndexMaps = { [I in IndexName]: RowMap<Tables[Indexes[I]]> }
 type IndexViews = { [I in IndexName]: RowMapView<Tables[Indexes[I]]> }
 
-function newTables(): RowMaps {
+function newTables(cutting: Cutting | undefined): RowMaps {
   const plain = TABLE_NAMES.map((name) => [name, new ObjectRows()])
-  return { ...Object.fromEntries(plain), kvs: new PackedEntries() } as RowMaps
+  return { ...Object.fromEntries(plain), kvs: new PackedEntries(cutting) } as RowMaps
 }
 
 function newIndexes(): IndexMaps {
@@ -92,6 +92,16 @@ class Writer extends Reader implements WriteTxn {
       indexes: { name: IndexName; key(row: unknown): string | undefined }[]
     }
     const rows = this.maps[table] as unknown as RowMap<Tables[TableName]>
+    const range = rows.cut?.(prefix)
+    if (range !== undefined) {
+      const restore = this.cutIndexes(table, prefix)
+      const undo = () => {
+        range.undo()
+        restore()
+      }
+      changes?.push({ table, key: prefix, range: { ...range, undo } })
+      return
+    }
     rows.deleteUnder(prefix, (key, before) => {
       for (const index of indexes) {
         const then = index.key(before)
@@ -99,6 +109,25 @@ class Writer extends Reader implements WriteTxn {
       }
       changes?.push({ table, key, before, after: undefined })
     })
+  }
+
+  /** Lets the indexes go of all rows under a prefix. They hold few of them. @returns what brings them back */
+  private cutIndexes(table: TableName, prefix: string): () => void {
+    const { indexes, key: keyOf } = TABLES[table] as unknown as {
+      indexes: { name: IndexName; key(row: unknown): string | undefined }[]
+      key(row: unknown): string
+    }
+    const gone: { index: RowMap<unknown>; key: string; row: unknown }[] = []
+    for (const { name, key } of indexes) {
+      const index = this.indexMaps[name] as unknown as RowMap<unknown>
+      for (const row of index.under('')) {
+        if (keyOf(row).startsWith(prefix)) gone.push({ index, key: key(row)!, row })
+      }
+    }
+    for (const { index, key } of gone) index.delete(key)
+    return () => {
+      for (const { index, key, row } of gone) index.set(key, row)
+    }
   }
 
   setCounter(name: string, value: number): void {
@@ -117,7 +146,8 @@ class Writer extends Reader implements WriteTxn {
   undo(): void {
     const changes = this.changes ?? []
     for (let change = changes.pop(); change !== undefined; change = changes.pop()) {
-      if (change.before === undefined) this.remove(change.table, change.key)
+      if (change.range !== undefined) change.range.undo()
+      else if (change.before === undefined) this.remove(change.table, change.key)
       else this.set(change.table, change.key, change.before as Tables[TableName])
     }
   }
@@ -168,12 +198,19 @@ class Snapshot extends Reader implements RowsSnapshot {
 
 class MemoryRows implements Rows {
   applied: Index = 0
-  private tables = newTables()
+  private readonly cutting: Cutting | undefined
+  private tables: RowMaps
   private indexes = newIndexes()
-  private writer = new Writer(this.tables, this.indexes)
+  private writer: Writer
   private writing = false
   /** Used when the caller has no list of his own: a write must be undone when it throws. */
   private readonly scratch: Change[] = []
+
+  constructor(cutting: Cutting | undefined) {
+    this.cutting = cutting
+    this.tables = newTables(cutting)
+    this.writer = new Writer(this.tables, this.indexes)
+  }
 
   read<T>(run: (txn: ReadTxn) => T): T {
     return run(this.writer)
@@ -183,6 +220,7 @@ class MemoryRows implements Rows {
     assert(!this.writing, 'a write within a write')
     assert(changes.length === 0, 'the list of changes starts empty')
     const { writer } = this
+    this.tables.kvs.tidy?.()
     this.writing = true
     writer.changes = changes
     try {
@@ -221,7 +259,7 @@ class MemoryRows implements Rows {
   }
 
   replace(): Replacement {
-    const tables = newTables()
+    const tables = newTables(this.cutting)
     const indexes = newIndexes()
     const txn = new Writer(tables, indexes)
     return {
@@ -242,6 +280,7 @@ class MemoryRows implements Rows {
   }
 }
 
-export function memoryRows(): Rows {
-  return new MemoryRows()
+/** @param cutting how many KV entries go at once; for tests */
+export function memoryRows(cutting?: Cutting): Rows {
+  return new MemoryRows(cutting)
 }

@@ -6,13 +6,19 @@
  * An entry's bytes: create, modify and lock index (three doubles), flags (low, high), length of the value plus one (0
  * for null), length of the session, length of the key and whether it is plain ASCII (32 bits each), then key, session,
  * and from the next multiple of four on the value: it can then be copied four bytes at a time.
+ *
+ * Very many entries under one prefix go at once: the tree lets go of whole nodes, and that is all that a reader can see.
+ * Their places stay in the hash for a while, known for dead by the cut that they belong to; each later write clears some
+ * of them away.
  */
 import { Arena, Page, sizeClass } from '../../base/arena.ts'
+import { assert } from '../../base/assert.ts'
 import { type Cursor, OrderedMap, type OrderedSnapshot, type OrderedView } from '../../base/ordered-map.ts'
 import { byteKey, isAscii, textFromByteKey } from '../../base/text.ts'
 import type { DirEntry } from '../../model/kv.ts'
 import { hashKey, type Keyed, KeyHash } from './key-hash.ts'
 import type { RowMap, RowMapSnapshot } from './row-map.ts'
+import type { RangeGone } from './store.ts'
 
 const HEADER_BYTES = 44
 /** Values up to here are handed out as parts of a shared page: a typed array with memory of its own costs ten times that. */
@@ -22,14 +28,38 @@ const POOL_BYTES = 16 * 1024
 const ASCII_KEY = 0x8000_0000
 const KEY_LENGTH = 0x7fff_ffff
 
+/** How many entries go at once. Tests take less. */
+export interface Cutting {
+  /** So many entries under a prefix are worth a cut; fewer are as well deleted one by one. */
+  entriesMin: number
+  /** Dead entries that one write clears away. */
+  tidyEntries: number
+}
+
+/** A cut is worth it from where deleting one by one takes some milliseconds; clearing away costs a write some 50 microseconds. */
+const CUTTING: Cutting = { entriesMin: 2048, tidyEntries: 64 }
+
+/** A range that went at once, and is not cleared away yet. */
+interface Cut {
+  prefix: string
+  /** The tree as it was: what it has under the prefix is dead. */
+  before: OrderedSnapshot<number>
+  /** How far that is cleared away. */
+  cursor: Cursor<number>
+  /** Places under the prefix that were taken since: their entries live. */
+  fresh: Set<number>
+}
+
 const padded = (bytes: number) => (bytes + 3) & ~3
 
-export class PackedEntries implements RowMap<DirEntry> {
+export class PackedEntries implements RowMap<DirEntry>, Keyed {
   readonly copies = true
   private readonly arena = new Arena()
   private readonly order = new OrderedMap<number>()
   private readonly reader = new EntryReader(this.arena)
-  private readonly places = new KeyHash(this.reader)
+  private readonly places = new KeyHash(this)
+  private readonly cuts: Cut[] = []
+  private readonly cutting: Cutting
   private snapshots = 0
   /** What was looked for last, and found: rules read an entry before they write it. */
   private lastKey: string | undefined = undefined
@@ -38,6 +68,15 @@ export class PackedEntries implements RowMap<DirEntry> {
   private last: DirEntry | undefined = undefined
   /** Places that a snapshot may still show: handle and size in turn. */
   private readonly retired: number[] = []
+
+  constructor(cutting = CUTTING) {
+    this.cutting = cutting
+  }
+
+  /** For the hash: whether the living entry of that key is at `place`. */
+  holds(place: number, key: string): boolean {
+    return this.reader.holds(place, key) && (this.cuts.length === 0 || !this.isDead(place, key))
+  }
 
   get(key: string): DirEntry | undefined {
     const place = this.find(key)
@@ -65,7 +104,7 @@ export class PackedEntries implements RowMap<DirEntry> {
     const size = padded(HEADER_BYTES + key.length + session.length) + (row.Value === null ? 0 : row.Value.length)
     const place = this.find(key)
     if (place < 0) {
-      const fresh = this.arena.take(size)
+      const fresh = this.take(key, size)
       this.write(fresh, key, row, session)
       this.places.add(this.lastHash, fresh)
       this.order.set(key, fresh)
@@ -78,7 +117,7 @@ export class PackedEntries implements RowMap<DirEntry> {
     if (this.snapshots === 0 && kind >= 0 && kind === sizeClass(sizeBefore)) {
       this.write(place, key, row, session)
     } else {
-      const fresh = this.arena.take(size)
+      const fresh = this.take(key, size)
       this.write(fresh, key, row, session)
       this.places.move(key, this.lastHash, fresh)
       this.order.set(key, fresh)
@@ -110,6 +149,52 @@ export class PackedEntries implements RowMap<DirEntry> {
     }
     this.order.deleteUnder(prefix)
     this.lastKey = undefined
+  }
+
+  cut(prefix: string): RangeGone | undefined {
+    const counting = this.order.cursor(prefix)
+    for (let count = 0; count < this.cutting.entriesMin; count++) if (!counting.next()) return undefined
+    const before = this.order.snapshot()
+    this.order.deleteUnder(prefix)
+    const cut: Cut = { prefix, before, cursor: before.cursor(prefix), fresh: new Set() }
+    this.cuts.push(cut)
+    this.lastKey = undefined
+    return {
+      held: (key) => key.startsWith(prefix) && before.get(key) !== undefined,
+      heldUnder: (wider) => prefix.startsWith(wider) || (wider.startsWith(prefix) && before.cursor(wider).next()),
+      undo: () => {
+        assert(this.cuts.pop() === cut, 'cuts are undone the last one first')
+        const cursor = before.cursor(prefix)
+        while (cursor.next()) this.order.set(cursor.key, cursor.value!)
+        before.release()
+        this.lastKey = undefined
+      },
+    }
+  }
+
+  tidy(): void {
+    for (let left = this.cutting.tidyEntries; left > 0 && this.cuts.length > 0; left--) {
+      const { before, cursor } = this.cuts[0]!
+      if (cursor.next()) {
+        const place = cursor.value!
+        this.places.removePlace(hashKey(cursor.key), place)
+        this.retire(place, this.reader.size(place))
+      } else {
+        before.release()
+        this.cuts.shift()
+      }
+    }
+  }
+
+  private isDead(place: number, key: string): boolean {
+    for (const { prefix, fresh } of this.cuts) if (key.startsWith(prefix) && !fresh.has(place)) return true
+    return false
+  }
+
+  private take(key: string, size: number): number {
+    const place = this.arena.take(size)
+    for (const { prefix, fresh } of this.cuts) if (key.startsWith(prefix)) fresh.add(place)
+    return place
   }
 
   snapshot(): RowMapSnapshot<DirEntry> {
@@ -146,7 +231,7 @@ export class PackedEntries implements RowMap<DirEntry> {
 }
 
 /** Makes entries of their bytes. */
-class EntryReader implements Keyed {
+class EntryReader {
   private readonly arena: Arena
   private pool = new Page(0)
   private pooled = 0

@@ -1,5 +1,6 @@
 /** What one table or index in memory must do, and the plain way to do it: an ordered map of row objects. */
 import { type Cursor, OrderedMap, type OrderedSnapshot, type OrderedView } from '../../base/ordered-map.ts'
+import type { RangeGone } from './store.ts'
 
 export interface RowMapView<R> {
   get(key: string): R | undefined
@@ -19,6 +20,13 @@ export interface RowMap<R> extends RowMapView<R> {
   delete(key: string): R | undefined
   /** Deletes all rows whose key starts with `prefix`, and tells each. */
   deleteUnder(prefix: string, gone: (key: string, row: R) => void): void
+  /**
+   * The same at once, if the rows are many; undefined if they are not, or cannot go at once. What they leave is cleared
+   * away later, by `tidy`.
+   */
+  cut?(prefix: string): RangeGone | undefined
+  /** Clears away a little of what `cut` left. */
+  tidy?(): void
   snapshot(): RowMapSnapshot<R>
 }
 

@@ -1,9 +1,16 @@
-/** Small rows for the tests of this folder: only what a test names differs from the plainest row of its kind. */
+/**
+ * Small rows for the tests of this folder: only what a test names differs from the plainest row of its kind. And reads that
+ * come in slices, in one piece.
+ */
 import { NO_CONNECT, NO_PROXY, type Node, type ServiceRow } from '../../model/catalog.ts'
 import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
-import type { DirEntry } from '../../model/kv.ts'
+import type { DirEntry, IndexedDirEntries, IndexedKeyList } from '../../model/kv.ts'
 import type { PreparedQuery } from '../../model/prepared-query.ts'
+import type { Found } from '../../model/query.ts'
 import type { Session } from '../../model/session.ts'
+import { kvKeysSlices, kvListSlices } from './kv.ts'
+import type { ReadTxn } from './rows.ts'
+import { drain } from './slices.ts'
 
 export function sampleEntry(key: string, more: Partial<DirEntry> = {}): DirEntry {
   return { LockIndex: 0, Key: key, Flags: 0n, Value: null, Session: '', CreateIndex: 0, ModifyIndex: 0, ...more }
@@ -105,4 +112,12 @@ export function sampleQuery(id: string, name: string, more: Partial<PreparedQuer
     ModifyIndex: 1,
     ...more,
   }
+}
+
+export function kvList(txn: ReadTxn, prefix: string): Found<IndexedDirEntries> {
+  return drain(kvListSlices(txn, prefix))
+}
+
+export function kvKeys(txn: ReadTxn, prefix: string, separator: string): Found<IndexedKeyList> {
+  return drain(kvKeysSlices(txn, prefix, separator))
 }

@@ -18,7 +18,7 @@ import type { Change } from './store.ts'
 import { checkKey, checkPrefix, nodeKey, nodePrefix, sessionCheckKey, sessionKey, sessionPrefix } from './tables.ts'
 
 /** However long a session asks a lock to rest, it rests no longer (structs.MaxLockDelay). */
-export const LOCK_DELAY_MAX: Nanos = 60 * NANOS_PER_SECOND
+const LOCK_DELAY_MAX: Nanos = 60 * NANOS_PER_SECOND
 
 export function applySession(txn: WriteTxn, index: Index, body: SessionRequest): Result {
   switch (body.Op) {

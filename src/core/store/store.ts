@@ -15,6 +15,16 @@ export interface Change {
   key: string
   before?: unknown
   after?: unknown
+  /** All rows whose key begins with `key` went at once: so many that they are not told one by one. */
+  range?: RangeGone
+}
+
+/** What can be asked of rows that went at once, while the commit is told; later they are forgotten. */
+export interface RangeGone {
+  held(key: string): boolean
+  heldUnder(prefix: string): boolean
+  /** Brings them back: the write is undone. */
+  undo(): void
 }
 
 export interface Commit {

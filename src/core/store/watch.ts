@@ -4,7 +4,7 @@
  * wait; and nothing at all when nobody does.
  */
 import type { Indexes, IndexName, ReadTxn, TableName, Tables } from './rows.ts'
-import type { Change, Footprint } from './store.ts'
+import type { Change, Footprint, RangeGone } from './store.ts'
 import { counterKey } from './tables.ts'
 
 /** These move with every key; see `Footprint`. */
@@ -83,6 +83,12 @@ class TableWatchers {
     if (this.lengths[at]!.prefixes === 0) this.lengths.splice(at, 1)
   }
 
+  /** All who watch something that went. Looks at each text that is watched: they are fewer than what goes at once. */
+  collectRange(range: RangeGone, into: Set<Watcher>): void {
+    for (const [key, watchers] of this.keys) if (range.held(key)) addAll(watchers, into)
+    for (const [prefix, watchers] of this.prefixes) if (range.heldUnder(prefix)) addAll(watchers, into)
+  }
+
   collect(key: string, into: Set<Watcher>): void {
     if (this.keys.size > 0) addAll(this.keys.get(key), into)
     for (const { length } of this.lengths) {
@@ -126,7 +132,11 @@ export class Watches {
 
   /** Marks those whom these changes concern. */
   touch(changes: readonly Change[]): void {
-    for (const change of changes) this.tables.get(change.table)?.collect(change.key, this.touched)
+    for (const { table, key, range } of changes) {
+      const watchers = this.tables.get(table)
+      if (range === undefined) watchers?.collect(key, this.touched)
+      else watchers?.collectRange(range, this.touched)
+    }
   }
 
   touchAll(): void {
