@@ -32,7 +32,7 @@ export type RoleFacts = { kind: 'server'; raft: RaftStatus; datacenters: number 
 
 const ROLE_NAMES = { follower: 'Follower', candidate: 'Candidate', leader: 'Leader', shutdown: 'Shutdown' } as const
 
-export function describeServers(configuration: Configuration): string {
+function describeServers(configuration: Configuration): string {
   const suffrages = { voter: 'Voter', nonvoter: 'Nonvoter', staging: 'Staging' } as const
   const servers = configuration.servers.map(
     ({ suffrage, id, address }) => `{Suffrage:${suffrages[suffrage]} ID:${id} Address:${address}}`,

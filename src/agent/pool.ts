@@ -23,7 +23,7 @@ export interface PoolLimits {
 }
 
 /** Those of Consul's servers and of its client agents. */
-export const SERVER_POOL: PoolLimits = { idleMs: 120_000, idleStreamsMax: 64 }
+const SERVER_POOL: PoolLimits = { idleMs: 120_000, idleStreamsMax: 64 }
 export const CLIENT_POOL: PoolLimits = { idleMs: 127_000, idleStreamsMax: 32 }
 
 /** The call did not end in an answer: the connection could not be had, or was lost. */

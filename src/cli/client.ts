@@ -48,7 +48,7 @@ export async function withAgent(
 }
 
 /** @throws ClientConfigError */
-export function agentClient(flags: HttpFlagValues, env: Environment, warn: (line: string) => void): Consul {
+function agentClient(flags: HttpFlagValues, env: Environment, warn: (line: string) => void): Consul {
   const address = splitAddress(flags['http-addr'] || env.CONSUL_HTTP_ADDR || '127.0.0.1:8500')
   const https = address.scheme === 'https' || readBool(env, 'CONSUL_HTTP_SSL', warn) === true
   const tls = https ? tlsOptions(flags, env, warn) : undefined

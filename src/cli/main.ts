@@ -93,7 +93,7 @@ async function load(name: string): Promise<Command> {
 }
 
 /** Standard output and error, written at once and in order: neither is a stream that would have to be awaited. */
-export function processIo(): Io {
+function processIo(): Io {
   return {
     out: (line) => writeAll(1, Buffer.from(`${line}\n`)),
     outBytes: (bytes) => writeAll(1, bytes),

@@ -12,7 +12,7 @@ const UDP_BUFFER_BYTES = 2 * 1024 * 1024
 /** Open connections of one listener; more are closed at once. Each may hold one partial message of 64 KiB. */
 const CONNECTIONS_MAX = 1024
 /** A connection without a whole new question for so long is closed; half a question does not count. As miekg/dns. */
-export const IDLE_MS = 8000
+const IDLE_MS = 8000
 /** Questions of one connection that are being answered; reading waits while there are more. */
 const IN_FLIGHT_MAX = 64
 /** Answers that the peer has not taken; reading waits while there are more. */

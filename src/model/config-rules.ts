@@ -19,8 +19,8 @@ import {
 } from './config-entry.ts'
 import { listed } from './service-rules.ts'
 
-export const META_PAIRS_MAX = 64
-export const META_KEY_BYTES_MAX = 128
+const META_PAIRS_MAX = 64
+const META_KEY_BYTES_MAX = 128
 export const META_VALUE_BYTES_MAX = 512
 
 const DEFAULT_NAMESPACE = 'default'
@@ -75,7 +75,7 @@ export function splitWeight(weight: number): number {
 }
 
 /** In hundredths of a percent. */
-export function scaledWeight(weight: number): number {
+function scaledWeight(weight: number): number {
   const scaled = Math.fround(Math.fround(weight) * 100)
   return Math.sign(scaled) * Math.round(Math.abs(scaled))
 }

@@ -36,7 +36,7 @@ export type Fault = { at: Millis } & (
 type What = Fault extends infer F ? (F extends Fault ? Omit<F, 'at'> : never) : never
 
 /** What a blow may wait for. */
-export const MOMENTS = ['votes', 'leads', 'writes', 'commits', 'changes', 'answers'] as const
+const MOMENTS = ['votes', 'leads', 'writes', 'commits', 'changes', 'answers'] as const
 export type Moment = (typeof MOMENTS)[number]
 const BLOWS = ['crash', 'bounce', 'isolate', 'pause'] as const
 type Blow = (typeof BLOWS)[number]

@@ -28,7 +28,7 @@ import type { Network } from './network.ts'
 import { makeWire, type Wire } from './transport.ts'
 import type { World } from './world.ts'
 
-export const TIMING: RaftTiming = {
+const TIMING: RaftTiming = {
   heartbeatTimeoutMs: 1000,
   electionTimeoutMs: 1000,
   leaderLeaseTimeoutMs: 500,

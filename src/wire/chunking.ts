@@ -30,7 +30,7 @@ export function splitCommand(data: Uint8Array, operation: bigint): Chunk[] {
   }))
 }
 
-export function encodeNote(note: ChunkNote): Uint8Array {
+function encodeNote(note: ChunkNote): Uint8Array {
   const out: number[] = []
   putField(out, 1, note.operation)
   if (note.sequence > 0) putField(out, 2, BigInt(note.sequence))

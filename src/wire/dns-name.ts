@@ -6,9 +6,9 @@
 import { bytesFromText } from '../base/text.ts'
 import type { Message } from '../core/dns/message.ts'
 
-export const LABEL_BYTES_MAX = 63
+const LABEL_BYTES_MAX = 63
 /** Length bytes and the root included. */
-export const NAME_BYTES_MAX = 255
+const NAME_BYTES_MAX = 255
 /** A pointer has 14 bits. */
 const POINTER_MAX = 0x3fff
 

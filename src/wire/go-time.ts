@@ -3,7 +3,6 @@
  * section 5). A version byte, seconds since the year 1, nanoseconds, the zone in minutes east of UTC.
  */
 import { Buffer } from 'node:buffer'
-import type { WallMs } from '../base/units.ts'
 import { type GoTime, ZERO_TIME } from '../model/time.ts'
 import { MsgpackError } from './msgpack.ts'
 import type { Codec } from './schema.ts'
@@ -14,15 +13,6 @@ export { type GoTime, ZERO_TIME } from '../model/time.ts'
 const EPOCH_SECONDS = 62_135_596_800
 const UTC = -1
 const BYTES = 15
-
-export function goTimeOf(ms: WallMs): GoTime {
-  const seconds = Math.floor(ms / 1000)
-  return { seconds, nanos: Math.floor((ms - seconds * 1000) * 1e6), offsetMin: null, offsetSec: 0 }
-}
-
-export function wallMsOf(time: GoTime): WallMs {
-  return time.seconds * 1000 + time.nanos / 1e6
-}
 
 export const time: Codec<GoTime> = {
   write(w, value = ZERO_TIME) {

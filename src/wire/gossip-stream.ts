@@ -213,7 +213,7 @@ function bounded(count: number): number {
 }
 
 /** @param bytes one whole message, nothing missing */
-export function decodeWhole(bytes: Uint8Array): StreamMessage {
+function decodeWhole(bytes: Uint8Array): StreamMessage {
   const plain = bytes[0] === COMPRESS ? decompressMessage(bytes.subarray(1), PLAIN_BYTES_MAX) : bytes
   const r = new Reader(plain, 1)
   switch (plain[0]) {

@@ -18,14 +18,14 @@ import type {
 import { bool, bytes, type Codec, int, struct, text } from './schema.ts'
 
 /** Longer ones are refused by no peer, but none is real: Consul's names are DNS labels, or two with a dot. */
-export const NAME_BYTES_MAX = 512
+const NAME_BYTES_MAX = 512
 
 export class GossipError extends Error {
   override name = 'GossipError'
 }
 
 /** Text of an address; "" for none. */
-export function addressFromBytes(raw: Uint8Array | null): string {
+function addressFromBytes(raw: Uint8Array | null): string {
   if (raw === null || raw.length === 0) return ''
   if (raw.length === 4) return dotted(raw)
   if (raw.length !== 16) throw new GossipError(`an IP address of ${raw.length} bytes`)
@@ -48,7 +48,7 @@ function dotted(raw: Uint8Array): string {
   return dottedTexts[slot]!
 }
 
-export function bytesFromAddress(address: string): Uint8Array | null {
+function bytesFromAddress(address: string): Uint8Array | null {
   if (address === '') return null
   const ip = parseIp(address)
   if (ip === undefined) throw new GossipError(`not an IP address: ${address}`)

@@ -24,7 +24,7 @@ export interface HclObject {
 export class HclBlocks extends Array<HclObject> {}
 
 /** No configuration is as large; what is, is a mistake or an attack. */
-export const HCL_CHARS_MAX = 32 * 1024 * 1024
+const HCL_CHARS_MAX = 32 * 1024 * 1024
 
 /** @throws HclError, with line and column; JsonError for text in JSON */
 export function parseHcl(text: string): HclObject {

@@ -260,7 +260,7 @@ export function intentionJson(row: Intention, depth: Depth): string {
 }
 
 /** RFC 3339 with as many digits of the second as there are, in the time's own zone. */
-export function timeJson({ seconds, nanos, offsetMin }: GoTime): string {
+function timeJson({ seconds, nanos, offsetMin }: GoTime): string {
   const local = new Date((seconds + (offsetMin ?? 0) * 60) * 1000).toISOString().slice(0, 19)
   const fraction = nanos === 0 ? '' : `.${String(nanos).padStart(9, '0').replace(/0+$/, '')}`
   return `"${local}${fraction}${zoneText(offsetMin ?? 0)}"`

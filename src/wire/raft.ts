@@ -30,7 +30,7 @@ const PROTOCOL = 3
 const PROTOCOL_MIN = 2
 const SNAPSHOT_VERSION = 1
 /** 64 entries, each at most a transaction or a registration; what our own servers send stays below one megabyte. */
-export const REQUEST_BYTES_MAX = 256 << 20
+const REQUEST_BYTES_MAX = 256 << 20
 const REPLY_BYTES_MAX = 64 * 1024
 const WRONG_PROTOCOL = 'operation not supported with current protocol version'
 

@@ -11,9 +11,9 @@ import { int, struct, text } from './schema.ts'
 /** Headers hold a number and the name of a method. */
 const HEADER_BYTES_MAX = 4096
 /** Calls are at most as large as `kv_max_value_size` and `txn_max_req_len` let them be, which users set to megabytes. */
-export const CALL_BYTES_MAX = 64 << 20
+const CALL_BYTES_MAX = 64 << 20
 /** Answers can list a whole state; they come from servers, whom we asked. */
-export const ANSWER_BYTES_MAX = 1 << 30
+const ANSWER_BYTES_MAX = 1 << 30
 
 export interface CallHeader {
   Seq: number

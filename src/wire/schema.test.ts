@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { goTimeOf, time, wallMsOf, ZERO_TIME } from './go-time.ts'
+import { time, ZERO_TIME } from './go-time.ts'
 import { encodeWith, Reader } from './msgpack.ts'
 import { bool, bytes, type Codec, filled, float32, int, list, map, pointer, struct, text, u64 } from './schema.ts'
 import { healthCheck } from './structs/health.ts'
@@ -130,10 +130,6 @@ suite('times', () => {
     assert.deepEqual(read(time, `c40f${golden[1]![0].slice(2)}`), golden[1]![1])
     assert.equal(read(time, 'c0'), ZERO_TIME)
     assert.equal(write(time, undefined), golden[0]![0])
-  })
-
-  test('turn into milliseconds and back', () => {
-    for (const ms of [0, 1, 1600000000123, -1, -62135596800000]) assert.equal(wallMsOf(goTimeOf(ms)), ms)
   })
 
   test('of a wrong version or length are refused', () => {

@@ -192,7 +192,7 @@ export function decodeFilter(input: Uint8Array): Filter | undefined {
   return { kind: 'tag', tag: Tag, expr: Expr }
 }
 
-export function encodeCoordinate(value: Coordinate): Uint8Array {
+function encodeCoordinate(value: Coordinate): Uint8Array {
   return encodeWith((w) => {
     w.byte(PING_VERSION)
     coordinate.write(w, value)

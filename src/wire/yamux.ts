@@ -13,7 +13,7 @@ import { type Frame, FrameWriter, HEADER_BYTES, parseHeader } from './yamux-fram
 /** Of each stream and direction, at the start; real peers never change it. */
 export const WINDOW_BYTES = 256 * 1024
 /** Open streams of one session. A client agent holds one for each blocking query, so thousands are honest. */
-export const STREAMS_MAX = 16_384
+const STREAMS_MAX = 16_384
 /** Streams that we opened and the peer has not accepted yet: past that, real peers refuse (their accept backlog). */
 export const UNACCEPTED_MAX = 256
 /** A frame's payload, at most: small enough that streams take turns. */

@@ -75,7 +75,7 @@ function readKey(text: string): Uint8Array | undefined {
 
 /** @throws ConfigError that names those that are none */
 /** @throws ConfigError */
-export function readCidrs(key: string, read: Pick<GossipReader, 'list'>): string[] {
+function readCidrs(key: string, read: Pick<GossipReader, 'list'>): string[] {
   const cidrs = read.list(key).map((text) => text.trim())
   const wrong = cidrs.filter((text) => !isCidr(text))
   if (wrong.length > 0) {

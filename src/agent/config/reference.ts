@@ -53,7 +53,7 @@ function isDefinition(path: string): boolean {
 }
 
 /** The keys of a service's or a check's definition, with their types. */
-export function definitionRows(of: 'service' | 'check'): { key: string; type: string }[] {
+function definitionRows(of: 'service' | 'check'): { key: string; type: string }[] {
   const shape = CONFIG_SHAPE.fields.get(of)
   return shape === undefined ? [] : fieldsOf(shape, '')
 }

@@ -198,7 +198,7 @@ export function cipherFault(suites: string): string | undefined {
 }
 
 /** As the web UI's path is used: between slashes. */
-export function uiPath(given: string): string {
+function uiPath(given: string): string {
   return given === '' ? '/ui/' : `/${given.replace(/^\/+|\/+$/g, '')}/`
 }
 

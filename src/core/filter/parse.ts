@@ -32,7 +32,7 @@ export class FilterSyntaxError extends Error {
 }
 
 /** Parsing is linear, and this much is read in some milliseconds. Real filters are a hundredth of it. */
-export const FILTER_CHARS_MAX = 64 << 10
+const FILTER_CHARS_MAX = 64 << 10
 /** Nested parentheses. */
 const DEPTH_MAX = 200
 

@@ -53,20 +53,6 @@ export const WAN: MemberlistConfig = {
   gossipToTheDeadMs: 60_000,
 }
 
-/** For pools within one machine. */
-export const LOCAL: MemberlistConfig = {
-  ...LAN,
-  tcpTimeoutMs: 1000,
-  indirectChecks: 1,
-  retransmitMult: 2,
-  suspicionMult: 3,
-  pushPullIntervalMs: 15_000,
-  probeTimeoutMs: 200,
-  gossipIntervalMs: 100,
-  gossipToTheDeadMs: 15_000,
-  deadNodeReclaimMs: 0,
-}
-
 /** What dev mode lays over LAN and WAN alike. */
 export const DEV = {
   suspicionMult: 3,

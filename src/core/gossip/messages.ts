@@ -75,10 +75,11 @@ export interface UserMessage {
 
 export type PacketMessage = Ping | IndirectPing | Ack | Nack | Suspect | Dead | Alive | UserMessage
 
-/** Memberlist's node states as they stand in a push/pull: 0 alive, 1 suspect, 2 dead, 3 left. */
+/**
+ * Memberlist's node states as they stand in a push/pull. Suspect (1) and dead (2) are taken alike, as one who may have
+ * failed, and so need no name.
+ */
 export const NODE_ALIVE = 0
-export const NODE_SUSPECT = 1
-export const NODE_DEAD = 2
 export const NODE_LEFT = 3
 
 export interface NodeState {

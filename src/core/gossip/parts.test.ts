@@ -7,7 +7,7 @@ import type { Coordinate } from '../../model/coordinate.ts'
 import { Agenda } from './agenda.ts'
 import { Awareness } from './awareness.ts'
 import { Broadcasts, retransmitLimit } from './broadcasts.ts'
-import { DEV, LAN, LOCAL, WAN } from './config.ts'
+import { DEV, LAN, WAN } from './config.ts'
 import { CoordinateClient, distanceSeconds, isCoordinate, originCoordinate } from './coordinate.ts'
 import { EventRing, QueryRing } from './events.ts'
 import { base64, GossipKeyring } from './keyring.ts'
@@ -393,7 +393,6 @@ test('the presets are those of Consul 1.8.7', () => {
   ]
   assert.deepEqual(shown(LAN), [1000, 500, 200, 4, 3])
   assert.deepEqual(shown(WAN), [5000, 3000, 500, 6, 3])
-  assert.deepEqual(shown(LOCAL), [1000, 200, 100, 3, 3])
   assert.deepEqual(shown({ ...WAN, ...DEV }), [100, 100, 100, 3, 3])
   assert.deepEqual(
     [LAN.tcpTimeoutMs, WAN.tcpTimeoutMs, LAN.pushPullIntervalMs, WAN.pushPullIntervalMs],

@@ -14,8 +14,8 @@ import type { Env, MethodTable } from './table.ts'
 
 /** Below this a session would die in an ordinary election (Consul's `session_ttl_min`). */
 /** Where servers are told nothing else (session_ttl_min). */
-export const TTL_MIN_NANOS = 10 * NANOS_PER_SECOND
-export const TTL_MAX_NANOS = 24 * 3600 * NANOS_PER_SECOND
+const TTL_MIN_NANOS = 10 * NANOS_PER_SECOND
+const TTL_MAX_NANOS = 24 * 3600 * NANOS_PER_SECOND
 
 export const sessionMethods = {
   'Session.Apply': {

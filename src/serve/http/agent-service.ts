@@ -46,7 +46,7 @@ export async function localService(exchange: Exchange): Promise<HttpResponse> {
 }
 
 /** FNV-1a over 64 bits, in hexadecimal: equal for equal content, which is all that askers may rely on. */
-export function contentHash(content: string): string {
+function contentHash(content: string): string {
   let hash = 0xcbf29ce484222325n
   for (let i = 0; i < content.length; i++) {
     hash = BigInt.asUintN(64, (hash ^ BigInt(content.charCodeAt(i))) * 0x100000001b3n)

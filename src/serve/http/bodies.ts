@@ -200,7 +200,7 @@ const connectFields = struct<ServiceConnect & { sidecar_service: unknown }>(
   { type: 'structs.ServiceConnect', own: true, ignoreUnknown: true },
 )
 
-export const connect: Decode<ServiceConnect> = (value, at) => {
+const connect: Decode<ServiceConnect> = (value, at) => {
   const given = connectFields(value, at)
   if (given === undefined) return undefined
   return { Native: given.Native ?? false, SidecarService: given.SidecarService ?? given.sidecar_service ?? null }

@@ -108,7 +108,7 @@ function hexDigit(code: number): number {
 const QUERY_SAFE = /^[A-Za-z0-9\-_.~]$/
 const PATH_SAFE = /^[A-Za-z0-9\-_.~$&+,/:;=@]$/
 
-export function escapeQuery(text: string): string {
+function escapeQuery(text: string): string {
   return escapeBytes(text, QUERY_SAFE).replaceAll('%20', '+')
 }
 

@@ -14,7 +14,7 @@ import { type Consistency, QUERY_META } from './query.ts'
 
 const serviceName = struct<ServiceName>({ Name: text })
 
-export const gatewayService = struct<GatewayService>({
+const gatewayService = struct<GatewayService>({
   ...RAFT_INDEX,
   Gateway: serviceName,
   Service: serviceName,
