@@ -87,6 +87,123 @@ async function listenAsOldPeer(answer: () => RaftReply | undefined, at = 0) {
   return { types, address: `127.0.0.1:${port}`, port, close }
 }
 
+suite('a snapshot for a follower', { timeout: 20_000 }, () => {
+  const CHUNKS = 64
+  const CHUNK = new Uint8Array(64 * 1024)
+
+  /** @returns how long the leader rested each time, by a clock that goes on 7 ms with each look at it */
+  async function rests(busy: boolean): Promise<number[]> {
+    const found: number[] = []
+    let now = 0
+    const clock = {
+      ...host,
+      now: () => (now += 7),
+      wake: (at: number, run: () => void) => {
+        // Connections look after themselves now and then, many seconds later.
+        if (at - now > 1000) return () => {}
+        found.push(at - now)
+        now = at
+        setImmediate(run)
+        return () => {}
+      },
+    }
+    const follower = await listen()
+    let received = 0
+    const sink = {
+      write: (bytes: Uint8Array) => {
+        received += bytes.length
+        return true
+      },
+      finish: async () => () => {},
+      abort: () => {},
+    }
+    const taking = makeTransport({
+      host,
+      source: { open: async () => null, stop: () => {} },
+      sink: () => sink,
+      log: silentLog,
+    })
+    const tell = (input: RaftInput) => {
+      if (input.kind !== 'request') return
+      if (input.body.type !== 'install') return
+      const { lastIndex: index, lastTerm: term, configuration, configurationIndex } = input.body
+      taking.restore(input.id, { index, term, configuration, configurationIndex })
+      taking.answer(input.id, { type: 'install', term: 1, success: true })
+    }
+    taking.start({ tell, tellNow: tell, installed: () => {} })
+    closing.push(() => taking.stop())
+    const port = await bindServerPort({
+      host,
+      bind: { host: '127.0.0.1', port: 0 },
+      limits: { connsPerClientMax: 100, handshakeMs: 5_000 },
+      log: silentLog,
+    })
+    port.open({ raft: taking.accept } as Parameters<typeof port.open>[0])
+    closing.push(() => port.close())
+    const leader: Transport = makeTransport({
+      host: clock as typeof host,
+      source: {
+        open: async () => ({ size: CHUNKS * CHUNK.length, chunks, release: () => {} }),
+        stop: () => {},
+      },
+      sink: () => sink,
+      log: silentLog,
+    })
+    closing.push(() => leader.stop())
+    async function* chunks() {
+      for (let n = 0; n < CHUNKS; n++) {
+        if (busy) {
+          const entries = [{ index: n + 1, term: 1, type: 'noop' as const, data: new Uint8Array(), extensions: null }]
+          const body = {
+            type: 'append' as const,
+            term: 1,
+            leader: 'x:1',
+            prevIndex: n,
+            prevTerm: 1,
+            entries,
+            commit: 0,
+          }
+          leader.send({ kind: 'send', id: 100 + n, peer: 'q', address: follower.address, body, heartbeat: false })
+        }
+        yield CHUNK
+      }
+    }
+    const answered = new Promise<void>((done) => {
+      const hear = (input: RaftInput) => {
+        if (input.kind === 'reply' && input.id === 1) done()
+      }
+      leader.start({ tell: hear, tellNow: hear, installed: () => {} })
+    })
+    leader.send({
+      kind: 'send',
+      id: 1,
+      peer: 'p',
+      address: `127.0.0.1:${port.address.port}`,
+      heartbeat: false,
+      body: {
+        type: 'install',
+        term: 1,
+        leader: 'x:1',
+        lastIndex: 9,
+        lastTerm: 1,
+        configuration: { servers: [{ id: 'a', address: 'x:1', suffrage: 'voter' }] },
+        configurationIndex: 1,
+        size: 0,
+      },
+    })
+    await answered
+    assert.equal(received, CHUNKS * CHUNK.length)
+    return found
+  }
+
+  test('is sent with rests while the leader has writes to spread, and without where it has none', async () => {
+    assert.deepEqual(await rests(false), [])
+    const found = await rests(true)
+    assert.equal(found.length, 8, 'one after each half of a megabyte')
+    for (const ms of found) assert(ms > 0 && ms <= 100, `a rest of ${ms} ms`)
+  })
+})
+
 suite('a word to stand, on the wire', { timeout: 20_000 }, () => {
   const header = encodeRequest({ type: 'timeout-now', term: null })
   const heartbeat = (term: number) =>

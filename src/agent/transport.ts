@@ -39,6 +39,12 @@ const RAFT = new Uint8Array([1])
 const ANSWER_MS: Millis = 10_000
 /** Of a snapshot, for each so many bytes: as hashicorp/raft reckons. */
 const INSTALL_BYTES_PER_TIMEOUT = 256 * 1024
+/**
+ * A snapshot goes in bursts of so many bytes. While the leader has writes to spread, each is followed by a rest of its own
+ * length, but no longer than this: the follower's work then takes half of its time, as with entries (core/raft/pace.ts).
+ */
+const INSTALL_BURST_BYTES = 512 * 1024
+const INSTALL_REST_MS_MAX: Millis = 100
 /** A connection that was not needed for so long is closed. */
 const IDLE_MS: Millis = 60_000
 /** Requests of one connection that are not answered yet; past this the peer is held back. Real leaders stop at 128. */
@@ -81,6 +87,8 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
   /** The append that was written last, and its bytes: the same goes to every follower that keeps pace. */
   let written: { body: RaftRequest; bytes: Uint8Array } | undefined
   const asked = new Map<number, Slot>()
+  /** Appends with entries in them: the leader has writes to spread. */
+  let appends = 0
 
   const lost = (id: number, unknownType = false): void => {
     if (!stopped) end?.tell({ kind: 'lost', id, unknownType })
@@ -109,7 +117,8 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
       const conn = await host.dial(parseHostPort(address))
       if (stopped) return conn.destroy()
       conns.add(conn)
-      const reply = await sendSnapshot(host, conn, { ...body, size: snapshot.size }, snapshot.chunks())
+      const chunks = paced(host, snapshot.chunks(), () => appends)
+      const reply = await sendSnapshot(host, conn, { ...body, size: snapshot.size }, chunks)
       conns.delete(conn)
       conn.destroy()
       if (!stopped) end?.tell({ kind: 'reply', id, body: reply })
@@ -130,6 +139,7 @@ export function makeTransport({ host, source, sink, log }: TransportParts): Tran
             channel(address, 'heartbeat').send(id, body)
             return
           }
+          if (body.entries !== null && body.entries.length > 0) appends++
           if (written?.body !== body) written = { body, bytes: encodeRequest(body) }
           channel(address, 'append').send(id, body, written.bytes)
           return
@@ -420,6 +430,27 @@ function makeChannel(host: Pick<Host, 'now' | 'wake' | 'dial'>, address: string,
   return { send, close }
 }
 
+/** @param work grows while there is other work */
+async function* paced(
+  host: Pick<Host, 'now' | 'wake'>,
+  chunks: AsyncIterable<Uint8Array>,
+  work: () => number,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0
+  let began = host.now()
+  let before = work()
+  for await (const chunk of chunks) {
+    yield chunk
+    bytes += chunk.length
+    if (bytes < INSTALL_BURST_BYTES) continue
+    const restMs = Math.min(host.now() - began, INSTALL_REST_MS_MAX)
+    if (work() !== before && restMs > 0) await new Promise<void>((done) => void host.wake(host.now() + restMs, done))
+    bytes = 0
+    began = host.now()
+    before = work()
+  }
+}
+
 /** Streams a snapshot and waits for the answer. Rejects when the connection breaks, or time is up. */
 function sendSnapshot(
   host: Pick<Host, 'now'>,
@@ -430,6 +461,7 @@ function sendSnapshot(
   return new Promise((resolve, reject) => {
     const reader = new ReplyReader()
     let room = () => {}
+    let over = false
     conn.deadline(host.now() + ANSWER_MS * Math.max(1, body.size / INSTALL_BYTES_PER_TIMEOUT))
     conn.open({
       data(chunk) {
@@ -447,6 +479,7 @@ function sendSnapshot(
       end: () => conn.destroy(),
       drain: () => room(),
       close(error) {
+        over = true
         reject(error ?? new Error('the connection was closed'))
         room()
       },
@@ -460,6 +493,7 @@ function sendSnapshot(
             room = done
           })
         }
+        if (over) return
         enough = !conn.write(chunk)
       }
     }

@@ -20,11 +20,12 @@ const WRITES_EACH = 20
 const STOPPED_MS = 3000
 const ROUNDS_MAX = 6
 
-/** As the leader's last message says it. */
+/** As the leader's last message says it: ours has the term in it, which real servers must pass over. */
 async function tellToStand(server: QuorumServer): Promise<void> {
+  const request = encodeRequest({ type: 'timeout-now', term: Number(await termOf(server)) })
   const socket = connect(SERVER_PORT, server.host)
   await once(socket, 'connect')
-  socket.write(Buffer.concat([Buffer.from([1]), encodeRequest({ type: 'timeout-now', term: null })]))
+  socket.write(Buffer.concat([Buffer.from([1]), request]))
   await once(socket, 'data')
   socket.destroy()
 }
