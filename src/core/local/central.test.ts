@@ -4,6 +4,7 @@ import { suite, test } from 'node:test'
 import { seededRandom } from '../../base/random.ts'
 import { NO_CONNECT, NO_PROXY, type NodeService, type Upstream } from '../../model/catalog.ts'
 import { type CentralDefaults, centralQuestion, mergedService } from './central.ts'
+import { PLAIN, service } from './local.testing.ts'
 import { type LocalEffect, makeLocal, type PersistedFiles } from './local.ts'
 
 const NOTHING: CentralDefaults = {
@@ -29,41 +30,17 @@ function upstream(DestinationName: string, more: Partial<Upstream> = {}): Upstre
 }
 
 function sidecar(more: Partial<NodeService['Proxy']> = {}): NodeService {
-  return {
+  return service('web-proxy', {
     Kind: 'connect-proxy',
     ID: 'web-proxy',
-    Service: 'web-proxy',
-    Tags: null,
-    Address: '',
-    TaggedAddresses: null,
-    Meta: null,
     Port: 21000,
-    Weights: null,
-    EnableTagOverride: false,
     Proxy: { ...NO_PROXY, DestinationServiceName: 'web', DestinationServiceID: 'web', ...more },
     Connect: NO_CONNECT,
-    LocallyRegisteredAsSidecar: false,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-  }
+  })
 }
 
 function play(files?: PersistedFiles) {
-  const local = makeLocal({
-    nodeId: 'f0000000-0000-0000-0000-000000000001',
-    nodeName: 'n1',
-    datacenter: 'dc1',
-    address: '127.0.0.1',
-    taggedAddresses: {},
-    meta: {},
-    syncInterval: 60_000,
-    checkUpdateInterval: 0,
-    discardCheckOutput: false,
-    checkOutputMaxSize: 4096,
-    centralConfig: true,
-    durable: true,
-    random: seededRandom(1),
-  })
+  const local = makeLocal({ ...PLAIN, random: seededRandom(1) })
   const say = (input: object): LocalEffect[] => {
     local.step(0, input as never)
     return local.take().filter(({ kind }) => kind !== 'log')

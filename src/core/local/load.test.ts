@@ -2,50 +2,18 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { seededRandom } from '../../base/random.ts'
-import { NO_PROXY, type NodeService } from '../../model/catalog.ts'
-import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
-import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
+import type { NodeService } from '../../model/catalog.ts'
+import type { CheckRun } from '../../model/check-run.ts'
+import type { HealthCheck } from '../../model/health.ts'
+import { asked, service as fixture, PLAIN, ttl } from './local.testing.ts'
 import { type LocalDefinitions, type LocalEffect, type LocalServiceRegistration, makeLocal } from './local.ts'
 
 function service(ID: string, more: Partial<NodeService> = {}): NodeService {
-  return {
-    Kind: '',
-    ID,
-    Service: ID,
-    Tags: null,
-    Address: '',
-    TaggedAddresses: null,
-    Meta: null,
-    Port: 80,
-    Weights: null,
-    EnableTagOverride: false,
-    Proxy: NO_PROXY,
-    Connect: { Native: false, SidecarService: null },
-    LocallyRegisteredAsSidecar: false,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-    ...more,
-  }
+  return fixture(ID, { ID, ...more })
 }
 
-function check(CheckID: string, run: Partial<CheckRun> = { TTL: 60e9 }, more: Partial<HealthCheck> = {}) {
-  const row: HealthCheck = {
-    Node: '',
-    CheckID,
-    Name: CheckID,
-    Status: '',
-    Notes: '',
-    Output: '',
-    ServiceID: '',
-    ServiceName: '',
-    ServiceTags: null,
-    Type: '',
-    Definition: NO_DEFINITION,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-    ...more,
-  }
-  return { check: row, run: { ...NO_RUN, ...run }, token: '' }
+function check(id: string, run: Partial<CheckRun> = ttl(60), more: Partial<HealthCheck> = {}) {
+  return asked(id, run, more)
 }
 
 function registration(one: NodeService, ...checks: ReturnType<typeof check>[]): LocalServiceRegistration {
@@ -53,21 +21,7 @@ function registration(one: NodeService, ...checks: ReturnType<typeof check>[]): 
 }
 
 function play() {
-  const local = makeLocal({
-    nodeId: 'f0000000-0000-0000-0000-000000000001',
-    nodeName: 'n1',
-    datacenter: 'dc1',
-    address: '127.0.0.1',
-    taggedAddresses: {},
-    meta: {},
-    syncInterval: 60_000,
-    checkUpdateInterval: 0,
-    discardCheckOutput: false,
-    checkOutputMaxSize: 4096,
-    centralConfig: true,
-    durable: true,
-    random: seededRandom(1),
-  })
+  const local = makeLocal({ ...PLAIN, random: seededRandom(1) })
   let ticket = 0
   const ask = (input: object): LocalEffect[] => {
     ticket += 1

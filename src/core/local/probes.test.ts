@@ -3,30 +3,16 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../base/random.ts'
-import { NO_PROXY, type NodeService } from '../../model/catalog.ts'
-import { type CheckRun, NO_RUN, type Probe } from '../../model/check-run.ts'
-import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
+import type { CheckRun, Probe } from '../../model/check-run.ts'
+import type { HealthCheck } from '../../model/health.ts'
+import { asked, checkRow, PLAIN, service, web } from './local.testing.ts'
 import { type LocalEffect, type LocalInput, makeLocal } from './local.ts'
 
 const SECOND = 1e9
 
 class Bench {
   now = 1_000
-  readonly #local = makeLocal({
-    nodeId: 'f0000000-0000-0000-0000-000000000001',
-    nodeName: 'n1',
-    datacenter: 'dc1',
-    address: '127.0.0.1',
-    taggedAddresses: {},
-    meta: {},
-    syncInterval: 60_000,
-    checkUpdateInterval: 0,
-    discardCheckOutput: false,
-    checkOutputMaxSize: 4096,
-    centralConfig: true,
-    durable: false,
-    random: seededRandom(3),
-  })
+  readonly #local = makeLocal({ ...PLAIN, durable: false, random: seededRandom(3) })
   effects: LocalEffect[] = []
 
   say(input: LocalInput | { kind: 'tick' }): void {
@@ -35,19 +21,14 @@ class Bench {
   }
 
   register(id: string, run: Partial<CheckRun>, more: Partial<HealthCheck> = {}): void {
-    const registration = { check: checkRow(id, more), run: { ...NO_RUN, ...run }, token: 'secret' }
-    this.say({ kind: 'register-check', ticket: 1, registration })
+    this.say({ kind: 'register-check', ticket: 1, registration: asked(id, run, more, 'secret') })
   }
 
   service(name: string, checks: [id: string, run: Partial<CheckRun>, status?: string][] = []): void {
-    const registration = {
-      service: { ...SERVICE, Service: name },
-      checks: checks.map(([id, run, Status = '']) => {
-        return { check: checkRow(id, { Status }), run: { ...NO_RUN, ...run }, token: '' }
-      }),
-      token: '',
-      replaceExistingChecks: false,
-    }
+    const registration = web({
+      service: service(name),
+      checks: checks.map(([id, run, Status = '']) => asked(id, run, { Status })),
+    })
     this.say({ kind: 'register-service', ticket: 1, registration })
   }
 
@@ -88,32 +69,6 @@ class Bench {
 
   row(id: string): HealthCheck | undefined {
     return this.#local.checks().find(({ check }) => check.CheckID === id)?.check
-  }
-}
-
-const SERVICE: NodeService = {
-  Kind: '',
-  ID: '',
-  Service: '',
-  Tags: null,
-  Address: '',
-  TaggedAddresses: null,
-  Meta: null,
-  Port: 80,
-  Weights: null,
-  EnableTagOverride: false,
-  Proxy: NO_PROXY,
-  Connect: { Native: false, SidecarService: null },
-  LocallyRegisteredAsSidecar: false,
-  CreateIndex: 0,
-  ModifyIndex: 0,
-}
-
-function checkRow(id: string, more: Partial<HealthCheck>): HealthCheck {
-  return {
-    ...{ Node: '', CheckID: id, Name: id, Status: '', Notes: '', Output: '', ServiceID: '', ServiceName: '' },
-    ...{ ServiceTags: null, Type: '', Definition: NO_DEFINITION, CreateIndex: 0, ModifyIndex: 0 },
-    ...more,
   }
 }
 
