@@ -252,3 +252,9 @@ function makeSelf(dev: boolean): Self {
     stats: () => ({}),
   }
 }
+
+/** @param name in its case as sent */
+export function headerOf({ headers }: { headers: string[] }, name: string): string | undefined {
+  const at = headers.findIndex((header, i) => i % 2 === 0 && header === name)
+  return at < 0 ? undefined : headers[at + 1]
+}
