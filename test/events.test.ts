@@ -51,7 +51,7 @@ suite('events and members over HTTP', () => {
       ['/v1/event/fire/', '', 400, /^Missing name$/],
       ['/v1/event/fire/x?tag=t', '', 500, /^Cannot provide tag filter without service filter$/],
       ['/v1/event/fire/x?node=(', '', 500, /^Invalid node filter/],
-      ['/v1/event/fire/x', 'y'.repeat(600), 500, /^user event exceeds configured limit of 512 bytes/],
+      ['/v1/event/fire/x', 'y'.repeat(600), 500, /segment "": user event exceeds configured limit of 512 bytes/],
     ] as const) {
       const response = await put(path, body)
       assert.equal(response.status, status, path)

@@ -17,6 +17,7 @@ const REFRESHED: Record<CachedMethod, boolean> = {
   'Catalog.ListServices': true,
   'Catalog.NodeServices': true,
   'Catalog.ServiceNodes': true,
+  'DiscoveryChain.Get': true,
   'Health.ServiceNodes': true,
   'PreparedQuery.Execute': false,
 }

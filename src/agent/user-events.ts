@@ -43,7 +43,9 @@ export interface UserEvents {
 /** Tells the pool of an event, in the form that all its agents know: what a server does for those who ask it to. */
 export async function fireUserEvent(pools: Pick<Pools, 'fire'>, name: string, payload: Uint8Array): Promise<void> {
   await pools.fire(PREFIX + name, payload).catch((error: unknown) => {
-    throw new ConsulError('refused', messageOf(error))
+    // Consul tells all segments, and gathers what goes wrong; there is one, without a name.
+    const fault = `error broadcasting event to segment "": ${messageOf(error)}`
+    throw new ConsulError('refused', `1 error occurred:\n\t* ${fault}\n\n`)
   })
 }
 

@@ -123,6 +123,7 @@ export type CachedMethod =
   | 'Catalog.ListServices'
   | 'Catalog.NodeServices'
   | 'Catalog.ServiceNodes'
+  | 'DiscoveryChain.Get'
   | 'Health.ServiceNodes'
   | 'PreparedQuery.Execute'
 

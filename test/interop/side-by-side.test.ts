@@ -11,6 +11,7 @@ import { type AgentProcess, realConsul, startAgentProcess } from '../support/pro
 import { EXPLAINED } from './explained.ts'
 import { randomNewer } from './random-newer.ts'
 import { randomRequests } from './random-requests.ts'
+import { missing, randomRoutes } from './random-routes.ts'
 import { AGENT_REQUESTS } from './requests/agent.ts'
 import { CATALOG_REQUESTS } from './requests/catalog.ts'
 import { CONFIG_REQUESTS } from './requests/config.ts'
@@ -35,6 +36,9 @@ const skip =
 const SEED = Number(process.env.INTEROP_SEED ?? 1)
 const RANDOM_REQUESTS = 600
 const RANDOM_FILTERS = 600
+/** Beyond those that ask for everything once; INTEROP_COUNT asks for more. */
+const RANDOM_ROUTES = Number(process.env.INTEROP_COUNT ?? 1500)
+const ROUTE_REQUESTS = randomRoutes(SEED, RANDOM_ROUTES)
 
 const TABLES: Record<string, readonly Request[]> = {
   'the table that the golden answers were recorded from': HTTP_QUESTIONS.map(({ save, ...rest }) => ({
@@ -57,6 +61,7 @@ const TABLES: Record<string, readonly Request[]> = {
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,
   [`chance among what is written less often, seed ${SEED}`]: randomNewer(SEED, RANDOM_REQUESTS),
   [`chance, seed ${SEED}`]: randomRequests(SEED, RANDOM_REQUESTS),
+  [`every route with every parameter, and what is odd, seed ${SEED}`]: ROUTE_REQUESTS,
 }
 
 suite('side by side with the real Consul', { skip }, () => {
@@ -166,6 +171,13 @@ async function fake(answers: Record<string, { status?: number; header?: [string,
   const ports = { http: port, dns: 1, server: 1, serfLan: 1, serfWan: 1 }
   return { agent: { ports } as AgentProcess, close: () => server.close() }
 }
+
+test('every route is asked for, with every method and parameter that is described', () => {
+  assert.deepEqual(missing(ROUTE_REQUESTS), [])
+  // That what is missing is found.
+  const [first, ...others] = missing(ROUTE_REQUESTS.filter(({ url }) => !url.startsWith('/v1/status/')))
+  assert.deepEqual([first, others.length], ['GET /v1/status/leader', 3])
+})
 
 test('the comparison finds a status, a header, a body, an id and an order of indexes that differ, and nothing else', async () => {
   const id = (digit: string) => `${digit.repeat(8)}-0000-0000-0000-000000000000`

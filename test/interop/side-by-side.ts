@@ -251,19 +251,22 @@ const ATOMS =
   /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|(?<="(?:Create|Modify|Last)Index": ?)[1-9]\d*|(?<=^X-Consul-Index: )\d+|(?<=^Conflicting flags: .*\bcas=)[1-9]\d*|(?<="ContentHash": ?")\w+|(?<=^X-Consul-Contenthash: )\w+/gm
 
 function comparable(
-  { url }: Request,
+  request: Request,
   { status, reason, headers, body }: RawAnswer,
   { ports }: AgentProcess,
 ): Comparable {
+  const url = request.url.replace('/%76%31/', '/v1/')
   const shown = headers.filter((header) => !PASSED_OVER.test(header)).sort()
   let text = `${status} ${reason}\n${shown.join('\n')}\n\n${body.toString('latin1')}`
   for (const [name, port] of Object.entries(ports))
     text = text.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), `<${name}>`)
   if (text.includes('"LockDelay"')) text = sortedList(text, byAge)
-  if (url.startsWith('/v1/agent/health/service/name/')) text = sortedList(text, byText)
+  // Services and their checks, both from maps of Go.
+  if (url.startsWith('/v1/agent/health/service/')) text = text.split('\n').sort().join('\n')
+  if (/^\/v1\/query(\?|$)/.test(url)) text = sortedList(text, byAge)
   if (url.startsWith('/v1/agent/members')) text = sortedList(text, byText)
   if (url.startsWith('/v1/catalog/services')) text = sortedTags(text)
-  if (url.startsWith('/v1/connect/intentions')) text = withoutMoments(text)
+  if (/^\/v1\/(connect\/intentions|operator\/autopilot\/health)/.test(url)) text = withoutMoments(text)
   const atoms: Atom[] = []
   text = text.replace(ATOMS, (value) => {
     const kind = value.length === 36 ? 'id' : /^\d+$/.test(value) && value.length < 10 ? 'index' : 'hash'
@@ -305,7 +308,7 @@ function elementsOf(inside: string): string[] {
   return [...elements, inside.slice(from)]
 }
 
-/** Of sessions: lists come in the order of their ids, which are random. */
+/** Of sessions and queries: lists come in the order of their ids, which are random. */
 function byAge(a: string, b: string): number {
   const age = (session: string) => Number(/"CreateIndex": ?(\d+)/.exec(session)?.[1] ?? 0)
   return age(a) - age(b)
@@ -316,9 +319,9 @@ function byText(a: string, b: string): number {
   return a < b ? -1 : 1
 }
 
-/** When intentions were made, and hashes over their ids, which are random. */
+/** When intentions were made and servers stood firm, and hashes over their ids, which are random. */
 function withoutMoments(text: string): string {
-  return text.replace(/"(CreatedAt|UpdatedAt|Hash)":( ?)"[^"]+"/g, '"$1":$2"<moment>"')
+  return text.replace(/"(CreatedAt|UpdatedAt|Hash|StableSince|LastContact)":( ?)"[^"]+"/g, '"$1":$2"<moment>"')
 }
 
 /** The tags of all instances of a service are gathered in a map of Go, which has no order. */

@@ -71,9 +71,10 @@ function text(code: number, status: string): HttpResponse {
   return { status: code, headers: ['Content-Type', 'text/plain', 'Vary', 'Accept-Encoding'], body: status }
 }
 
-/** Header values are Latin-1 without controls; a reason quotes what was asked for, which may be anything. */
+/** A reason quotes what was asked for, which may be anything: no control character of it gets into a header. */
 function withReason(response: HttpResponse, reason: string): HttpResponse {
-  if (reason !== '') response.headers.push('X-Consul-Reason', reason.replace(/[^\x20-\x7e]/g, '?'))
+  if (reason === '') return response
+  response.headers.push('X-Consul-Reason', reason.replace(/[\r\n]/g, ' ').replace(/[\0-\x1f\x7f]/g, '?'))
   return response
 }
 

@@ -3,6 +3,8 @@ import { quoteGo } from '../../base/go-quote.ts'
 import type { HttpResponse } from '../../host/host.ts'
 import type { MeshGatewayConfig } from '../../model/catalog.ts'
 import { type ConfigEntry, isConfigKind } from '../../model/config-entry.ts'
+import type { DiscoveryChainResponse } from '../../model/discovery-chain.ts'
+import type { QueryOptions } from '../../model/query.ts'
 import { inside, jsonObject } from '../../wire/json.ts'
 import { type Decode, decodeJson, JsonError, untyped, untypedMap } from '../../wire/json-decode.ts'
 import { chainJson, configEntryJson } from '../../wire/json-mesh.ts'
@@ -12,7 +14,7 @@ import { badRequest, HttpError } from './errors.ts'
 import { type Exchange, json, jsonWithMeta, plain, pushMeta, refuseNamespace } from './exchange.ts'
 import { listWithMeta } from './lists.ts'
 import { consistencyOf, readOptions, requireUint64, token } from './options.ts'
-import { ask, askCatalog } from './read.ts'
+import { ask, askCached, askCatalog } from './read.ts'
 
 const MESH_GATEWAY_MODES = ['none', 'local', 'remote']
 
@@ -97,11 +99,13 @@ export function discoveryChain(exchange: Exchange): HttpResponse | Promise<HttpR
     EvaluateInNamespace: 'default',
     ...overrides,
   }
-  return askCatalog(exchange, 'DiscoveryChain.Get', args, (_, reply, asked) => {
+  const finish = (_: Exchange, reply: DiscoveryChainResponse, asked: QueryOptions = args) => {
     const { depth } = exchange
     const chain = reply.Chain === null ? 'null' : chainJson(reply.Chain, inside(depth))
     return jsonWithMeta(exchange, reply, jsonObject(['Chain', chain], depth), consistencyOf(asked))
-  })
+  }
+  const plainly = () => askCatalog(exchange, 'DiscoveryChain.Get', args, finish)
+  return askCached(exchange, 'DiscoveryChain.Get', args, plainly, finish)
 }
 
 function chainOverrides(exchange: Exchange) {

@@ -18,7 +18,7 @@ import {
   uint64,
 } from '../../wire/json-decode.ts'
 import { badRequest, HttpError } from './errors.ts'
-import { done, type Exchange, json, jsonCompact } from './exchange.ts'
+import { done, type Exchange, json, jsonCompact, plain } from './exchange.ts'
 import { datacenter, parseUint64, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
 
@@ -72,9 +72,11 @@ async function setAutopilot(exchange: Exchange): Promise<HttpResponse> {
 }
 
 export function serverHealth(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
-  return ask(exchange, 'Operator.ServerHealth', readOptions(exchange), (_, reply) =>
-    jsonCompact(exchange, healthJson(reply), reply.Healthy ? 200 : 429),
-  )
+  return ask(exchange, 'Operator.ServerHealth', readOptions(exchange), (_, reply) => {
+    const response = jsonCompact(exchange, healthJson(reply))
+    // The status goes out before the type is known: Go's server then takes the body for text.
+    return reply.Healthy ? response : plain(429, response.body as string)
+  })
 }
 
 const NO_AUTOPILOT: AutopilotConfig = {

@@ -41,13 +41,20 @@ export async function profiler(exchange: Exchange): Promise<HttpResponse> {
   if (name === '') return index(source)
   if (name === 'cmdline') return noSniff(plain(200, source.commandLine().join('\0')))
   if (!isKind(name)) return failed(404, 'Unknown profile')
+  const { params } = exchange
+  if (name !== 'profile' && params.get('seconds') !== '') {
+    if (positive(params.get('seconds')) === 0) {
+      return failed(400, 'invalid value for "seconds" - must be a positive integer')
+    }
+    if (wantsText(params.get('debug'))) return failed(400, 'seconds and debug params are incompatible')
+  }
   return measured(exchange, source, name)
 }
 
 async function measured({ params, request }: Exchange, source: Profiler, kind: Kind): Promise<HttpResponse> {
   const gone = new AbortController()
   request.onGone(() => gone.abort())
-  const asText = kind !== 'profile' && positive(params.get('debug')) > 0
+  const asText = kind !== 'profile' && wantsText(params.get('debug'))
   const seconds = Math.min(positive(params.get('seconds')) || SECONDS[kind], SECONDS_MAX)
   let body: Uint8Array
   try {
@@ -61,6 +68,11 @@ async function measured({ params, request }: Exchange, source: Profiler, kind: K
     ? ['Content-Type', 'text/plain; charset=utf-8']
     : ['Content-Disposition', `attachment; filename="${kind}"`, 'Content-Type', 'application/octet-stream']
   return noSniff({ status: 200, headers: [...headers, 'Vary', 'Accept-Encoding'], body })
+}
+
+/** Any whole number but 0. */
+function wantsText(debug: string): boolean {
+  return /^[+-]?\d{1,15}$/.test(debug) && Number(debug) !== 0
 }
 
 /** 0 for what is no whole number above 0, as Go takes it. */
