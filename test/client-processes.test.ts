@@ -13,9 +13,10 @@ const WAIT_MS = 60_000
 const LOOK_MS = 50
 
 const SETTINGS = {
-  performance: { raft_multiplier: 1 },
+  performance: { raft_multiplier: 2 },
   retry_interval: '500ms',
-  gossip_lan: { probe_interval: '200ms', probe_timeout: '100ms', suspicion_mult: 2 },
+  // Quick to find a death, and not so quick that a busy machine looks dead.
+  gossip_lan: { probe_interval: '300ms', probe_timeout: '300ms', suspicion_mult: 4 },
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -104,7 +105,7 @@ suite('a client agent whose servers fail', { timeout: 400_000 }, () => {
     const reads = readAllTheWhile()
     await servers[at]!.kill()
     await leader()
-    assert.equal((await ask('PUT', '/v1/kv/watched', 'woken')).body.trim(), 'true')
+    await until('it is written', async () => (await ask('PUT', '/v1/kv/watched', 'woken')).body.trim() === 'true')
     assert.equal((await waiting).body, 'woken')
     const { failed, well } = await reads()
     assert.deepEqual(failed, [])

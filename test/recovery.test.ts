@@ -13,7 +13,7 @@ async function threeServers(settings: Record<string, unknown> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-recovery-'))
   const ports: Ports[] = await Promise.all([freePorts(), freePorts(), freePorts()])
   const file = join(folder, 'settings.json')
-  writeFileSync(file, JSON.stringify({ performance: { raft_multiplier: 1 }, ...settings }))
+  writeFileSync(file, JSON.stringify({ performance: { raft_multiplier: 2 }, ...settings }))
   const agents: (AgentProcess | undefined)[] = []
   const dataDir = (n: number) => join(folder, String(n))
   return {

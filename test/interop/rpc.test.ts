@@ -227,7 +227,7 @@ suite('calls to a real server, and to ours', { skip, timeout: 400_000 }, () => {
 })
 
 const SETTINGS = {
-  performance: { raft_multiplier: 1 },
+  performance: { raft_multiplier: 3 },
   raft_snapshot_threshold: 50,
   raft_snapshot_interval: '200ms',
   raft_trailing_logs: 5,

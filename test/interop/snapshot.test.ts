@@ -181,7 +181,7 @@ for (const kinds of [
       }
     }
     const settings = join(folder, 'settings.json')
-    writeFileSync(settings, JSON.stringify({ performance: { raft_multiplier: 1 } }))
+    writeFileSync(settings, JSON.stringify({ performance: { raft_multiplier: 2 } }))
     const ports = await Promise.all(kinds.map(() => freePorts()))
     try {
       for (const [n, kind] of kinds.entries()) {

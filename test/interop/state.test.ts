@@ -202,7 +202,7 @@ suite('the state of a real Consul', { skip, timeout: 400_000 }, () => {
         JSON.stringify({
           acl: { enabled: true, default_policy: 'allow', tokens: { master: MASTER, agent: MASTER } },
           connect: { enabled: true },
-          performance: { raft_multiplier: 1 },
+          performance: { raft_multiplier: 3 },
         }),
       )
       const server = (name: string) => [
