@@ -54,6 +54,29 @@ export interface QueryDNS {
   TTL: string
 }
 
+/** One of which nothing is said. Shared, so never changed. */
+export const NO_QUERY: PreparedQuery = Object.freeze({
+  ID: '',
+  Name: '',
+  Session: '',
+  Token: '',
+  Template: { Type: '', Regexp: '', RemoveEmptyTags: false },
+  Service: {
+    Service: '',
+    Failover: { NearestN: 0, Datacenters: null },
+    OnlyPassing: false,
+    IgnoreCheckIDs: null,
+    Near: '',
+    Tags: null,
+    NodeMeta: null,
+    ServiceMeta: null,
+    Connect: false,
+  },
+  DNS: { TTL: '' },
+  CreateIndex: 0,
+  ModifyIndex: 0,
+})
+
 export interface PreparedQueryRequest extends WriteRequest, ToDatacenter {
   Op: 'create' | 'update' | 'delete'
   Query: PreparedQuery | null

@@ -17,6 +17,21 @@ export interface Session extends RaftIndex {
   Checks: string[] | null
 }
 
+/** One of which nothing is said. Shared, so never changed. */
+export const NO_SESSION: Session = Object.freeze({
+  ID: '',
+  Name: '',
+  Node: '',
+  LockDelay: 0,
+  Behavior: '',
+  TTL: '',
+  NodeChecks: null,
+  ServiceChecks: null,
+  Checks: null,
+  CreateIndex: 0,
+  ModifyIndex: 0,
+})
+
 export interface SessionRequest extends WriteRequest, ToDatacenter {
   Op: 'create' | 'destroy'
   Session: Session

@@ -9,7 +9,7 @@ import { Deadlines } from '../../base/deadlines.ts'
 import { parseGoDuration } from '../../base/go-duration.ts'
 import { type Instant, type Millis, NANOS_PER_MS } from '../../base/units.ts'
 import type { Command } from '../../model/command.ts'
-import type { Session } from '../../model/session.ts'
+import { NO_SESSION, type Session } from '../../model/session.ts'
 import type { Change } from '../store/store.ts'
 
 /** Grace for what gets lost between a client's renewal and the leader. */
@@ -115,18 +115,6 @@ export function makeSessionTimers(datacenter: string): Core<SessionTimersInput, 
 }
 
 function destruction(id: string, datacenter: string): Command {
-  const Session: Session = {
-    ID: id,
-    Name: '',
-    Node: '',
-    LockDelay: 0,
-    Behavior: '',
-    TTL: '',
-    NodeChecks: null,
-    ServiceChecks: null,
-    Checks: null,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-  }
+  const Session = { ...NO_SESSION, ID: id }
   return { type: 'Session', body: { Op: 'destroy', Session, Datacenter: datacenter, Token: '' } }
 }

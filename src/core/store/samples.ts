@@ -5,9 +5,9 @@
 import { NO_CONNECT, NO_PROXY, type Node, type ServiceRow } from '../../model/catalog.ts'
 import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
 import type { DirEntry, IndexedDirEntries, IndexedKeyList } from '../../model/kv.ts'
-import type { PreparedQuery } from '../../model/prepared-query.ts'
+import { NO_QUERY, type PreparedQuery } from '../../model/prepared-query.ts'
 import type { Found } from '../../model/query.ts'
-import type { Session } from '../../model/session.ts'
+import { NO_SESSION, type Session } from '../../model/session.ts'
 import { kvKeysSlices, kvListSlices } from './kv.ts'
 import type { ReadTxn } from './rows.ts'
 import { drain } from './slices.ts'
@@ -73,45 +73,12 @@ export function sampleCheck(node: string, id: string, more: Partial<HealthCheck>
 }
 
 export function sampleSession(id: string, node: string, more: Partial<Session> = {}): Session {
-  return {
-    ID: id,
-    Name: '',
-    Node: node,
-    LockDelay: 0,
-    Behavior: 'release',
-    TTL: '',
-    NodeChecks: null,
-    ServiceChecks: null,
-    Checks: null,
-    CreateIndex: 1,
-    ModifyIndex: 1,
-    ...more,
-  }
+  return { ...NO_SESSION, ID: id, Node: node, Behavior: 'release', CreateIndex: 1, ModifyIndex: 1, ...more }
 }
 
 export function sampleQuery(id: string, name: string, more: Partial<PreparedQuery> = {}): PreparedQuery {
-  return {
-    ID: id,
-    Name: name,
-    Session: '',
-    Token: '',
-    Template: { Type: '', Regexp: '', RemoveEmptyTags: false },
-    Service: {
-      Service: 'web',
-      Failover: { NearestN: 0, Datacenters: null },
-      OnlyPassing: false,
-      IgnoreCheckIDs: null,
-      Near: '',
-      Tags: null,
-      NodeMeta: null,
-      ServiceMeta: null,
-      Connect: false,
-    },
-    DNS: { TTL: '' },
-    CreateIndex: 1,
-    ModifyIndex: 1,
-    ...more,
-  }
+  const Service = { ...NO_QUERY.Service, Service: 'web' }
+  return { ...NO_QUERY, ID: id, Name: name, Service, CreateIndex: 1, ModifyIndex: 1, ...more }
 }
 
 export function kvList(txn: ReadTxn, prefix: string): Found<IndexedDirEntries> {

@@ -1,14 +1,15 @@
 /** `/v1/query` and what is below it: prepared queries (agent/prepared_query_endpoint.go). */
 import type { HttpResponse } from '../../host/host.ts'
-import type {
-  IndexedPreparedQueries,
-  PreparedQuery,
-  PreparedQueryExecuteRequest,
-  PreparedQueryExecuteResponse,
-  QueryDNS,
-  QueryFailover,
-  QueryTemplate,
-  ServiceQuery,
+import {
+  type IndexedPreparedQueries,
+  NO_QUERY,
+  type PreparedQuery,
+  type PreparedQueryExecuteRequest,
+  type PreparedQueryExecuteResponse,
+  type QueryDNS,
+  type QueryFailover,
+  type QueryTemplate,
+  type ServiceQuery,
 } from '../../model/prepared-query.ts'
 import type { QueryMeta, QueryOptions } from '../../model/query.ts'
 import { atDepth, jsonText, jsonTextMap, jsonTexts } from '../../wire/json.ts'
@@ -81,7 +82,7 @@ async function create(exchange: Exchange): Promise<HttpResponse> {
 
 async function update(exchange: Exchange): Promise<HttpResponse> {
   const { request } = exchange
-  const given = request.body.byteLength > 0 || request.tooLarge ? decode(exchange) : emptyQuery()
+  const given = request.body.byteLength > 0 || request.tooLarge ? decode(exchange) : NO_QUERY
   await exchange.backend.call('PreparedQuery.Apply', {
     Datacenter: datacenter(exchange),
     Token: token(exchange),
@@ -97,7 +98,7 @@ async function remove(exchange: Exchange): Promise<HttpResponse> {
     Datacenter: datacenter(exchange),
     Token: token(exchange),
     Op: 'delete',
-    Query: { ...emptyQuery(), ID: exchange.rest },
+    Query: { ...NO_QUERY, ID: exchange.rest },
   })
   return done()
 }
@@ -238,41 +239,16 @@ function decode({ request }: Exchange): PreparedQuery {
   try {
     const given = decodeJson(request.body, preparedQuery) ?? {}
     const { Template, Service, DNS, ...rest } = given
-    const empty = emptyQuery()
     return {
-      ...empty,
+      ...NO_QUERY,
       ...rest,
-      Template: { ...empty.Template, ...Template },
-      Service: { ...empty.Service, ...Service, Failover: { ...empty.Service.Failover, ...Service?.Failover } },
-      DNS: { ...empty.DNS, ...DNS },
+      Template: { ...NO_QUERY.Template, ...Template },
+      Service: { ...NO_QUERY.Service, ...Service, Failover: { ...NO_QUERY.Service.Failover, ...Service?.Failover } },
+      DNS: { ...NO_QUERY.DNS, ...DNS },
     }
   } catch (error) {
     if (error instanceof JsonError) throw new HttpError(400, `Request decode failed: ${error.message}`)
     throw error
-  }
-}
-
-function emptyQuery(): PreparedQuery {
-  return {
-    ID: '',
-    Name: '',
-    Session: '',
-    Token: '',
-    Template: { Type: '', Regexp: '', RemoveEmptyTags: false },
-    Service: {
-      Service: '',
-      Failover: { NearestN: 0, Datacenters: null },
-      OnlyPassing: false,
-      IgnoreCheckIDs: null,
-      Near: '',
-      Tags: null,
-      NodeMeta: null,
-      ServiceMeta: null,
-      Connect: false,
-    },
-    DNS: { TTL: '' },
-    CreateIndex: 0,
-    ModifyIndex: 0,
   }
 }
 

@@ -1,6 +1,6 @@
 /** `/v1/session/…` (agent/session_endpoint.go). */
 import type { HttpResponse } from '../../host/host.ts'
-import type { IndexedSessions, Session } from '../../model/session.ts'
+import { type IndexedSessions, NO_SESSION, type Session } from '../../model/session.ts'
 import { inside, jsonArray, jsonText } from '../../wire/json.ts'
 import { sessionJson } from '../../wire/json-rows.ts'
 import { decodeSession } from './bodies.ts'
@@ -30,20 +30,6 @@ export async function destroySession(exchange: Exchange): Promise<HttpResponse> 
     Session: { ...NO_SESSION, ID },
   })
   return json(exchange, 'true')
-}
-
-const NO_SESSION: Session = {
-  ID: '',
-  Name: '',
-  Node: '',
-  LockDelay: 0,
-  Behavior: '',
-  TTL: '',
-  NodeChecks: null,
-  ServiceChecks: null,
-  Checks: null,
-  CreateIndex: 0,
-  ModifyIndex: 0,
 }
 
 export async function renewSession(exchange: Exchange): Promise<HttpResponse> {
