@@ -168,6 +168,34 @@ suite('two datacenters, a real one and ours', { skip, timeout: 400_000 }, () => 
     }
   })
 
+  test('the state of the other is saved and put back from here, and what is here stays as it is', async () => {
+    for (const [at, { agent, other, who }] of asked().entries()) {
+      const url = `http://127.0.0.1:${agent.ports.http}/v1/snapshot?dc=${other.name}`
+      const key = `/v1/kv/snapshot/${at}`
+      assert.equal((await agent.http('PUT', `${key}?dc=${other.name}`, 'saved')).body.trim(), 'true', who)
+      const saved = await fetch(url)
+      assert.equal(saved.status, 200, who)
+      assert.ok(Number(saved.headers.get('X-Consul-Index')) > 0, who)
+      const archive = Buffer.from(await saved.arrayBuffer())
+      assert.equal((await agent.http('PUT', `${key}?dc=${other.name}`, 'later')).body.trim(), 'true', who)
+      assert.equal((await agent.http('PUT', key, 'here')).body.trim(), 'true', who)
+      const restored = await fetch(url, { method: 'PUT', body: archive })
+      assert.deepEqual([restored.status, await restored.text()], [200, ''], who)
+      // Within the other datacenter as well as across.
+      for (const [place, path] of [
+        [agent, `${key}?dc=${other.name}&raw`],
+        [other.server, `${key}?raw`],
+      ] as const) {
+        assert.equal((await place.http('GET', path)).body, 'saved', who)
+      }
+      assert.equal((await agent.http('GET', `${key}?raw`)).body, 'here', who)
+      const spoilt = await fetch(url, { method: 'PUT', body: archive.subarray(0, 100) })
+      assert.equal(spoilt.status, 500, who)
+      assert.match(await spoilt.text(), /failed to (decompress|read) snapshot/, who)
+      assert.equal((await other.server.http('GET', `${key}?raw`)).body, 'saved', who)
+    }
+  })
+
   test('a datacenter that nobody knows has no path, and is told of at once', async () => {
     for (const { agent, who } of asked()) {
       const began = Date.now()

@@ -53,6 +53,28 @@ const KEYS: Request[] = [
   put('/v1/session/destroy/{one}'),
 ]
 
+/** The state knows intentions within transactions; the door knows no such operation, and takes it for none at all. */
+const intention = (Op: string, more: object = {}) => ({
+  Intention: { Op, Intention: { SourceName: 't-a', DestinationName: 't-b', Action: 'allow', ...more } },
+})
+const INTENTIONS: Request[] = [
+  ...puts(TXN, [
+    [intention('create', { ID: '5e0ff3d2-0000-1111-2222-333344445556' })],
+    [intention('delete', { ID: '5e0ff3d2-0000-1111-2222-333344445556' })],
+    [intention('nonsense')],
+    [intention('create'), kv('set', 't/beside', { Value: value('x') })],
+    [{ ...kv('set', 't/beside', { Value: value('y') }), ...intention('create') }],
+    [{ Intention: null }],
+    [{ Intention: 'x' }],
+    [{ intention: {} }],
+    [{}],
+    [{}, kv('get', 't/beside')],
+  ]),
+  ...get('/v1/connect/intentions', ['', '/check?source=t-a&destination=t-b']),
+  ...get('/v1/kv/', ['t/beside']),
+  ...del('/v1/kv/', ['t/beside']),
+]
+
 const CATALOG: Request[] = [
   ...puts(TXN, [
     [
@@ -179,4 +201,4 @@ const REFUSED: Request[] = [
   ...del('/v1/kv/', ['?recurse']),
 ]
 
-export const TXN_REQUESTS: readonly Request[] = [...KEYS, ...CATALOG, ...REFUSED]
+export const TXN_REQUESTS: readonly Request[] = [...KEYS, ...INTENTIONS, ...CATALOG, ...REFUSED]
