@@ -9,6 +9,7 @@ import { makePool, type Pool } from '../../src/agent/pool.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { sampleQuery } from '../../src/core/store/samples.ts'
 import { nodeHost } from '../../src/host/node.ts'
+import { type Intention, type IntentionOp, NO_INTENTION } from '../../src/model/intention.ts'
 import type { Args, Method, Reply } from '../../src/model/rpc.ts'
 import type { TxnKVVerb, TxnOp } from '../../src/model/txn.ts'
 import { aCheck, anEntry, aRegistration, aService, aSession } from '../support/cluster.ts'
@@ -171,6 +172,38 @@ suite('calls to a real server, and to ours', { skip, timeout: 400_000 }, () => {
     await same('Txn.Read', { Datacenter, Ops: [kv('get', { Key: 't/a' }), kv('check-not-exists', { Key: 't/b' })] })
     await same('Txn.Read', { Datacenter, Ops: [kv('get', { Key: 't/b' })], AllowStale: true })
     await same('Txn.Read', { Datacenter: 'elsewhere', Ops: [kv('get', { Key: 't/a' })] })
+  })
+
+  test('intentions within transactions', async () => {
+    const ID = '5e0ff3d2-0000-1111-2222-333344445557'
+    const op = (Op: IntentionOp, more: Partial<Intention> = {}): TxnOp => ({
+      ...NO_OP,
+      Intention: {
+        ...{ Datacenter, Op },
+        Intention: {
+          ...NO_INTENTION,
+          ...{ ID, SourceNS: 'default', SourceName: 'txn-a', DestinationNS: 'default', DestinationName: 'txn-b' },
+          ...{ SourceType: 'consul', Action: 'allow', Meta: {}, Precedence: 9, ...more },
+        },
+      },
+    })
+    const key: TxnOp = { ...NO_OP, KV: { Verb: 'get', DirEnt: anEntry({ Key: 'txn/none' }) } }
+    const check = { SourceNS: 'default', SourceName: 'txn-a', DestinationNS: 'default', DestinationName: 'txn-b' }
+    const look = async () => {
+      await same('Intention.Get', { Datacenter, IntentionID: ID })
+      await same('Intention.Check', { Datacenter, Check: { ...check, SourceType: 'consul' } })
+    }
+    await same('Txn.Apply', { Datacenter, Ops: [op('create')] })
+    await look()
+    await same('Txn.Apply', { Datacenter, Ops: [op('update', { Action: 'deny', Description: 'd' })] })
+    await look()
+    // Nothing of it happens.
+    await same('Txn.Apply', { Datacenter, Ops: [op('delete'), key] })
+    await look()
+    await same('Txn.Apply', { Datacenter, Ops: [op('create', { ID: '' })] })
+    await same('Txn.Apply', { Datacenter, Ops: [op('nonsense' as IntentionOp)] })
+    await same('Txn.Apply', { Datacenter, Ops: [op('delete'), op('delete')] })
+    await look()
   })
 
   test('prepared queries', async () => {
