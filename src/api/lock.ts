@@ -1,7 +1,7 @@
 /**
  * Locks and semaphores for programs: held until they are released or lost, with a session that is made for them and kept
- * alive. Keys, flags and rules are those of Consul's own client and of locking.ts, so that all their holders exclude one
- * another. Source: Consul's api/lock.go, semaphore.go.
+ * alive. Keys and flags (lock-format.ts) are those of Consul's own client and of `consul lock`, so that all their holders
+ * exclude one another. Source: Consul's api/lock.go, semaphore.go.
  *
  *     await using held = await consul.lock('service/web/leader')
  *     held.lost.addEventListener('abort', stepDown)
@@ -10,12 +10,17 @@
 import { ApiError, type ReadOptions, type RequestOptions } from './client.ts'
 import { type HeldSession, holdSession } from './held-session.ts'
 import type { KV, KVPair } from './kv.ts'
+import {
+  decodeSlots,
+  encodeSlots,
+  LOCK_FLAGS,
+  LOCK_KEY,
+  livingSlots,
+  SEMAPHORE_FLAGS,
+  type Slots,
+} from './lock-format.ts'
 import type { SessionRequest, Sessions } from './session.ts'
 
-/** They mark a key as a lock's, or as a semaphore's. */
-const LOCK_FLAGS = 0x2ddccbc058a50c18n
-const SEMAPHORE_FLAGS = 0xe0f69a2baa414de0n
-const SEMAPHORE_KEY = '.lock'
 const WAIT_MS = 15_000
 /** A lock that nobody holds and that still cannot be had rests in its lock-delay. */
 const LOCK_DELAY_RETRY_MS = 5_000
@@ -90,11 +95,6 @@ export async function acquireLock(
   })
 }
 
-interface Slots {
-  Limit: number
-  Holders: Record<string, boolean>
-}
-
 /** One of `limit` places. @returns null when the time to try is up. @throws as `acquireLock` does */
 export async function acquireSemaphore(
   parts: CoordinationParts,
@@ -151,20 +151,18 @@ export async function acquireSemaphore(
 
 /** Holders without a living session are not counted. @throws LockConflict */
 function readSlots(pairs: readonly KVPair[], root: string, limit: number): { slots: Slots; at: number } {
-  const lock = pairs.find(({ Key }) => Key === root + SEMAPHORE_KEY)
+  const lock = pairs.find(({ Key }) => Key === root + LOCK_KEY)
   if (lock === undefined) return { slots: { Limit: limit, Holders: {} }, at: 0 }
   if (lock.Flags !== SEMAPHORE_FLAGS) throw new LockConflict('the key is not used as a semaphore')
-  const slots = JSON.parse(new TextDecoder().decode(lock.Value)) as Slots
+  const slots = decodeSlots(lock, limit)
   if (slots.Limit !== limit) {
     throw new LockConflict(`semaphore limit conflict (lock: ${slots.Limit}, local: ${limit})`)
   }
-  const alive = new Set(pairs.map(({ Session }) => Session).filter(Boolean))
-  const Holders = Object.fromEntries(Object.entries(slots.Holders ?? {}).filter(([holder]) => alive.has(holder)))
-  return { slots: { Limit: limit, Holders }, at: lock.ModifyIndex }
+  return { slots: livingSlots(slots, pairs), at: lock.ModifyIndex }
 }
 
 function writeSlots(kv: KV, root: string, slots: Slots, at: number, request: RequestOptions): Promise<boolean> {
-  return kv.put(root + SEMAPHORE_KEY, JSON.stringify(slots), { ...request, flags: SEMAPHORE_FLAGS, cas: at })
+  return kv.put(root + LOCK_KEY, encodeSlots(slots), { ...request, flags: SEMAPHORE_FLAGS, cas: at })
 }
 
 /** What a kind of lock knows of itself once it was taken. */

@@ -1,5 +1,6 @@
 /** `consul lock`: runs a command while a lock or semaphore is held (locking.ts), and ends it when that is lost. */
 import type { Consul } from '../api/index.ts'
+import { LOCK_KEY } from '../api/lock-format.ts'
 import { messageOf } from '../base/message-of.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
 import { type Child, childFault, startChild } from './child.ts'
@@ -7,7 +8,7 @@ import { withAgent } from './client.ts'
 import { command, type Io } from './command.ts'
 import { duration, text, whole, yes } from './flag-kinds.ts'
 import { CLIENT_FLAGS, SERVER_FLAGS } from './http-flags.ts'
-import { type Held, InUseError, joinPath, LOCK_KEY, makeLock } from './locking.ts'
+import { type Held, InUseError, joinPath, makeLock } from './locking.ts'
 
 /** How long a command has to end by itself, once it may not run any more. */
 const KILL_GRACE_MS = 5_000

@@ -1,9 +1,19 @@
 /**
- * Locks and semaphores over sessions and the key/value store, as Consul's own client keeps them, so that both programs'
- * holders respect one another. A lock is one key that a session holds. A semaphore is a prefix: one key for each
- * contender, and one that lists the holders, changed by compare and set. Source: Consul's api/lock.go, semaphore.go.
+ * Locks and semaphores for commands. They differ from those of src/api/lock.ts in what their users see: each failure names
+ * the step that failed, in the words of Consul's client; a signal ends a wait without an error; and what nobody uses any more
+ * is cleared away. What is stored, and its meaning, is the same (api/lock-format.ts). Source: Consul's api/lock.go,
+ * semaphore.go.
  */
 import { ApiError, type KV, type KVPair, type Sessions } from '../api/index.ts'
+import {
+  decodeSlots,
+  encodeSlots,
+  LOCK_FLAGS,
+  LOCK_KEY,
+  livingSlots,
+  SEMAPHORE_FLAGS,
+  type Slots,
+} from '../api/lock-format.ts'
 import { messageOf } from '../base/message-of.ts'
 
 export class LockError extends Error {
@@ -51,10 +61,6 @@ export interface Store {
   session: Sessions
 }
 
-const LOCK_FLAGS = 0x2ddccbc058a50c18n
-const SEMAPHORE_FLAGS = 0xe0f69a2baa414de0n
-/** The name of a semaphore's list of holders, and of a lock that is kept at a prefix. */
-export const LOCK_KEY = '.lock'
 const SESSION_TTL = '15s'
 const RENEW_MS = 7_500
 const WAIT_MS = 15_000
@@ -126,29 +132,16 @@ function makeMutex({ kv, session }: Store, wish: LockWish): Lock {
   }
 }
 
-interface Holders {
-  Limit: number
-  Holders: Record<string, boolean>
-}
-
 function makeSemaphore({ kv, session }: Store, wish: LockWish): Lock {
   const { path: prefix, limit } = wish
   const key = joinPath(prefix, LOCK_KEY)
   const contender = (id: string) => joinPath(prefix, id)
   const find = (pairs: KVPair[]) => pairs.find((pair) => pair.Key === key)
 
-  /** Holders whose contender's key is gone have lost it. */
-  function alive(list: KVPair | undefined, pairs: KVPair[]): Holders {
-    const lock = decodeHolders(list, limit)
-    const sessions = new Set(pairs.map((pair) => pair.Session))
-    const left = Object.entries(lock.Holders).filter(([holder]) => sessions.has(holder))
-    return { Limit: lock.Limit, Holders: Object.fromEntries(left) }
-  }
-
-  const write = (lock: Holders, list: KVPair | undefined) => {
-    const Holders = Object.fromEntries(Object.entries(lock.Holders).sort(([a], [b]) => (a < b ? -1 : 1)))
-    const text = JSON.stringify({ Limit: lock.Limit, Holders })
-    return said('failed to update lock', kv.put(key, text, { flags: SEMAPHORE_FLAGS, cas: list?.ModifyIndex ?? 0 }))
+  const alive = (list: KVPair | undefined, pairs: KVPair[]) => livingSlots(decodeHolders(list, limit), pairs)
+  const write = (lock: Slots, list: KVPair | undefined) => {
+    const options = { flags: SEMAPHORE_FLAGS, cas: list?.ModifyIndex ?? 0 }
+    return said('failed to update lock', kv.put(key, encodeSlots(lock), options))
   }
 
   async function take(id: string, signal: AbortSignal): Promise<boolean> {
@@ -210,11 +203,9 @@ function makeSemaphore({ kv, session }: Store, wish: LockWish): Lock {
   }
 }
 
-function decodeHolders(list: KVPair | undefined, limit: number): Holders {
-  if (list === undefined || list.Value.length === 0) return { Limit: limit, Holders: {} }
+function decodeHolders(list: KVPair | undefined, limit: number): Slots {
   try {
-    const { Limit, Holders } = JSON.parse(new TextDecoder().decode(list.Value)) as Partial<Holders>
-    return { Limit: Number(Limit ?? 0), Holders: { ...Holders } }
+    return decodeSlots(list, limit)
   } catch (error) {
     throw new LockError(`lock decoding failed: ${messageOf(error)}`)
   }
