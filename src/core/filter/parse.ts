@@ -9,7 +9,7 @@
  * with every parenthesis.
  */
 import { unquoteGo } from '../../base/go-quote.ts'
-import { bytesFromText } from '../../base/text.ts'
+import { Reader } from './reader.ts'
 
 export type Operator = 'Equal' | 'Not Equal' | 'In' | 'Not In' | 'Is Empty' | 'Is Not Empty' | 'Matches' | 'Not Matches'
 
@@ -47,73 +47,56 @@ export function parseFilter(text: string): Expression {
 type Known = { node: Expression; end: number } | undefined
 
 class Parser {
-  readonly #runes: string[]
-  #at = 0
-  /** Within a look-ahead for what must not be there. */
-  #inverted = false
-  #farthest = 0
-  #expected = new Set<string>()
-  readonly #errors = new Set<string>()
-  readonly #rules: string[] = []
+  readonly #read: Reader
   /** What begins at a place, by that place. */
   readonly #groups = new Map<number, Known>()
   #depth = 0
 
   constructor(text: string) {
-    this.#runes = Array.from(text)
-    this.#look()
+    this.#read = new Reader(text)
   }
 
   input(): Expression {
-    const found = this.#rule('Input', () => {
-      const start = this.#at
+    const found = this.#read.rule('Input', () => {
+      const start = this.#read.at
       this.#optionalSpace()
-      if (this.#literal('(')) {
+      if (this.#read.literal('(')) {
         this.#optionalSpace()
         const inner = this.#or()
         if (inner !== undefined) {
           this.#optionalSpace()
-          if (this.#literal(')')) {
+          if (this.#read.literal(')')) {
             this.#optionalSpace()
-            if (this.#end()) return inner
+            if (this.#read.end()) return inner
           }
         }
       }
-      this.#at = start
+      this.#read.at = start
       this.#optionalSpace()
       const whole = this.#or()
       if (whole === undefined) return undefined
       this.#optionalSpace()
-      return this.#end() ? whole : undefined
+      return this.#read.end() ? whole : undefined
     })
-    if (found === undefined && this.#errors.size === 0) {
-      this.#fault(`no match found, expected: ${this.#wanted()}`, this.#farthest)
-    }
-    if (this.#errors.size > 0) throw new FilterSyntaxError([...this.#errors].join('\n'))
+    const mistakes = this.#read.mistakes(found !== undefined)
+    if (mistakes.length > 0) throw new FilterSyntaxError(mistakes.join('\n'))
     return found!
   }
 
-  #wanted(): string {
-    const wanted = [...this.#expected].filter((want) => want !== '!.').sort((a, b) => (a < b ? -1 : 1))
-    if (this.#expected.has('!.')) wanted.push('EOF')
-    const last = wanted.pop() ?? ''
-    return wanted.length === 0 ? last : `${wanted.join(', ')} or ${last}`
-  }
-
   #or(): Expression | undefined {
-    const start = this.#at
+    const start = this.#read.at
     if (this.#groups.has(start)) {
       const known = this.#groups.get(start)
-      if (known !== undefined) this.#at = known.end
+      if (known !== undefined) this.#read.at = known.end
       return known?.node
     }
-    const node = this.#rule('OrExpression', () => this.#chain('or', () => this.#and()))
-    this.#groups.set(start, node && { node, end: this.#at })
+    const node = this.#read.rule('OrExpression', () => this.#chain('or', () => this.#and()))
+    this.#groups.set(start, node && { node, end: this.#read.at })
     return node
   }
 
   #and(): Expression | undefined {
-    return this.#rule('AndExpression', () => this.#chain('and', () => this.#not()))
+    return this.#read.rule('AndExpression', () => this.#chain('and', () => this.#not()))
   }
 
   #chain(kind: 'and' | 'or', operand: () => Expression | undefined): Expression | undefined {
@@ -121,10 +104,10 @@ class Parser {
     if (first === undefined) return undefined
     const operands = [first]
     for (;;) {
-      const before = this.#at
-      const next = this.#space() && this.#literal(kind) && this.#space() ? operand() : undefined
+      const before = this.#read.at
+      const next = this.#space() && this.#read.literal(kind) && this.#space() ? operand() : undefined
       if (next === undefined) {
-        this.#at = before
+        this.#read.at = before
         return operands.length === 1 ? first : { kind, operands }
       }
       operands.push(next)
@@ -133,12 +116,12 @@ class Parser {
 
   /** `not` may be a selector too: when nothing to negate follows, the last one is taken for that. */
   #not(): Expression | undefined {
-    return this.#rule('NotExpression', () => {
+    return this.#read.rule('NotExpression', () => {
       const starts: number[] = []
       for (;;) {
-        const start = this.#at
-        if (!(this.#literal('not') && this.#space())) {
-          this.#at = start
+        const start = this.#read.at
+        if (!(this.#read.literal('not') && this.#space())) {
+          this.#read.at = start
           break
         }
         starts.push(start)
@@ -148,33 +131,33 @@ class Parser {
         if (node !== undefined) return starts.length % 2 === 1 ? { kind: 'not', operand: node } : node
         const start = starts.pop()
         if (start === undefined) return undefined
-        this.#at = start
+        this.#read.at = start
       }
     })
   }
 
   #grouping(): Expression | undefined {
-    return this.#rule('"grouping"', () => {
-      const start = this.#at
+    return this.#read.rule('"grouping"', () => {
+      const start = this.#read.at
       const opened = this.#open()
       if (opened !== undefined) {
         this.#optionalSpace()
-        if (this.#literal(')')) return opened
+        if (this.#read.literal(')')) return opened
       }
-      this.#at = start
+      this.#read.at = start
       const match = this.#match()
       if (match !== undefined) return match
       if (this.#open() !== undefined) {
         this.#optionalSpace()
-        if (this.#not_(() => this.#literal(')'))) this.#fault('Unmatched parentheses')
+        if (this.#read.notAhead(() => this.#read.literal(')'))) this.#read.fault('Unmatched parentheses')
       }
-      this.#at = start
+      this.#read.at = start
       return undefined
     })
   }
 
   #open(): Expression | undefined {
-    if (!this.#literal('(')) return undefined
+    if (!this.#read.literal('(')) return undefined
     if (++this.#depth > DEPTH_MAX) throw new FilterSyntaxError(`more than ${DEPTH_MAX} parentheses within each other`)
     this.#optionalSpace()
     const inner = this.#or()
@@ -183,12 +166,12 @@ class Parser {
   }
 
   #match(): Match | undefined {
-    return this.#rule('"match"', () => {
-      const start = this.#at
+    return this.#read.rule('"match"', () => {
+      const start = this.#read.at
       for (const form of [this.#selectorOpValue, this.#selectorOp, this.#valueOpSelector]) {
-        const found = this.#rule('"match"', () => form.call(this))
+        const found = this.#read.rule('"match"', () => form.call(this))
         if (found !== undefined) return found
-        this.#at = start
+        this.#read.at = start
       }
       return undefined
     })
@@ -211,20 +194,20 @@ class Parser {
     const value = this.#value()
     const operator = value === undefined ? undefined : this.#operator(AFTER_VALUE)
     if (value === undefined || operator === undefined) return undefined
-    const before = this.#at
+    const before = this.#read.at
     const selector = this.#selector()
     if (selector !== undefined) return { kind: 'match', selector, operator, value }
-    this.#at = before
-    if (this.#not_(() => this.#selector() !== undefined)) this.#fault('Invalid selector')
+    this.#read.at = before
+    if (this.#read.notAhead(() => this.#selector() !== undefined)) this.#read.fault('Invalid selector')
     return undefined
   }
 
   /** The first of them that stands here. */
   #operator(forms: readonly OperatorForm[]): Operator | undefined {
-    const start = this.#at
+    const start = this.#read.at
     for (const { rule, operator, words } of forms) {
-      if (this.#rule(rule, () => this.#words(words))) return operator
-      this.#at = start
+      if (this.#read.rule(rule, () => this.#words(words))) return operator
+      this.#read.at = start
     }
     return undefined
   }
@@ -234,13 +217,13 @@ class Parser {
       if (word === ' ') {
         if (!this.#space()) return false
       } else if (word === '?') this.#optionalSpace()
-      else if (!this.#literal(word)) return false
+      else if (!this.#read.literal(word)) return false
     }
     return true
   }
 
   #selector(): string[] | undefined {
-    return this.#rule('"selector"', () => {
+    return this.#read.rule('"selector"', () => {
       const first = this.#identifier()
       if (first === undefined) return undefined
       const selector = [first]
@@ -250,223 +233,127 @@ class Parser {
   }
 
   #identifier(): string | undefined {
-    return this.#rule('Identifier', () => {
-      const start = this.#at
-      if (!this.#class('[a-zA-Z]', LETTER)) return undefined
-      while (this.#class('[a-zA-Z0-9_]', WORD));
-      return this.#text(start)
+    return this.#read.rule('Identifier', () => {
+      const start = this.#read.at
+      if (!this.#read.oneOf('[a-zA-Z]', LETTER)) return undefined
+      while (this.#read.oneOf('[a-zA-Z0-9_]', WORD));
+      return this.#read.text(start)
     })
   }
 
   #part(): string | undefined {
-    return this.#rule('SelectorOrIndex', () => {
-      const start = this.#at
-      if (this.#literal('.')) {
+    return this.#read.rule('SelectorOrIndex', () => {
+      const start = this.#read.at
+      if (this.#read.literal('.')) {
         const name = this.#identifier()
         if (name !== undefined) return name
       }
-      this.#at = start
-      return this.#rule('"index"', () => this.#index())
+      this.#read.at = start
+      return this.#read.rule('"index"', () => this.#index())
     })
   }
 
   #index(): string | undefined {
-    const start = this.#at
-    if (this.#literal('[')) {
+    const start = this.#read.at
+    if (this.#read.literal('[')) {
       this.#optionalSpace()
       const key = this.#string()
       if (key !== undefined) {
         this.#optionalSpace()
-        if (this.#literal(']')) return key
+        if (this.#read.literal(']')) return key
       }
     }
-    this.#at = start
-    if (this.#literal('[')) {
+    this.#read.at = start
+    if (this.#read.literal('[')) {
       this.#optionalSpace()
-      if (this.#not_(() => this.#string() !== undefined)) this.#fault('Invalid index')
+      if (this.#read.notAhead(() => this.#string() !== undefined)) this.#read.fault('Invalid index')
     }
-    this.#at = start
-    if (this.#literal('[')) {
+    this.#read.at = start
+    if (this.#read.literal('[')) {
       this.#optionalSpace()
       if (this.#string() !== undefined) {
         this.#optionalSpace()
-        if (this.#not_(() => this.#literal(']'))) this.#fault('Unclosed index expression')
+        if (this.#read.notAhead(() => this.#read.literal(']'))) this.#read.fault('Unclosed index expression')
       }
     }
-    this.#at = start
+    this.#read.at = start
     return undefined
   }
 
   #value(): string | undefined {
-    return this.#rule('"value"', () => this.#selector()?.join('.') ?? this.#number() ?? this.#string())
+    return this.#read.rule('"value"', () => this.#selector()?.join('.') ?? this.#number() ?? this.#string())
   }
 
   #number(): string | undefined {
-    return this.#rule('"number"', () => {
-      const start = this.#at
-      this.#literal('-')
+    return this.#read.rule('"number"', () => {
+      const start = this.#read.at
+      this.#read.literal('-')
       const afterNumber = () =>
-        this.#rule('AfterNumbers', () => this.#ahead(() => this.#space() || this.#end() || this.#literal(')')))
-      if (this.#integerOrFloat() && this.#ahead(afterNumber)) return this.#text(start)
-      this.#at = start
-      this.#literal('-')
-      if (this.#integerOrFloat() && this.#not_(afterNumber)) this.#fault('Invalid number literal')
-      this.#at = start
+        this.#read.rule('AfterNumbers', () =>
+          this.#read.ahead(() => this.#space() || this.#read.end() || this.#read.literal(')')),
+        )
+      if (this.#integerOrFloat() && this.#read.ahead(afterNumber)) return this.#read.text(start)
+      this.#read.at = start
+      this.#read.literal('-')
+      if (this.#integerOrFloat() && this.#read.notAhead(afterNumber)) this.#read.fault('Invalid number literal')
+      this.#read.at = start
       return undefined
     })
   }
 
   #integerOrFloat(): boolean {
-    return this.#rule('IntegerOrFloat', () => {
-      if (!this.#literal('0')) {
-        if (!this.#class('[1-9]', /[1-9]/)) return false
-        while (this.#class('[0-9]', DIGIT));
+    return this.#read.rule('IntegerOrFloat', () => {
+      if (!this.#read.literal('0')) {
+        if (!this.#read.oneOf('[1-9]', /[1-9]/)) return false
+        while (this.#read.oneOf('[0-9]', DIGIT));
       }
-      const point = this.#at
-      if (this.#literal('.') && this.#class('[0-9]', DIGIT)) while (this.#class('[0-9]', DIGIT));
-      else this.#at = point
+      const point = this.#read.at
+      if (this.#read.literal('.') && this.#read.oneOf('[0-9]', DIGIT)) while (this.#read.oneOf('[0-9]', DIGIT));
+      else this.#read.at = point
       return true
     })
   }
 
   #string(): string | undefined {
-    return this.#rule('"string"', () => {
-      const start = this.#at
+    return this.#read.rule('"string"', () => {
+      const start = this.#read.at
       for (const quote of QUOTES) {
-        if (this.#opened(quote) && this.#literal(quote)) {
-          const text = unquoteGo(this.#text(start))
+        if (this.#opened(quote) && this.#read.literal(quote)) {
+          const text = unquoteGo(this.#read.text(start))
           // A mistake in the text is told, and parsing goes on as if it were empty.
-          if (text === undefined) this.#fault('invalid syntax', start)
+          if (text === undefined) this.#read.fault('invalid syntax', start)
           return text ?? ''
         }
-        this.#at = start
+        this.#read.at = start
       }
-      if (QUOTES.some((quote) => this.#opened(quote)) && this.#end()) this.#fault('Unterminated string literal')
-      this.#at = start
+      if (QUOTES.some((quote) => this.#opened(quote)) && this.#read.end())
+        this.#read.fault('Unterminated string literal')
+      this.#read.at = start
       return undefined
     })
   }
 
   /** A quotation mark and all that follows up to the next one. */
   #opened(quote: string): boolean {
-    if (!this.#literal(quote)) return false
+    if (!this.#read.literal(quote)) return false
     const rule = quote === '`' ? 'RawStringChar' : 'DoubleStringChar'
-    const inside = () => this.#not_(() => this.#literal(quote)) && this.#any()
-    while (this.#rule(rule, inside));
+    const inside = () => this.#read.notAhead(() => this.#read.literal(quote)) && this.#read.any()
+    while (this.#read.rule(rule, inside));
     return true
   }
 
   // What the grammar is made of.
 
-  #rule<T>(name: string, body: () => T): T {
-    this.#rules.push(name)
-    const result = body()
-    this.#rules.pop()
-    return result
-  }
-
   #space(): boolean {
-    return this.#rule('"whitespace"', () => {
-      if (!this.#class('[ \\t\\r\\n]', SPACE)) return false
-      while (this.#class('[ \\t\\r\\n]', SPACE));
+    return this.#read.rule('"whitespace"', () => {
+      if (!this.#read.oneOf('[ \\t\\r\\n]', SPACE)) return false
+      while (this.#read.oneOf('[ \\t\\r\\n]', SPACE));
       return true
     })
   }
 
   #optionalSpace(): void {
     this.#space()
-  }
-
-  #end(): boolean {
-    return this.#rule('EOF', () => this.#not_(() => this.#any()))
-  }
-
-  #any(): boolean {
-    const there = this.#at < this.#runes.length
-    this.#note(there, this.#at, '.')
-    if (there) this.#advance()
-    return there
-  }
-
-  #class(name: string, chars: RegExp): boolean {
-    const rune = this.#runes[this.#at]
-    const matched = rune !== undefined && chars.test(rune)
-    const start = this.#at
-    if (matched) this.#advance()
-    this.#note(matched, start, name)
-    return matched
-  }
-
-  /** Nothing is consumed unless all of it is there. */
-  #literal(text: string): boolean {
-    const start = this.#at
-    let matched = true
-    for (const char of text) {
-      if (this.#runes[this.#at] !== char) {
-        matched = false
-        break
-      }
-      this.#advance()
-    }
-    this.#note(matched, start, JSON.stringify(text))
-    if (!matched) this.#at = start
-    return matched
-  }
-
-  #ahead(body: () => boolean): boolean {
-    const start = this.#at
-    const matched = body()
-    this.#at = start
-    return matched
-  }
-
-  #not_(body: () => boolean): boolean {
-    this.#inverted = !this.#inverted
-    const matched = this.#ahead(body)
-    this.#inverted = !this.#inverted
-    return !matched
-  }
-
-  #advance(): void {
-    this.#at += 1
-    this.#look()
-  }
-
-  /** A byte that is not UTF-8 (base/text.ts) is a mistake wherever it stands. */
-  #look(): void {
-    const code = this.#runes[this.#at]?.charCodeAt(0)
-    if (code !== undefined && code >= 0xdc80 && code <= 0xdcff && this.#runes[this.#at]!.length === 1) {
-      this.#fault('invalid encoding')
-    }
-  }
-
-  #text(start: number): string {
-    return this.#runes.slice(start, this.#at).join('')
-  }
-
-  /** Remembers what was wanted at the farthest place. */
-  #note(matched: boolean, at: number, want: string): void {
-    if (matched !== this.#inverted || at < this.#farthest) return
-    if (at > this.#farthest) {
-      this.#farthest = at
-      this.#expected.clear()
-    }
-    this.#expected.add(this.#inverted ? `!${want}` : want)
-  }
-
-  #fault(message: string, at = this.#at): void {
-    const rule = this.#rules.at(-1)
-    this.#errors.add(`${this.#place(at)}${rule === undefined ? '' : `: rule ${rule}`}: ${message}`)
-  }
-
-  /** Line, column in characters and offset in bytes. A line break belongs to the line that it begins. */
-  #place(at: number): string {
-    const before = this.#runes.slice(0, at)
-    const upTo = at === 0 ? [] : this.#runes.slice(0, at + 1)
-    const line = 1 + upTo.filter((rune) => rune === '\n').length
-    const broken = upTo.lastIndexOf('\n')
-    const column = broken < 0 ? at + 1 : at - broken
-    return `${line}:${column} (${bytesFromText(before.join('')).length})`
   }
 }
 
