@@ -2,14 +2,12 @@
  * What an agent tells about itself: `/v1/agent/self` and the sections of `consul info`. Names and text forms are
  * Consul's, since dashboards read them.
  */
-import { formatGoDuration } from '../base/go-duration.ts'
-import { joinHostPort } from '../base/host-port.ts'
-import { NANOS_PER_MS } from '../base/units.ts'
 import type { Configuration } from '../core/raft/messages.ts'
 import type { RaftStatus } from '../core/raft/raft.ts'
 import type { Coordinate } from '../model/coordinate.ts'
 import type { Member } from '../serve/backend.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
+import { debugConfig } from './debug-config.ts'
 import { CONSUL_API_VERSION, PROCONSUL_VERSION } from './version.ts'
 
 export type Sections = Record<string, Record<string, string>>
@@ -117,79 +115,5 @@ export function describeSelf(facts: Facts): Record<string, unknown> {
     Member: facts.members.lan.find(({ Name }) => Name === config.nodeName),
     Stats: infoSections(facts),
     Meta: { ...config.nodeMeta, 'consul-network-segment': '' },
-  }
-}
-
-function debugConfig(config: RuntimeConfig, nodeId: string): Record<string, unknown> {
-  const { ports, dns } = config
-  const at = (scheme: string, port: number, addresses = config.clientAddrs) =>
-    port < 0 ? [] : addresses.map((address) => `${scheme}://${joinHostPort(address, port)}`)
-  const bound = (port: number) => `tcp://${joinHostPort(config.bindAddr, port)}`
-  return {
-    AdvertiseAddrLAN: config.advertiseAddr,
-    AdvertiseAddrWAN: config.advertiseAddrWan,
-    BindAddr: config.bindAddr,
-    Bootstrap: config.bootstrap,
-    BootstrapExpect: config.bootstrapExpect,
-    ClientAddrs: config.clientAddrs,
-    DNSARecordLimit: dns.aRecordLimit,
-    DNSAddrs: [...at('tcp', ports.dns, config.addresses.dns), ...at('udp', ports.dns, config.addresses.dns)],
-    DNSAllowStale: dns.allowStale,
-    DNSAltDomain: dns.altDomain,
-    DNSCacheMaxAge: formatGoDuration(dns.cacheMaxAge),
-    DNSDisableCompression: dns.disableCompression,
-    DNSDomain: dns.domain,
-    DNSEnableTruncate: dns.enableTruncate,
-    DNSMaxStale: formatGoDuration(dns.maxStale * NANOS_PER_MS),
-    DNSNodeMetaTXT: dns.nodeMetaTxt,
-    DNSNodeTTL: formatGoDuration(dns.nodeTtlSeconds * 1e9),
-    DNSOnlyPassing: dns.onlyPassing,
-    DNSPort: ports.dns,
-    DNSRecursorTimeout: formatGoDuration(dns.recursorTimeout * NANOS_PER_MS),
-    DNSRecursors: dns.recursors,
-    DNSSOA: {
-      Expire: dns.soa.expire,
-      Minttl: dns.soa.minttl,
-      Refresh: dns.soa.refresh,
-      Retry: dns.soa.retry,
-    },
-    DNSUDPAnswerLimit: dns.udpAnswerLimit,
-    DNSUseCache: dns.useCache,
-    DataDir: config.dataDir,
-    Datacenter: config.datacenter,
-    DefaultQueryTime: formatGoDuration(config.defaultQueryTime),
-    DevMode: config.dev,
-    DiscoveryMaxStale: formatGoDuration(config.http.discoveryMaxStale),
-    EnableCentralServiceConfig: config.centralConfig,
-    EnableDebug: config.http.debug,
-    GRPCPort: ports.grpc,
-    HTTPAddrs: at('tcp', ports.http),
-    HTTPMaxConnsPerClient: config.httpMaxConnsPerClient,
-    HTTPPort: ports.http,
-    HTTPResponseHeaders: config.httpResponseHeaders,
-    HTTPSPort: ports.https,
-    KVMaxValueSize: config.kvMaxValueSize,
-    LeaveOnTerm: config.leaveOnTerminate,
-    Logging: { LogLevel: config.logLevel.toUpperCase(), LogJSON: config.logJson },
-    MaxQueryTime: formatGoDuration(config.maxQueryTime),
-    NodeID: nodeId,
-    NodeMeta: config.nodeMeta,
-    NodeName: config.nodeName,
-    PrimaryDatacenter: config.primaryDatacenter,
-    RPCAdvertiseAddr: `tcp://${joinHostPort(config.advertiseAddr, ports.server)}`,
-    RPCBindAddr: bound(ports.server),
-    RPCHoldTimeout: formatGoDuration(config.rpcHoldTimeout * NANOS_PER_MS),
-    SerfAdvertiseAddrLAN: `tcp://${joinHostPort(config.advertiseAddr, ports.serfLan)}`,
-    SerfAdvertiseAddrWAN: `tcp://${joinHostPort(config.advertiseAddrWan, ports.serfWan)}`,
-    SerfBindAddrLAN: bound(ports.serfLan),
-    SerfBindAddrWAN: bound(ports.serfWan),
-    SerfPortLAN: ports.serfLan,
-    SerfPortWAN: ports.serfWan,
-    SessionTTLMin: formatGoDuration(config.sessionTtlMin),
-    ServerMode: config.server,
-    ServerPort: ports.server,
-    SkipLeaveOnInt: config.skipLeaveOnInterrupt,
-    TxnMaxReqLen: config.txnMaxReqLen,
-    Version: CONSUL_API_VERSION,
   }
 }
