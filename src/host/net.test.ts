@@ -172,14 +172,19 @@ suite('messages over tcp', () => {
 
   test('while an answer is being made, its connection stays', async () => {
     let finish = () => {}
+    const asked = Promise.withResolvers<void>()
     const listener = await listenMessages(
       LOOPBACK,
-      () => new Promise((resolve) => (finish = () => resolve(text('late')))),
-      5,
+      () => {
+        asked.resolve()
+        return new Promise((resolve) => (finish = () => resolve(text('late'))))
+      },
+      300,
     )
     const socket = await open(listener.address.port)
     const answers = messagesOf(socket)
     socket.write(frame(text('x')))
+    await asked.promise
     // Idle ones that came later go by their time; the waiting one does not.
     for (let i = 0; i < 3; i++) {
       const idle = await open(listener.address.port)
