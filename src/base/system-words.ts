@@ -49,6 +49,23 @@ const WORDS: Record<string, string> = {
   EAI_AGAIN: 'no such host',
 }
 
+const UNKNOWN_AUTHORITY = 'x509: certificate signed by unknown authority'
+const OUT_OF_TIME = 'x509: certificate has expired or is not yet valid'
+const CERTIFICATE_WORDS: Record<string, string> = {
+  CERT_HAS_EXPIRED: OUT_OF_TIME,
+  CERT_NOT_YET_VALID: OUT_OF_TIME,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNKNOWN_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+}
+
+/** @param code OpenSSL's verdict on a chain of certificates. @returns undefined for what is no such verdict */
+export function certificateWords(code: string | undefined): string | undefined {
+  return code !== undefined && Object.hasOwn(CERTIFICATE_WORDS, code) ? CERTIFICATE_WORDS[code] : undefined
+}
+
 /** Without the code and the call that Node puts around it. @returns the error's own message when it is not the system's */
 export function systemWords(error: unknown): string {
   return wordsOfCode(codeOf(error)) ?? messageOf(error)

@@ -1,11 +1,13 @@
 /** Which agent is asked and with what, by flags and environment, and what is said when it does not answer. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { freePorts } from '../../test/support/process.ts'
 import { cannedAgent, run } from './canned.suite.ts'
 
@@ -103,6 +105,30 @@ suite('HTTPS', () => {
         `Error listing datacenters: Get "https://${agent.address}/v1/catalog/datacenters": http: server gave HTTP response to HTTPS client\n`,
       )
     }
+  })
+  test('is trusted when the machine, or a file that is named, knows who signed its certificate', async (t) => {
+    const file = (name: string) => fileURLToPath(new URL(`../host/testdata/tls/${name}.pem`, import.meta.url))
+    const pem = readFileSync(file('good'))
+    const server = createTls({ key: pem, cert: pem }, (_, response) => response.end('["dc1"]'))
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+    const { SSL_CERT_FILE: before } = process.env
+    t.after(() => {
+      server.close()
+      if (before === undefined) delete process.env.SSL_CERT_FILE
+      else process.env.SSL_CERT_FILE = before
+    })
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const said = (more: Record<string, string> = {}) => run(ASK, { env: { CONSUL_HTTP_ADDR: url, ...more } })
+    const taken = { code: 0, out: 'dc1\n', err: '' }
+    process.env.SSL_CERT_FILE = file('self')
+    assert.equal(
+      (await said()).err,
+      `Error listing datacenters: Get "${url}/v1/catalog/datacenters": x509: certificate signed by unknown authority\n`,
+    )
+    assert.deepEqual(await said({ CONSUL_HTTP_SSL_VERIFY: 'false' }), taken)
+    assert.deepEqual(await said({ CONSUL_CACERT: file('authority') }), taken)
+    process.env.SSL_CERT_FILE = file('authority')
+    assert.deepEqual(await said(), taken)
   })
   test('a setting that is no boolean is told, and not heeded', async () => {
     const { code, err } = await run(ASK, { env: { ...agent.env, CONSUL_HTTP_SSL: 'foo' } })

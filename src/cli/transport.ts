@@ -6,10 +6,10 @@ import type { ClientRequest, RequestOptions } from 'node:http'
 import type { ApiRequest, ApiResponse, Transport } from '../api/client.ts'
 import { quoteGo } from '../base/go-flags.ts'
 import { joinHostPort } from '../base/host-port.ts'
-import { systemWords } from '../base/system-words.ts'
+import { certificateWords, systemWords } from '../base/system-words.ts'
 
 export interface TlsOptions {
-  /** PEM. Undefined: the system's. */
+  /** PEM. Undefined: those that the machine trusts. */
   ca?: string[]
   cert?: string
   key?: string
@@ -39,7 +39,7 @@ export function nodeTransport(options: { socket?: string; tls?: TlsOptions }): T
           ? { host: target.host, port: target.port === '' ? undefined : Number(target.port) }
           : { socketPath: options.socket, headers: { Host: '127.0.0.1', ...asked.headers } }),
       }
-      return await exchange(open(settings, options.tls), asked)
+      return await exchange(await open(settings, options.tls), asked)
     } catch (error) {
       const verb = asked.method[0] + asked.method.slice(1).toLowerCase()
       throw new TransportError(`${verb} ${quoteGo(asked.url)}: ${goReason(error, target.host, options.socket)}`, {
@@ -53,16 +53,24 @@ export function nodeTransport(options: { socket?: string; tls?: TlsOptions }): T
  * An `import` of node:http makes all that it exports, `fetch`'s whole machinery among it: 60 ms and 16 MB on Node 26. Taken
  * as a builtin module it costs 5 ms.
  */
-function open(settings: RequestOptions, tls: TlsOptions | undefined): ClientRequest {
+async function open(settings: RequestOptions, tls: TlsOptions | undefined): Promise<ClientRequest> {
   if (tls === undefined) return process.getBuiltinModule('node:http').request(settings)
+  const ca = tls.ca ?? (tls.verify ? await trustedHere() : undefined)
   return process.getBuiltinModule('node:https').request({
     ...settings,
-    ca: tls.ca,
+    ca,
     cert: tls.cert,
     key: tls.key,
     servername: tls.serverName,
     rejectUnauthorized: tls.verify,
   })
+}
+
+/** Undefined, which stands for Node's own list, when this machine has none. */
+async function trustedHere(): Promise<string[] | undefined> {
+  const { systemCertificates } = await import('../host/system-certificates.ts')
+  const found = await systemCertificates()
+  return found.length === 0 ? undefined : found
 }
 
 function exchange(sent: ClientRequest, asked: ApiRequest): Promise<ApiResponse> {
@@ -145,9 +153,5 @@ function goReason(error: unknown, host: string, socket: string | undefined): str
   if (code === 'EPROTO' && error.message.includes('wrong version number')) {
     return 'http: server gave HTTP response to HTTPS client'
   }
-  if (code === 'CERT_HAS_EXPIRED') return `x509: certificate has expired or is not yet valid (${error.message})`
-  if (code === 'DEPTH_ZERO_SELF_SIGNED_CERT' || code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE') {
-    return `x509: certificate signed by unknown authority (${error.message})`
-  }
-  return error.message
+  return certificateWords(code) ?? error.message
 }

@@ -9,6 +9,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls'
+import { certificateWords } from '../base/system-words.ts'
 import { systemCertificates } from './system-certificates.ts'
 
 export interface TlsTarget {
@@ -159,17 +160,5 @@ function chainFault({ authorized, authorizationError }: TLSSocket): string | und
   if (authorized) return undefined
   // The name of OpenSSL's verdict, whatever its type says.
   const code = String(authorizationError)
-  switch (code) {
-    case 'CERT_HAS_EXPIRED':
-    case 'CERT_NOT_YET_VALID':
-      return 'x509: certificate has expired or is not yet valid'
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_GET_ISSUER_CERT':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-      return 'x509: certificate signed by unknown authority'
-    default:
-      return `x509: ${code}`
-  }
+  return certificateWords(code) ?? `x509: ${code}`
 }
