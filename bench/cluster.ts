@@ -24,6 +24,8 @@ const SETTLE_MS = 1000
 const LOADERS: [number, number] = [32, 4]
 /** A write that is not answered by then is tried elsewhere. */
 const ATTEMPT_MS = 250
+/** A load that lasts until something else is done ends by then in any case. */
+const LOAD_SECONDS_MAX = 60
 /** Between two questions whether a follower has caught up: seldom enough to cost it next to nothing. */
 const BACK_LOOK_MS = 50
 /** Linux counts processor time in hundredths of a second. */
@@ -199,9 +201,11 @@ async function applied(node: Node): Promise<number> {
   return Number(Stats.raft.applied_index)
 }
 
-function run(command: string, args: string[]): Promise<string> {
+/** @param until then it is interrupted, and tells what it has found so far */
+function run(command: string, args: string[], until?: Promise<void>): Promise<string> {
   return new Promise((done, fail) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+    until?.then(() => child.kill('SIGINT'), fail)
     let output = ''
     child.stdout.on('data', (data) => (output += data))
     child.stderr.on('data', (data) => (output += data))
@@ -210,9 +214,16 @@ function run(command: string, args: string[]): Promise<string> {
   })
 }
 
-async function wrk(node: Node, path: string, connections: number, seconds: string, script?: string): Promise<number> {
+async function wrk(
+  node: Node,
+  path: string,
+  connections: number,
+  seconds: string,
+  script?: string,
+  until?: Promise<void>,
+): Promise<number> {
   const args = ['-t1', `-c${connections}`, `-d${seconds}`, ...(script === undefined ? [] : ['-s', script])]
-  const output = await run('wrk', [...args, `http://127.0.0.1:${node.http}${path}`])
+  const output = await run('wrk', [...args, `http://127.0.0.1:${node.http}${path}`], until)
   if (/Non-2xx/.test(output)) throw new Error(`failed requests to ${path}:\n${output}`)
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(output)![1])
 }
@@ -266,16 +277,19 @@ interface Puts {
   cpu: number[]
 }
 
-async function putLoad(leader: Node, watched: Cluster, script: string): Promise<Puts> {
+/** @param until ends it before the usual seconds are over, or after them */
+async function putLoad(leader: Node, watched: Cluster, script: string, until?: Promise<void>): Promise<Puts> {
   const began = watched.map(({ pid }) => cpuMs(pid))
-  const rate = await wrk(leader, '/v1/kv/bench/put', 32, options.seconds, script)
-  const puts = rate * Number(options.seconds)
+  const start = performance.now()
+  const seconds = until === undefined ? options.seconds : String(LOAD_SECONDS_MAX)
+  const rate = await wrk(leader, '/v1/kv/bench/put', 32, seconds, script, until)
+  const puts = (rate * (performance.now() - start)) / 1000
   return { rate, cpu: watched.map(({ pid }, n) => ((cpuMs(pid) - began[n]!) * 1000) / puts) }
 }
 
 interface CaughtUp {
   before: Puts
-  /** While the follower started and caught up. */
+  /** From the follower's start until it had caught up. */
   during: Puts
   /** All three at work, none behind. */
   after: Puts
@@ -301,8 +315,7 @@ async function catchUp(nodes: Cluster, script: string): Promise<CaughtUp> {
       caughtUpMs = performance.now() - began
     },
   )
-  const during = await putLoad(leader, [leader, other, away], script)
-  await back
+  const during = await putLoad(leader, [leader, other, away], script, back)
   const after = await putLoad(leader, [leader, other, away], script)
   return { before, during, after, ms: caughtUpMs }
 }
