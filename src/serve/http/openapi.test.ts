@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { makeDoor } from '../../../test/support/http-door.ts'
+import { readOpenApi } from '../../../test/support/openapi.ts'
 import { DESCRIPTIONS } from './descriptions.ts'
 import { openApi } from './openapi.ts'
 import { ROUTES } from './routes.ts'
@@ -8,6 +9,14 @@ import { ROUTES } from './routes.ts'
 interface Described {
   paths: Record<string, Record<string, { operationId: string; parameters: { $ref?: string; name?: string }[] }>>
 }
+
+interface Spoilt {
+  info: { version?: string }
+  paths: Record<string, Record<string, { operationId: string; parameters: object[] }>>
+  components: { schemas: Record<string, object> }
+}
+
+const parameterOf = (paths: Spoilt['paths']): object => paths['/v1/kv/{key}']!.get!.parameters[0]!
 
 suite('the description of the API', () => {
   test('names every route with every method, and nothing else', () => {
@@ -50,6 +59,52 @@ suite('the description of the API', () => {
           path,
         )
       }
+    }
+  })
+
+  test('as it is served, a strict reader takes it, and finds every route with its parameters, body and answer', async () => {
+    const { text } = await makeDoor().ask('GET', '/v1/openapi.json')
+    const operations = readOpenApi(JSON.parse(text))
+    const wanted = ROUTES.flatMap(({ pattern }) =>
+      Object.entries(DESCRIPTIONS[pattern]!).map(([method, operation]) => ({ pattern, method, operation })),
+    )
+    assert.equal(operations.length, wanted.length)
+    for (const { pattern, method, operation } of wanted) {
+      const { rest, parameters = [], body, answer, blocks } = operation
+      const path = rest === undefined ? pattern : `${pattern}{${rest}}`
+      const one = operations.find((each) => each.path === path && each.method === method)
+      assert.ok(one, `${method} ${path}`)
+      assert.deepEqual(
+        one.parameters.filter((each) => each.in === 'query').map(({ name }) => name),
+        parameters,
+        path,
+      )
+      assert.equal(one.body.length, body === undefined ? 0 : 1, path)
+      const types = one.responses[200]!
+      assert.equal(types.length, (answer === undefined ? 0 : 1) + (answer !== undefined && blocks ? 1 : 0), path)
+      assert.deepEqual(one.responses.default, ['text/plain'], path)
+    }
+  })
+
+  test('the reader is strict', () => {
+    const spoilt: [RegExp, (document: Spoilt) => void][] = [
+      [/#: knows no extra$/, (document) => Object.assign(document, { extra: 1 })],
+      [/lacks version$/, (document) => delete document.info.version],
+      [/knows no allowReserved$/, ({ paths }) => Object.assign(parameterOf(paths), { allowReserved: true })],
+      [/is in the path, but not required$/, ({ paths }) => Object.assign(parameterOf(paths), { required: false })],
+      [/refers to what is not there/, ({ components }) => delete components.schemas.Node],
+      [/type text$/, ({ components }) => Object.assign(components.schemas.Text!, { type: 'text' })],
+      [/shares its id/, ({ paths }) => (paths['/v1/status/peers']!.get!.operationId = 'getV1StatusLeader')],
+      [
+        /the path names key, the parameters other$/,
+        ({ paths }) => Object.assign(parameterOf(paths), { name: 'other' }),
+      ],
+    ]
+    for (const [why, spoil] of spoilt) {
+      const document = structuredClone(openApi(ROUTES)) as unknown as Spoilt
+      readOpenApi(document)
+      spoil(document)
+      assert.throws(() => readOpenApi(document), why)
     }
   })
 
