@@ -39,9 +39,10 @@ suite('two datacenters, a real one and ours', { skip, timeout: 400_000 }, () => 
 
   async function startDatacenter(name: string, command: { command?: string }): Promise<Datacenter> {
     // In dev mode a third of a second of silence is a death: too little on a busy machine.
-    const patient = '-hcl=gossip_lan { probe_interval = "500ms" probe_timeout = "500ms" suspicion_mult = 6 }'
-    const common = [`-datacenter=${name}`, '-bind=127.0.0.1', '-log-level=err', patient]
-    const server = await startAgentProcess(['-dev', `-node=server-${name}`, ...common], command)
+    const patient = '{ probe_interval = "500ms" probe_timeout = "500ms" suspicion_mult = 6 }'
+    const common = [`-datacenter=${name}`, '-bind=127.0.0.1', '-log-level=err', `-hcl=gossip_lan ${patient}`]
+    const inWan = ['-dev', `-node=server-${name}`, `-hcl=gossip_wan ${patient}`]
+    const server = await startAgentProcess([...inWan, ...common], command)
     agents.push(server)
     const client = await startAgentProcess(
       [

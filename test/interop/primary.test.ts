@@ -33,7 +33,9 @@ suite('a primary datacenter', { skip, timeout: 400_000 }, () => {
       const agents: AgentProcess[] = []
       const start = async (datacenter: string, command: string | undefined) => {
         const hcl = '-hcl=primary_datacenter = "first"'
-        const args = ['-dev', `-node=s-${datacenter}`, `-datacenter=${datacenter}`, '-log-level=err', hcl]
+        // In dev mode a third of a second of silence is a death: too little on a busy machine.
+        const patient = '-hcl=gossip_wan { probe_interval = "500ms" probe_timeout = "500ms" suspicion_mult = 6 }'
+        const args = ['-dev', `-node=s-${datacenter}`, `-datacenter=${datacenter}`, '-log-level=err', hcl, patient]
         const agent = await startAgentProcess(args, command === undefined ? {} : { command })
         agents.push(agent)
         return agent
