@@ -105,6 +105,25 @@ export interface NodeService extends RaftIndex {
   LocallyRegisteredAsSidecar: boolean
 }
 
+/** A service of which nothing was said. Shared, so never changed. */
+export const NO_SERVICE: NodeService = Object.freeze({
+  Kind: '',
+  ID: '',
+  Service: '',
+  Tags: null,
+  Address: '',
+  TaggedAddresses: null,
+  Meta: null,
+  Port: 0,
+  Weights: null,
+  EnableTagOverride: false,
+  Proxy: NO_PROXY,
+  Connect: NO_CONNECT,
+  LocallyRegisteredAsSidecar: false,
+  CreateIndex: 0,
+  ModifyIndex: 0,
+})
+
 /** The store's row for a service instance. */
 export interface ServiceRow {
   Node: string

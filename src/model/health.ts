@@ -65,6 +65,23 @@ export interface HealthCheck extends RaftIndex {
   Definition: HealthCheckDefinition
 }
 
+/** A check of which nothing was said. Shared, so never changed. */
+export const NO_CHECK: HealthCheck = Object.freeze({
+  Node: '',
+  CheckID: '',
+  Name: '',
+  Status: '',
+  Notes: '',
+  Output: '',
+  ServiceID: '',
+  ServiceName: '',
+  ServiceTags: null,
+  Type: '',
+  Definition: NO_DEFINITION,
+  CreateIndex: 0,
+  ModifyIndex: 0,
+})
+
 /** Check id of the leader's own judgement of a member, by gossip. */
 export const SERF_HEALTH = 'serfHealth'
 export const NODE_MAINTENANCE = '_node_maintenance'

@@ -7,7 +7,7 @@ import { joinHostPort } from '../base/host-port.ts'
 import { NANOS_PER_SECOND } from '../base/units.ts'
 import type { NodeService } from './catalog.ts'
 import { type CheckRun, NO_RUN } from './check-run.ts'
-import { type HealthCheck, NO_DEFINITION } from './health.ts'
+import { type HealthCheck, NO_CHECK } from './health.ts'
 
 export interface SidecarCheck {
   check: HealthCheck
@@ -90,7 +90,7 @@ function usualChecks(service: NodeService, { ID, Port, Proxy: proxy }: NodeServi
   const host = proxy.LocalServiceAddress
   const target = joinHostPort(host, Port)
   const named = (Name: string, run: Partial<CheckRun>) => ({
-    check: { ...NO_CHECK, Name, ServiceID: ID },
+    check: { ...NO_CHECK, Name, Status: 'critical', ServiceID: ID },
     run: { ...NO_RUN, ...run },
   })
   return [
@@ -98,22 +98,6 @@ function usualChecks(service: NodeService, { ID, Port, Proxy: proxy }: NodeServi
     named(`Connect Sidecar Aliasing ${service.ID}`, { AliasService: service.ID }),
   ]
 }
-
-const NO_CHECK: HealthCheck = Object.freeze({
-  Node: '',
-  CheckID: '',
-  Name: '',
-  Status: 'critical',
-  Notes: '',
-  Output: '',
-  ServiceID: '',
-  ServiceName: '',
-  ServiceTags: null,
-  Type: '',
-  Definition: NO_DEFINITION,
-  CreateIndex: 0,
-  ModifyIndex: 0,
-})
 
 function isEmpty(meta: Record<string, string> | null): boolean {
   return meta === null || Object.keys(meta).length === 0

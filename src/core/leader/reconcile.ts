@@ -5,9 +5,9 @@
  *
  * Who votes in Raft is not decided here. Source: Consul's agent/consul/leader.go, `reconcileMember`.
  */
-import { NO_CONNECT, NO_PROXY, type NodeService, type RegisterRequest } from '../../model/catalog.ts'
+import { NO_SERVICE, type NodeService, type RegisterRequest } from '../../model/catalog.ts'
 import type { Command } from '../../model/command.ts'
-import { type HealthCheck, NO_DEFINITION, SERF_HEALTH } from '../../model/health.ts'
+import { type HealthCheck, NO_CHECK, SERF_HEALTH } from '../../model/health.ts'
 import type { ReadTxn } from '../store/rows.ts'
 import { deepEqual } from '../store/same.ts'
 import { checkKey, nodeKey, serviceKey } from '../store/tables.ts'
@@ -161,31 +161,14 @@ function hasService(txn: ReadTxn, member: GossipMember, service: NodeService | n
 }
 
 function serfCheck(node: string, status: string, output: string): HealthCheck {
-  return {
-    Node: node,
-    CheckID: SERF_HEALTH,
-    Name: SERF_HEALTH_NAME,
-    Status: status,
-    Notes: '',
-    Output: output,
-    ServiceID: '',
-    ServiceName: '',
-    ServiceTags: null,
-    Type: '',
-    Definition: NO_DEFINITION,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-  }
+  return { ...NO_CHECK, Node: node, CheckID: SERF_HEALTH, Name: SERF_HEALTH_NAME, Status: status, Output: output }
 }
 
 function consulService(member: GossipMember, server: ServerTags): NodeService {
   return {
-    Kind: '',
+    ...NO_SERVICE,
     ID: CONSUL_SERVICE,
     Service: CONSUL_SERVICE,
-    Tags: null,
-    Address: '',
-    TaggedAddresses: null,
     Meta: {
       non_voter: String(member.tags.non_voter === 'true'),
       raft_version: String(server.raftVersion),
@@ -196,12 +179,6 @@ function consulService(member: GossipMember, server: ServerTags): NodeService {
     },
     Port: server.port,
     Weights: { Passing: 1, Warning: 1 },
-    EnableTagOverride: false,
-    Proxy: NO_PROXY,
-    Connect: NO_CONNECT,
-    LocallyRegisteredAsSidecar: false,
-    CreateIndex: 0,
-    ModifyIndex: 0,
   }
 }
 

@@ -1,9 +1,9 @@
 /** What the tests of this folder share: plain rows and registrations, a catalog that answers, and a bench to drive a core. */
 import assert from 'node:assert/strict'
 import { seededRandom } from '../../base/random.ts'
-import { NO_PROXY, type Node, type NodeService } from '../../model/catalog.ts'
+import { NO_SERVICE, type Node, type NodeService } from '../../model/catalog.ts'
 import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
-import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
+import { type HealthCheck, NO_CHECK } from '../../model/health.ts'
 import type { Reply } from '../../model/rpc.ts'
 import {
   type Local,
@@ -42,44 +42,12 @@ const SETTINGS: LocalSettings = {
 
 /** With the id that registering gives it, its name, unless told otherwise. */
 export function service(name: string, more: Partial<NodeService> = {}): NodeService {
-  return {
-    Kind: '',
-    ID: '',
-    Service: name,
-    Tags: null,
-    Address: '',
-    TaggedAddresses: null,
-    Meta: null,
-    Port: 80,
-    Weights: null,
-    EnableTagOverride: false,
-    Proxy: NO_PROXY,
-    Connect: { Native: false, SidecarService: null },
-    LocallyRegisteredAsSidecar: false,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-    ...more,
-  }
+  return { ...NO_SERVICE, Service: name, Port: 80, ...more }
 }
 
 /** That nobody has reported on. */
 export function checkRow(id: string, more: Partial<HealthCheck> = {}): HealthCheck {
-  return {
-    Node: '',
-    CheckID: id,
-    Name: id,
-    Status: '',
-    Notes: '',
-    Output: '',
-    ServiceID: '',
-    ServiceName: '',
-    ServiceTags: null,
-    Type: '',
-    Definition: NO_DEFINITION,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-    ...more,
-  }
+  return { ...NO_CHECK, CheckID: id, Name: id, ...more }
 }
 
 /** As somebody registers it. */

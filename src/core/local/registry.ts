@@ -7,7 +7,7 @@ import { quoteGo } from '../../base/go-flags.ts'
 import { type Instant, NANOS_PER_MS, type WallMs } from '../../base/units.ts'
 import type { NodeService, ServiceAddress } from '../../model/catalog.ts'
 import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
-import { type HealthCheck, NO_DEFINITION, NODE_MAINTENANCE, SERVICE_MAINTENANCE_PREFIX } from '../../model/health.ts'
+import { type HealthCheck, NO_CHECK, NODE_MAINTENANCE, SERVICE_MAINTENANCE_PREFIX } from '../../model/health.ts'
 import { sidecarId } from '../../model/sidecar.ts'
 import { type CentralDefaults, centralQuestion, isCentral, mergedService } from './central.ts'
 import { type Checks, shownCheck } from './checks.ts'
@@ -342,19 +342,13 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
       return undefined
     }
     const check: HealthCheck = {
+      ...NO_CHECK,
       Node: settings.nodeName,
       CheckID,
       Name: `${what} Maintenance Mode`,
       Status: 'critical',
       Notes: reason || noReason(what),
-      Output: '',
-      ServiceID: '',
-      ServiceName: '',
-      ServiceTags: null,
       Type: 'maintenance',
-      Definition: NO_DEFINITION,
-      CreateIndex: 0,
-      ModifyIndex: 0,
     }
     keepCheck(now, service === undefined ? check : ofService(check, service), { run: NO_RUN, token }, 'asked')
     log('info', `${what} entered maintenance mode`, id === '' ? {} : { service: id })

@@ -2,8 +2,8 @@
  * Small rows for the tests of this folder: only what a test names differs from the plainest row of its kind. And reads that
  * come in slices, in one piece.
  */
-import { NO_CONNECT, NO_PROXY, type Node, type ServiceRow } from '../../model/catalog.ts'
-import { type HealthCheck, NO_DEFINITION } from '../../model/health.ts'
+import { NO_SERVICE, type Node, type ServiceRow } from '../../model/catalog.ts'
+import { type HealthCheck, NO_CHECK } from '../../model/health.ts'
 import type { DirEntry, IndexedDirEntries, IndexedKeyList } from '../../model/kv.ts'
 import { NO_QUERY, type PreparedQuery } from '../../model/prepared-query.ts'
 import type { Found } from '../../model/query.ts'
@@ -31,45 +31,15 @@ export function sampleNode(name: string, more: Partial<Node> = {}): Node {
 }
 
 export function sampleService(node: string, name: string, id = name): ServiceRow {
-  return {
-    Node: node,
-    Service: {
-      Kind: '',
-      ID: id,
-      Service: name,
-      Tags: ['a', 'b'],
-      Address: '',
-      TaggedAddresses: null,
-      Meta: { version: '1' },
-      Port: 80,
-      Weights: { Passing: 1, Warning: 1 },
-      EnableTagOverride: false,
-      Proxy: NO_PROXY,
-      Connect: NO_CONNECT,
-      LocallyRegisteredAsSidecar: false,
-      CreateIndex: 1,
-      ModifyIndex: 1,
-    },
-  }
+  const Meta = { version: '1' }
+  const Weights = { Passing: 1, Warning: 1 }
+  const said = { ID: id, Service: name, Tags: ['a', 'b'], Meta, Port: 80, Weights, CreateIndex: 1, ModifyIndex: 1 }
+  return { Node: node, Service: { ...NO_SERVICE, ...said } }
 }
 
 export function sampleCheck(node: string, id: string, more: Partial<HealthCheck> = {}): HealthCheck {
-  return {
-    Node: node,
-    CheckID: id,
-    Name: id,
-    Status: 'passing',
-    Notes: '',
-    Output: '',
-    ServiceID: '',
-    ServiceName: '',
-    ServiceTags: null,
-    Type: '',
-    Definition: NO_DEFINITION,
-    CreateIndex: 1,
-    ModifyIndex: 1,
-    ...more,
-  }
+  const said = { Node: node, CheckID: id, Name: id, Status: 'passing', CreateIndex: 1, ModifyIndex: 1 }
+  return { ...NO_CHECK, ...said, ...more }
 }
 
 export function sampleSession(id: string, node: string, more: Partial<Session> = {}): Session {

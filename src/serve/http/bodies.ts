@@ -9,8 +9,7 @@ import {
   type ExposeConfig,
   type ExposePath,
   type MeshGatewayConfig,
-  NO_CONNECT,
-  NO_PROXY,
+  NO_SERVICE,
   type NodeService,
   type RegisterRequest,
   type ServiceAddress,
@@ -19,7 +18,13 @@ import {
   type Upstream,
   type Weights,
 } from '../../model/catalog.ts'
-import { type HealthCheck, type HealthCheckDefinition, NO_DEFINITION, SERF_HEALTH } from '../../model/health.ts'
+import {
+  type HealthCheck,
+  type HealthCheckDefinition,
+  NO_CHECK,
+  NO_DEFINITION,
+  SERF_HEALTH,
+} from '../../model/health.ts'
 import type { RaftIndex } from '../../model/query.ts'
 import type { Session } from '../../model/session.ts'
 import {
@@ -229,40 +234,11 @@ export interface WeightsField {
   Weights: Partial<Weights>
 }
 
-export function emptyProxy(): ConnectProxyConfig {
-  return { ...NO_PROXY }
-}
-
-/** A service of which nothing was said. */
-export function emptyService(): NodeService {
-  return {
-    Kind: '',
-    ID: '',
-    Service: '',
-    Tags: null,
-    Address: '',
-    TaggedAddresses: null,
-    Meta: null,
-    Port: 0,
-    Weights: null,
-    EnableTagOverride: false,
-    Proxy: emptyProxy(),
-    Connect: NO_CONNECT,
-    LocallyRegisteredAsSidecar: false,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-  }
-}
-
 const nodeService: Decode<NodeService> = (value, at) => {
   const given = nodeServiceFields(value, at)
   if (given === undefined) return undefined
   const Weights = given.Weights === undefined ? null : { Passing: 0, Warning: 0, ...given.Weights }
-  return { ...emptyService(), ...given, Weights }
-}
-
-export function emptyDefinition(): HealthCheckDefinition {
-  return { ...NO_DEFINITION }
+  return { ...NO_SERVICE, ...given, Weights }
 }
 
 const definition = struct<HealthCheckDefinition>(
@@ -307,29 +283,10 @@ const healthCheckFields = struct<Omit<HealthCheck, 'Definition'> & { Definition:
   { type: 'structs.HealthCheck' },
 )
 
-/** A check of which nothing was said. */
-export function emptyCheck(): HealthCheck {
-  return {
-    Node: '',
-    CheckID: '',
-    Name: '',
-    Status: '',
-    Notes: '',
-    Output: '',
-    ServiceID: '',
-    ServiceName: '',
-    ServiceTags: null,
-    Type: '',
-    Definition: emptyDefinition(),
-    CreateIndex: 0,
-    ModifyIndex: 0,
-  }
-}
-
 const healthCheck: Decode<HealthCheck> = (value, at) => {
   const given = healthCheckFields(value, at)
   if (given === undefined) return undefined
-  return { ...emptyCheck(), ...given, Definition: { ...emptyDefinition(), ...given.Definition } }
+  return { ...NO_CHECK, ...given, Definition: { ...NO_DEFINITION, ...given.Definition } }
 }
 
 const registerRequest = struct<RegisterRequest & RaftIndex>(

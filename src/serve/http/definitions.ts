@@ -3,9 +3,15 @@
  * (agent/structs/{service,check}_definition.go, check_type.go), validation with its complaints, and the registrations
  * that come of them. What a service may not say of proxies and gateways is in model/service-rules.ts.
  */
-import type { NodeService, ServiceAddress, ServiceConnect, ServiceKind } from '../../model/catalog.ts'
+import {
+  NO_SERVICE,
+  type NodeService,
+  type ServiceAddress,
+  type ServiceConnect,
+  type ServiceKind,
+} from '../../model/catalog.ts'
 import { type CheckRun, NO_RUN } from '../../model/check-run.ts'
-import type { HealthCheck } from '../../model/health.ts'
+import { type HealthCheck, NO_CHECK } from '../../model/health.ts'
 import { metaFault, runFault, taggedAddressFault, weightsFault } from '../../model/registration-rules.ts'
 import { serviceFault } from '../../model/service-rules.ts'
 import { expandSidecar, type PortRange } from '../../model/sidecar.ts'
@@ -23,7 +29,7 @@ import {
   textsMap,
 } from '../../wire/json-decode.ts'
 import type { CheckRegistration, ServiceRegistration } from '../backend.ts'
-import { emptyCheck, emptyService, proxy, serviceAddresses, type WeightsField, weights } from './bodies.ts'
+import { proxy, serviceAddresses, type WeightsField, weights } from './bodies.ts'
 import { HttpError } from './errors.ts'
 
 /** How a check is run, and what it is called: the common part of both forms. */
@@ -233,7 +239,7 @@ export const serviceDefinitionBody: Decode<ServiceDefinition> = (value, at) => {
   const Name = given.Name ?? ''
   const addresses = given.TaggedAddresses
   const service: NodeService = {
-    ...emptyService(),
+    ...NO_SERVICE,
     Kind: given.Kind ?? '',
     ID: given.ID || Name,
     Service: Name,
@@ -355,7 +361,7 @@ export function soleCheckRegistration(
 /** The id and name that a service's check gets when it has none are the agent's to choose: it knows how many there are. */
 export function checkRegistration(check: CheckDefinition, token: string): CheckRegistration {
   const row: HealthCheck = {
-    ...emptyCheck(),
+    ...NO_CHECK,
     CheckID: check.id,
     Name: check.name,
     Status: check.status || 'critical',

@@ -5,8 +5,8 @@
 import { decodeBase64 } from '../../base/base64.ts'
 import { quoteGo } from '../../base/go-flags.ts'
 import type { HttpResponse } from '../../host/host.ts'
-import { NO_CONNECT, type Node, type NodeService, type Weights } from '../../model/catalog.ts'
-import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
+import { NO_SERVICE, type Node, type NodeService, type Weights } from '../../model/catalog.ts'
+import { type HealthCheck, type HealthCheckDefinition, NO_CHECK, NO_DEFINITION } from '../../model/health.ts'
 import {
   TXN_OPS_MAX,
   type TxnCatalogVerb,
@@ -36,7 +36,7 @@ import {
   untyped,
 } from '../../wire/json-decode.ts'
 import { bareCheckJson, bareServiceJson, kvJson, nodeJson } from '../../wire/json-rows.ts'
-import { emptyCheck, emptyDefinition, emptyProxy, serviceAddresses } from './bodies.ts'
+import { serviceAddresses } from './bodies.ts'
 import { HttpError } from './errors.ts'
 import { type Exchange, jsonCompact } from './exchange.ts'
 import { datacenter, readOptions, token } from './options.ts'
@@ -311,20 +311,15 @@ function nodeOf({ backend }: Exchange, given: Partial<Node>): Node {
 
 function serviceOf(given: Partial<GivenService>): NodeService {
   return {
-    Kind: '',
+    ...NO_SERVICE,
     ID: given.ID ?? '',
     Service: given.Service ?? '',
     Tags: given.Tags ?? null,
     Address: given.Address ?? '',
-    TaggedAddresses: null,
     Meta: given.Meta ?? null,
     Port: given.Port ?? 0,
     Weights: { Passing: given.Weights?.Passing ?? 0, Warning: given.Weights?.Warning ?? 0 },
     EnableTagOverride: given.EnableTagOverride ?? false,
-    Proxy: emptyProxy(),
-    Connect: NO_CONNECT,
-    LocallyRegisteredAsSidecar: false,
-    CreateIndex: 0,
     ModifyIndex: given.ModifyIndex ?? 0,
   }
 }
@@ -333,11 +328,11 @@ function checkOf(given: Partial<GivenCheck>): HealthCheck {
   const { Namespace: _, Definition, Type: __, ...rest } = given
   const said = Definition ?? {}
   return {
-    ...emptyCheck(),
+    ...NO_CHECK,
     ...rest,
     CreateIndex: 0,
     Definition: {
-      ...emptyDefinition(),
+      ...NO_DEFINITION,
       HTTP: said.HTTP ?? '',
       TLSSkipVerify: said.TLSSkipVerify ?? false,
       Header: said.Header ?? null,
