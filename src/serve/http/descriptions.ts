@@ -246,7 +246,6 @@ export const DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
     summary: 'Intentions that match a service',
     parameters: [...BLOCK, 'by', 'name'],
     answer: 'Object',
-    blocks: true,
   }),
   '/v1/connect/intentions/check': get({
     summary: 'Whether intentions allow a connection',
@@ -254,7 +253,7 @@ export const DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
     answer: 'Object',
   }),
   '/v1/connect/intentions/': {
-    GET: { summary: 'Read an intention', rest: 'id', parameters: BLOCK, answer: 'Intention', blocks: true },
+    GET: { summary: 'Read an intention', rest: 'id', parameters: BLOCK, answer: 'Intention' },
     PUT: { summary: 'Change an intention', rest: 'id', parameters: ['dc'], body: 'Intention', answer: 'Id' },
     DELETE: { summary: 'Delete an intention', rest: 'id', parameters: ['dc'], answer: 'Boolean' },
   },
@@ -322,6 +321,7 @@ export const DESCRIPTIONS: Readonly<Record<string, RouteDescription>> = {
     rest: 'gateway',
     parameters: BLOCK,
     answer: 'Object[]',
+    blocks: true,
   }),
   '/v1/internal/acl/authorize': post({
     summary: 'What the token of the asker may do',
