@@ -264,7 +264,10 @@ export class HttpConnection {
       return true
     }
     this.#unread.take(end)
-    if (chunked === undefined ? incoming.left > 0 : !chunked.done) return false
+    if (chunked === undefined ? incoming.left > 0 : !chunked.done) {
+      if (this.#halfClosed) this.#cutOff(incoming)
+      return false
+    }
     this.#incoming = undefined
     const request = this.#request
     if (request === undefined) this.#rest()
@@ -416,11 +419,14 @@ export class HttpConnection {
 
   #halfClose(): void {
     this.#halfClosed = true
-    const incoming = this.#incoming
-    // A request that was cut off needs no answer.
-    if (incoming !== undefined && (incoming.purpose !== 'discard' || !this.#answering)) return this.destroy()
+    if (this.#incoming !== undefined) this.#cutOff(this.#incoming)
     if (!this.#answering) this.#advance()
     else if (!this.#sending) this.#awaitAnswer()
+  }
+
+  /** The rest of a body will not come: its request needs no answer, unless it has one already. */
+  #cutOff({ purpose }: Incoming): void {
+    if (purpose !== 'discard' || !this.#answering) this.destroy()
   }
 
   #awaitAnswer(): void {
