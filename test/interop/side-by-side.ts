@@ -262,7 +262,7 @@ function comparable(
     text = text.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), `<${name}>`)
   if (text.includes('"LockDelay"')) text = sortedList(text, byAge)
   // Services and their checks, both from maps of Go.
-  if (url.startsWith('/v1/agent/health/service/')) text = text.split('\n').sort().join('\n')
+  if (url.startsWith('/v1/agent/health/service/')) text = sortedParts(text)
   if (/^\/v1\/query(\?|$)/.test(url)) text = sortedList(text, byAge)
   if (url.startsWith('/v1/agent/members')) text = sortedList(text, byText)
   if (url.startsWith('/v1/catalog/services')) text = sortedTags(text)
@@ -312,6 +312,12 @@ function elementsOf(inside: string): string[] {
 function byAge(a: string, b: string): number {
   const age = (session: string) => Number(/"CreateIndex": ?(\d+)/.exec(session)?.[1] ?? 0)
   return age(a) - age(b)
+}
+
+/** What is in the text, in whichever order. */
+function sortedParts(text: string): string {
+  const parts = text.split(/[\n,[\]{}]+/).map((part) => part.trim())
+  return parts.sort().join('\n')
 }
 
 /** Of what comes from a map of Go. */
