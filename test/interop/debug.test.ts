@@ -92,7 +92,8 @@ suite('debug archives side by side', { skip }, () => {
         assert.ok(whole, profiles.map((bytes) => bytes.toString('latin1', 0, 200)).join('\n'))
         const { types, samples } = readPprof(gunzipSync(whole))
         assert.equal(types.at(-1)![0], type)
-        assert.ok(samples.length > 0, kind)
+        // Of what an idle agent allocates in that time nothing need be held.
+        assert.ok(samples.length > 0 || kind === 'heap', kind)
       }
     }
   })
