@@ -347,9 +347,12 @@ test('what waited for a blocking query that was dropped is let go', async () => 
   const agent = await startTestAgent({ config: { limits: { http_max_conns_per_client: 0 } } })
   const port = Number(new URL(agent.http).port)
   const used: number[] = []
+  const connections = () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length
   try {
     for (let round = 0; round < 9; round++) {
       await openAndDrop(port, 500, 1)
+      // Who has closed his side is given a while for the answer before he is taken for gone.
+      while (connections() > 50) await new Promise((later) => setTimeout(later, 20))
       await (await fetch(`${agent.http}/v1/status/leader`)).text()
       collect()
       used.push(process.memoryUsage().heapUsed)
