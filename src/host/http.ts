@@ -2,10 +2,9 @@
  * HTTP/1.1 listeners over TCP and unix sockets, as `Host.http` promises them. Decides who gets in, how long a request may
  * take to come, and how a listener closes. What goes on within a connection is in http-connection.ts.
  *
- * Node's own server is not used: of each request it costs more than all that an agent does for it, its parser refuses
- * methods it has not heard of and characters above ASCII in paths, which Consul's users have in their keys, and it keeps
- * four times the memory for a client that waits. Behaviour towards clients follows Go's net/http, which Consul's clients
- * know (https://pkg.go.dev/net/http#Server).
+ * Node's own server is not used: its parser refuses methods it has not heard of and characters above ASCII in paths, which
+ * Consul's users have in their keys, and it costs more time and memory (docs/architecture.md has figures). Behaviour
+ * towards clients follows Go's net/http, which Consul's clients know (https://pkg.go.dev/net/http#Server).
  */
 import { chmod, chown, readFile, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'

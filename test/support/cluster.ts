@@ -11,14 +11,14 @@ import { memoryRows } from '../../src/core/store/memory.ts'
 import type { Rows } from '../../src/core/store/rows.ts'
 import { type Commit, type Footprint, makeStore, type Store } from '../../src/core/store/store.ts'
 import type { NodeService, RegisterRequest } from '../../src/model/catalog.ts'
-import { NO_CONNECT, NO_PROXY } from '../../src/model/catalog.ts'
+import { NO_SERVICE } from '../../src/model/catalog.ts'
 import type { Command } from '../../src/model/command.ts'
 import { ConsulError } from '../../src/model/errors.ts'
 import type { HealthCheck } from '../../src/model/health.ts'
-import { NO_DEFINITION } from '../../src/model/health.ts'
+import { NO_CHECK } from '../../src/model/health.ts'
 import type { DirEntry } from '../../src/model/kv.ts'
 import type { Args, Method, Reply } from '../../src/model/rpc.ts'
-import type { Session } from '../../src/model/session.ts'
+import { NO_SESSION, type Session } from '../../src/model/session.ts'
 
 export interface TestCluster {
   store: Store
@@ -126,60 +126,15 @@ export function aRegistration(fields: Partial<RegisterRequest> & { Node: string 
 }
 
 export function aService(fields: Partial<NodeService>): NodeService {
-  return {
-    Kind: '',
-    ID: '',
-    Service: '',
-    Tags: null,
-    Address: '',
-    TaggedAddresses: null,
-    Meta: null,
-    Port: 0,
-    Weights: null,
-    EnableTagOverride: false,
-    Proxy: NO_PROXY,
-    Connect: NO_CONNECT,
-    LocallyRegisteredAsSidecar: false,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-    ...fields,
-  }
+  return { ...NO_SERVICE, ...fields }
 }
 
 export function aCheck(fields: Partial<HealthCheck>): HealthCheck {
-  return {
-    Node: '',
-    CheckID: '',
-    Name: '',
-    Status: '',
-    Notes: '',
-    Output: '',
-    ServiceID: '',
-    ServiceName: '',
-    ServiceTags: null,
-    Type: '',
-    Definition: NO_DEFINITION,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-    ...fields,
-  }
+  return { ...NO_CHECK, ...fields }
 }
 
 export function aSession(fields: Partial<Session>): Session {
-  return {
-    ID: '',
-    Name: '',
-    Node: '',
-    LockDelay: 0,
-    Behavior: '',
-    TTL: '',
-    NodeChecks: null,
-    ServiceChecks: null,
-    Checks: null,
-    CreateIndex: 0,
-    ModifyIndex: 0,
-    ...fields,
-  }
+  return { ...NO_SESSION, ...fields }
 }
 
 export function anEntry(fields: Partial<DirEntry> & { Key: string }): DirEntry {
