@@ -65,7 +65,8 @@ suite('servers under random faults', { timeout: ROUNDS * (STEPS * 10_000 + 120_0
     if (unable === undefined) spaces = makeNamespaces(3)
     else context.diagnostic(unable)
     const steps = [restart, restart, stop, stop, restartAll, ...(spaces === undefined ? [] : [unplug, unplug, deafen])]
-    quorum = await startQuorum(KINDS, spaces && { network: spaces.network, within: spaces.within })
+    const settings = { autopilot: { cleanup_dead_servers: true } }
+    quorum = await startQuorum(KINDS, { settings, ...(spaces && { network: spaces.network, within: spaces.within }) })
     for (let round = 1; round <= ROUNDS; round++) {
       const load = startLoad(quorum, 8, KINDS.includes('real'))
       for (let n = 0; n < STEPS; n++) {
