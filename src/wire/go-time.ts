@@ -41,4 +41,5 @@ export const time: Codec<GoTime> = {
   },
   zero: () => ZERO_TIME,
   fields: 0,
+  shape: { kind: 'time' },
 }

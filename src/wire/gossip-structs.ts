@@ -61,6 +61,7 @@ export const address: Codec<string> = {
   read: (r) => addressFromBytes(r.bytes()),
   zero: () => '',
   fields: 0,
+  shape: { kind: 'bytes' },
 }
 
 function within(codec: Codec<number>, max: number): Codec<number> {

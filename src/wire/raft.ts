@@ -66,6 +66,7 @@ const entry: Codec<Entry> = {
   },
   zero: () => ({ index: 0, term: 0, type: 'noop', data: NO_DATA, extensions: null }),
   fields: wireEntry.fields,
+  shape: { kind: 'opaque' },
 }
 
 /** An address, written as bytes. */
@@ -74,6 +75,7 @@ const address: Codec<string> = {
   read: (r) => textFromBytes(r.bytes() ?? NO_DATA),
   zero: () => '',
   fields: 0,
+  shape: { kind: 'bytes' },
 }
 
 const HEADER = { ProtocolVersion: int }

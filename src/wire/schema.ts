@@ -15,7 +15,16 @@ export interface Codec<T> {
   zero(): T
   /** Fields that one value makes at least; see `Reader.charge`. */
   readonly fields: number
+  readonly shape: Shape
 }
+
+/** What values a codec has, told: the description of the HTTP API is made of it (serve/http/schemas). */
+export type Shape =
+  /** `opaque`: not told. */
+  | { kind: 'text' | 'bool' | 'int' | 'float' | 'bytes' | 'time' | 'untyped' | 'opaque' }
+  | { kind: 'list' | 'map'; of: Shape; nullable: boolean }
+  | { kind: 'pointer'; to: Shape }
+  | { kind: 'struct'; fields: Readonly<Record<string, Shape>> }
 
 /** A codec for each field of T, under its wire name. */
 export type Fields<T> = { [K in keyof T]-?: Codec<Exclude<T[K], undefined>> }
@@ -25,6 +34,7 @@ export const text: Codec<string> = {
   read: (r) => r.text(),
   zero: () => '',
   fields: 0,
+  shape: { kind: 'text' },
 }
 
 /** Text whose known values have names; whatever else a peer sends is kept. */
@@ -37,6 +47,7 @@ export const bool: Codec<boolean> = {
   read: (r) => r.bool(),
   zero: () => false,
   fields: 0,
+  shape: { kind: 'bool' },
 }
 
 /**
@@ -49,6 +60,7 @@ export const int: Codec<number> = {
   read: (r) => r.int(),
   zero: () => 0,
   fields: 0,
+  shape: { kind: 'int' },
 }
 
 /** 64-bit numbers of the users' choice. */
@@ -57,6 +69,7 @@ export const u64: Codec<bigint> = {
   read: (r) => BigInt.asUintN(64, r.bigint()),
   zero: () => 0n,
   fields: 0,
+  shape: { kind: 'int' },
 }
 
 export const float64: Codec<number> = {
@@ -64,6 +77,7 @@ export const float64: Codec<number> = {
   read: (r) => r.float(),
   zero: () => 0,
   fields: 0,
+  shape: { kind: 'float' },
 }
 
 export const float32: Codec<number> = {
@@ -71,6 +85,7 @@ export const float32: Codec<number> = {
   read: (r) => r.float(),
   zero: () => 0,
   fields: 0,
+  shape: { kind: 'float' },
 }
 
 export const bytes: Codec<Uint8Array | null> = {
@@ -78,6 +93,7 @@ export const bytes: Codec<Uint8Array | null> = {
   read: (r) => r.bytes(),
   zero: () => null,
   fields: 0,
+  shape: { kind: 'bytes' },
 }
 
 /** Go's nil slice is null here. */
@@ -99,6 +115,7 @@ export function list<T>(element: Codec<T>): Codec<T[] | null> {
     },
     zero: () => null,
     fields: 0,
+    shape: { kind: 'list', of: element.shape, nullable: true },
   }
 }
 
@@ -127,6 +144,7 @@ export function map<T>(element: Codec<T>): Codec<Record<string, T> | null> {
     },
     zero: () => null,
     fields: 0,
+    shape: { kind: 'map', of: element.shape, nullable: true },
   }
 }
 
@@ -137,6 +155,7 @@ export function filled<T extends object>(codec: Codec<T | null>, empty: () => T)
     read: (r) => codec.read(r) ?? empty(),
     zero: empty,
     fields: codec.fields,
+    shape: 'nullable' in codec.shape ? { ...codec.shape, nullable: false } : codec.shape,
   }
 }
 
@@ -150,6 +169,7 @@ export function pointer<T>(target: Codec<T>): Codec<T | null> {
     read: (r) => (r.nil() ? null : target.read(r)),
     zero: () => null,
     fields: 0,
+    shape: { kind: 'pointer', to: target.shape },
   }
 }
 
@@ -162,6 +182,7 @@ export const untyped: Codec<unknown> = {
   read: (r) => r.any(),
   zero: () => null,
   fields: 0,
+  shape: { kind: 'untyped' },
 }
 
 function writeUntyped(w: Writer, value: unknown): void {
@@ -240,7 +261,16 @@ export function struct<T extends object>(fields: Fields<T>): Codec<T> {
     return out as T
   }
 
-  return { write, read, zero: () => fill({}), fields: weight }
+  const shape: Shape = {
+    kind: 'struct',
+    fields: Object.fromEntries(
+      Object.entries<Codec<unknown>>(fields as Record<string, Codec<unknown>>).map(([name, { shape }]) => [
+        name,
+        shape,
+      ]),
+    ),
+  }
+  return { write, read, zero: () => fill({}), fields: weight, shape }
 }
 
 /** Fields of the structs that Consul embeds in many others. */

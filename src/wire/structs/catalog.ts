@@ -41,7 +41,7 @@ const exposePath = struct<ExposePath>({
 
 export const exposeConfig = struct<ExposeConfig>({ Checks: bool, Paths: list(exposePath) })
 
-const upstream = struct<Upstream>({
+export const upstream = struct<Upstream>({
   DestinationType: text,
   DestinationNamespace: text,
   DestinationName: text,

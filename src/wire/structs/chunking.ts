@@ -49,6 +49,7 @@ const chunkMap: Codec<PendingChunk[]> = {
   },
   zero: () => [],
   fields: 0,
+  shape: { kind: 'opaque' },
 }
 
 const state = struct<{ ChunkMap: PendingChunk[] }>({ ChunkMap: chunkMap })
@@ -58,6 +59,7 @@ export const pendingChunks: Codec<PendingChunk[]> = {
   read: (r) => state.read(r).ChunkMap,
   zero: () => [],
   fields: 0,
+  shape: { kind: 'opaque' },
 }
 
 function wirePiece({ operation, sequence, count, term, data }: PendingChunk): WirePiece {

@@ -67,6 +67,7 @@ function wrapped<T>(write: (w: Writer, value: T | undefined) => void, read: (r: 
     },
     zero,
     fields: 0,
+    shape: { kind: 'opaque' },
   }
 }
 
@@ -97,7 +98,7 @@ const httpMatch = struct<HttpMatch>({
   Methods: list(text),
 })
 
-const routeDestination = struct<RouteDestination>({
+export const routeDestination = struct<RouteDestination>({
   Service: text,
   ServiceSubset: text,
   Namespace: text,
@@ -123,7 +124,7 @@ const proxyDefaults = struct<ProxyDefaults>({
   Expose: exposeConfig,
 })
 
-const ENTRIES: { [K in ConfigKind]: Codec<EntryOf<K>> } = {
+export const CONFIG_ENTRIES: { [K in ConfigKind]: Codec<EntryOf<K>> } = {
   'service-defaults': struct<EntryOf<'service-defaults'>>({
     ...ENTRY,
     Kind: kind<'service-defaults'>(),
@@ -132,11 +133,14 @@ const ENTRIES: { [K in ConfigKind]: Codec<EntryOf<K>> } = {
     Expose: exposeConfig,
     ExternalSNI: text,
   }),
-  'proxy-defaults': wrapped(
-    (w, value) => proxyDefaults.write(w, value),
-    (r) => proxyDefaults.read(r),
-    () => proxyDefaults.zero(),
-  ),
+  'proxy-defaults': {
+    ...wrapped(
+      (w, value) => proxyDefaults.write(w, value),
+      (r) => proxyDefaults.read(r),
+      () => proxyDefaults.zero(),
+    ),
+    shape: proxyDefaults.shape,
+  },
   'service-router': struct<EntryOf<'service-router'>>({
     ...ENTRY,
     Kind: kind<'service-router'>(),
@@ -182,12 +186,12 @@ const ENTRIES: { [K in ConfigKind]: Codec<EntryOf<K>> } = {
 /** For entries whose kind is known from what stands before. Whatever is sent as `Kind`, the known one counts. */
 function entryOf(name: string, at: number): Codec<ConfigEntry> {
   if (!isConfigKind(name)) throw new MsgpackError('mismatch', `invalid config entry kind: ${name}`, at)
-  return ENTRIES[name] as Codec<ConfigEntry>
+  return CONFIG_ENTRIES[name] as Codec<ConfigEntry>
 }
 
 /** The zero entry of a kind: what a reader starts from. */
 export function emptyEntry(name: ConfigKind, entryName = ''): ConfigEntry {
-  return { ...ENTRIES[name].zero(), Kind: name, Name: entryName } as ConfigEntry
+  return { ...CONFIG_ENTRIES[name].zero(), Kind: name, Name: entryName } as ConfigEntry
 }
 
 function readEntry(r: Reader, name: string): ConfigEntry {
@@ -201,7 +205,7 @@ const REQUESTS = new Map<string, Codec<ConfigEntryRequest>>(
     struct<ConfigEntryRequest>({
       ...WRITE_REQUEST,
       Op: textOf<ConfigEntryRequest['Op']>(),
-      Entry: ENTRIES[name] as Codec<ConfigEntry>,
+      Entry: CONFIG_ENTRIES[name] as Codec<ConfigEntry>,
     }),
   ]),
 )
@@ -212,6 +216,7 @@ const anyEntry: Codec<ConfigEntry> = {
   read: (r) => entryFault('', r.at),
   zero: () => emptyEntry('proxy-defaults'),
   fields: 0,
+  shape: { kind: 'opaque' },
 }
 
 const zeroRequest = (): ConfigEntryRequest => ({ Op: '', Entry: emptyEntry('proxy-defaults') })

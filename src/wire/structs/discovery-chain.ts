@@ -14,7 +14,7 @@ import { meshGatewayConfig } from './catalog.ts'
 import { resolverSubset, serviceRoute } from './config-entry.ts'
 import { type Consistency, QUERY_META, QUERY_OPTIONS, TO_DATACENTER } from './query.ts'
 
-const node = struct<DiscoveryNode>({
+export const discoveryNode = struct<DiscoveryNode>({
   Type: textOf<DiscoveryNode['Type']>(),
   Name: text,
   Routes: list(struct<DiscoveryRoute>({ Definition: pointer(serviceRoute), NextNode: text })),
@@ -29,7 +29,7 @@ const node = struct<DiscoveryNode>({
   ),
 })
 
-const target = struct<DiscoveryTarget>({
+export const discoveryTarget = struct<DiscoveryTarget>({
   ID: text,
   Service: text,
   ServiceSubset: text,
@@ -42,15 +42,15 @@ const target = struct<DiscoveryTarget>({
   Name: text,
 })
 
-const chain = struct<CompiledDiscoveryChain>({
+export const discoveryChain = struct<CompiledDiscoveryChain>({
   ServiceName: text,
   Namespace: text,
   Datacenter: text,
   CustomizationHash: text,
   Protocol: text,
   StartNode: text,
-  Nodes: map(node),
-  Targets: map(target),
+  Nodes: map(discoveryNode),
+  Targets: map(discoveryTarget),
 })
 
 export const discoveryChainRequest = struct<DiscoveryChainRequest>({
@@ -66,5 +66,5 @@ export const discoveryChainRequest = struct<DiscoveryChainRequest>({
 
 export const discoveryChainResponse = struct<DiscoveryChainResponse & Consistency>({
   ...QUERY_META,
-  Chain: pointer(chain),
+  Chain: pointer(discoveryChain),
 })

@@ -4,7 +4,7 @@ import { time } from '../go-time.ts'
 import { int, list, pointer, RAFT_INDEX, struct, text, textOf, WRITE_REQUEST } from '../schema.ts'
 import { checkServiceNode } from './instances.ts'
 
-const federationState = struct<FederationState>({
+export const federationState = struct<FederationState>({
   ...RAFT_INDEX,
   Datacenter: text,
   MeshGateways: list(checkServiceNode),

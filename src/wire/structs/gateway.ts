@@ -14,7 +14,7 @@ import { type Consistency, QUERY_META } from './query.ts'
 
 const serviceName = struct<ServiceName>({ Name: text })
 
-const gatewayService = struct<GatewayService>({
+export const gatewayService = struct<GatewayService>({
   ...RAFT_INDEX,
   Gateway: serviceName,
   Service: serviceName,

@@ -2,7 +2,7 @@
 import type { HealthCheck, HealthCheckDefinition } from '../../model/health.ts'
 import { bool, filled, int, list, map, RAFT_INDEX, struct, text } from '../schema.ts'
 
-const healthCheckDefinition = struct<HealthCheckDefinition>({
+export const healthCheckDefinition = struct<HealthCheckDefinition>({
   HTTP: text,
   TLSSkipVerify: bool,
   Header: map(filled(list(text), () => [])),

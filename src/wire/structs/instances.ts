@@ -11,6 +11,7 @@ const checks: Codec<HealthCheck[]> = {
   read: (r) => checkList.read(r) ?? [],
   zero: () => [],
   fields: 0,
+  shape: { kind: 'list', of: healthCheck.shape, nullable: false },
 }
 
 export const checkServiceNode = struct<CheckServiceNode>({ Node: node, Service: nodeService, Checks: checks })

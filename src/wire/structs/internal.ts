@@ -6,7 +6,7 @@ import { nodeService } from './catalog.ts'
 import { healthCheck } from './health.ts'
 import { type Consistency, QUERY_META, QUERY_OPTIONS, querySource, TO_DATACENTER } from './query.ts'
 
-const nodeInfo = struct<NodeInfo>({
+export const nodeInfo = struct<NodeInfo>({
   ID: text,
   Node: text,
   Address: text,

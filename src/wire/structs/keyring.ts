@@ -13,18 +13,18 @@ export const keyringRequest = struct<KeyringRequest>({
   LocalOnly: bool,
 })
 
-const response = pointer(
-  struct<KeyringResponse>({
-    WAN: bool,
-    Datacenter: text,
-    Segment: text,
-    Messages: map(text),
-    Keys: map(int),
-    PrimaryKeys: map(int),
-    NumNodes: int,
-    Error: text,
-  }),
-)
+export const keyringResponse = struct<KeyringResponse>({
+  WAN: bool,
+  Datacenter: text,
+  Segment: text,
+  Messages: map(text),
+  Keys: map(int),
+  PrimaryKeys: map(int),
+  NumNodes: int,
+  Error: text,
+})
+
+const response = pointer(keyringResponse)
 
 /** A peer's list has no holes; were there some, they are passed over. */
 const responses: Codec<KeyringResponse[] | null> = {

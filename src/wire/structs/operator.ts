@@ -10,7 +10,7 @@ import { time, ZERO_TIME } from '../go-time.ts'
 import { bool, type Codec, int, list, pointer, struct, text, WRITE_REQUEST } from '../schema.ts'
 import { TO_DATACENTER } from './query.ts'
 
-const raftServer = struct<RaftServer>({
+export const raftServer = struct<RaftServer>({
   ID: text,
   Node: text,
   Address: text,
@@ -45,9 +45,10 @@ const stableSince: Codec<ServerHealth['StableSince']> = {
   },
   zero: () => null,
   fields: 0,
+  shape: { kind: 'time' },
 }
 
-const serverHealth = struct<ServerHealth>({
+export const serverHealth = struct<ServerHealth>({
   ID: text,
   Name: text,
   Address: text,

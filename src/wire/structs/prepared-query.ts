@@ -19,7 +19,7 @@ import { type Consistency, QUERY_META, QUERY_OPTIONS, querySource, TO_DATACENTER
 
 const dns = struct<QueryDNS>({ TTL: text })
 
-const service = struct<ServiceQuery>({
+export const serviceQuery = struct<ServiceQuery>({
   Service: text,
   Failover: struct<QueryFailover>({ NearestN: int, Datacenters: list(text) }),
   OnlyPassing: bool,
@@ -38,7 +38,7 @@ export const preparedQuery = struct<PreparedQuery>({
   Session: text,
   Token: text,
   Template: struct<QueryTemplate>({ Type: text, Regexp: text, RemoveEmptyTags: bool }),
-  Service: service,
+  Service: serviceQuery,
   DNS: dns,
 })
 
