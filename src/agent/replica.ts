@@ -69,7 +69,8 @@ export interface Replica {
   /** The same, for those who only send it elsewhere. */
   stateMeta(): SnapshotMeta
   /**
-   * Puts a user's snapshot in place of the state, on all servers. Resolves once a quorum has it.
+   * Puts a user's snapshot in place of the state, on all servers. Resolves once a quorum has it. Whatever comes of it, the
+   * snapshot is no longer the caller's.
    * @param index of its last entry, where it was taken
    */
   restore(index: Index, snapshot: UserSnapshot): Promise<void>
@@ -86,9 +87,21 @@ export interface UserSnapshot {
   keep(meta: SnapshotMeta): Promise<void>
   /** Puts it in place of the state, at once. */
   commit(index: Index): void
-  /** It is not wanted after all. */
+  /** It is not wanted after all: resolves when nothing can bring it back. May be asked again when it was rejected. */
   discard(): Promise<void>
 }
+
+/** A user's snapshot on its way into the state. */
+interface Restore {
+  snapshot: UserSnapshot
+  /** It is being made durable: whoever does that also throws it away. */
+  storing: boolean
+  /** The core has not given it up. */
+  wanted: boolean
+}
+
+/** Between two attempts to throw away what must not be found again. */
+const DISCARD_RETRY_MS = 1000
 
 interface Waiter {
   resolve(outcome: { index: Index; result: Result }): void
@@ -126,8 +139,8 @@ export function makeReplica(parts: ReplicaParts): Replica {
   const waitingIndexes = new Map<Index, { term: Term; waiter: Waiter }>()
   const listeners: ((change: RoleChange) => void)[] = []
   const replacedListeners: (() => void)[] = []
-  /** Those that the core has not decided on yet, by ticket. */
-  const restores = new Map<number, UserSnapshot>()
+  /** Those that the core has not decided on yet, or that are being stored, by ticket. */
+  const restores = new Map<number, Restore>()
   let current: RoleChange = { leading: false, term: 0, leader: null }
   let nextTicket = 1
   let trouble = ''
@@ -212,7 +225,9 @@ export function makeReplica(parts: ReplicaParts): Replica {
 
   /** A user's snapshot does the same, once it is durable, if this server still leads then. */
   async function replaceState(ticket: number, meta: SnapshotMeta): Promise<void> {
-    const snapshot = restores.get(ticket)!
+    const restore = restores.get(ticket)!
+    const { snapshot } = restore
+    restore.storing = true
     let ok = true
     try {
       await snapshot.keep(meta)
@@ -222,10 +237,24 @@ export function makeReplica(parts: ReplicaParts): Replica {
       ok = false
     }
     driven.flush()
-    if (stopped || !restores.has(ticket)) ok = false
+    if (stopped || !restore.wanted) ok = false
     if (ok) replaceAll(meta, () => snapshot.commit(meta.index))
-    else await snapshot.discard().catch((error: unknown) => log.error('failed to discard', { error: messageOf(error) }))
+    else await discard(snapshot)
+    restores.delete(ticket)
     if (!stopped) driven.tellNow({ kind: 'replaced', ticket, ok })
+  }
+
+  /** The core takes nothing from a leader before this is done: a restart would find the snapshot in place of it. */
+  async function discard(snapshot: UserSnapshot): Promise<void> {
+    for (;;) {
+      try {
+        return await snapshot.discard()
+      } catch (error) {
+        log.error('failed to remove a snapshot that was not restored', { error: messageOf(error) })
+        if (stopped) return
+      }
+      await new Promise<void>((done) => void host.wake(host.now() + DISCARD_RETRY_MS, done))
+    }
   }
 
   function replaceAll(meta: SnapshotMeta, commit: () => void): void {
@@ -390,17 +419,19 @@ export function makeReplica(parts: ReplicaParts): Replica {
     },
     stateMeta,
     restore(index, snapshot) {
-      if (stopped) return Promise.reject(new ConsulError('shutting-down'))
+      if (stopped) return discard(snapshot).then(() => Promise.reject(new ConsulError('shutting-down')))
       return new Promise((resolve, reject) => {
         const ticket = nextTicket++
-        restores.set(ticket, snapshot)
+        const restore = { snapshot, storing: false, wanted: true }
+        restores.set(ticket, restore)
         waitingTickets.set(ticket, {
-          resolve() {
-            restores.delete(ticket)
-            resolve()
-          },
+          resolve: () => resolve(),
           reject(error) {
-            restores.delete(ticket)
+            restore.wanted = false
+            if (!restore.storing) {
+              restores.delete(ticket)
+              void discard(snapshot)
+            }
             reject(error)
           },
         })

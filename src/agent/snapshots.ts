@@ -74,7 +74,6 @@ export function makeSnapshots(parts: SnapshotsParts): SnapshotCaller {
       try {
         await replica.restore(index, snapshot)
       } catch (error) {
-        await snapshot.discard()
         const why = `Raft error when restoring snapshot: ${messageOf(error)}`
         throw new ConsulError(error instanceof ConsulError ? error.code : 'refused', why, { cause: error })
       }
@@ -132,9 +131,9 @@ export function makeSnapshots(parts: SnapshotsParts): SnapshotCaller {
         },
         async discard() {
           if (settled) return
-          settled = true
           replacement.abandon()
           await stored.discard()
+          settled = true
         },
       },
     }

@@ -84,7 +84,9 @@ export async function openSnapshotDisk(folder: string, log: Log): Promise<Snapsh
       },
       async discard() {
         await discard()
-        if (kept !== undefined) await rm(kept, { recursive: true, force: true })
+        if (kept === undefined) return
+        await rm(kept, { recursive: true, force: true })
+        await syncFolder(folder)
       },
     }
   }

@@ -157,7 +157,7 @@ export interface SnapshotDisk {
 export interface ReceivedState {
   /** As `save` does. */
   keep(name: string, meta: Uint8Array): Promise<void>
-  /** Throws it away, even if it was kept. */
+  /** Throws it away, even if it was kept; resolves when that is durable. */
   discard(): Promise<void>
 }
 

@@ -1,8 +1,8 @@
 /** What callers ask of a leader: reads, server changes, handing over. The script plays s1; s2 and s3 are its peers. */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { Entry, RaftInput, RaftRequest, ServerChange } from './messages.ts'
-import { command, configurationEntry, heartbeatOf, Script, votersOf } from './script.suite.ts'
+import type { Entry, RaftInput, RaftReply, RaftRequest, ServerChange } from './messages.ts'
+import { appendOf, command, configurationEntry, heartbeatOf, Script, votersOf } from './script.suite.ts'
 import { serverOf, TIMING } from './simulation.suite.ts'
 
 const change = (ticket: number, what: ServerChange): RaftInput => ({ kind: 'change-servers', ticket, change: what })
@@ -268,6 +268,8 @@ suite('handing over (thesis, section 3.10)', () => {
 
 suite("a user's snapshot in place of the state", () => {
   const restore = (ticket: number, index: number): RaftInput => ({ kind: 'restore-snapshot', ticket, index })
+  const taken = (reply: RaftReply | undefined) =>
+    (reply?.type === 'append' || reply?.type === 'install') && reply.success
 
   test('stands beyond both logs, and is sent to the followers before anything else', () => {
     for (const [index, expected] of [
@@ -294,18 +296,21 @@ suite("a user's snapshot in place of the state", () => {
       )
       script.forget().tell({ kind: 'replaced', ticket: 2, ok: true })
       assert.deepEqual([script.status.snapshotIndex, script.status.lastIndex], [expected, expected + 1])
-      assert.deepEqual(script.seen('resolved'), [], 'no majority has it yet')
-      script.wait(500)
+      script.wait(400)
       const sent = script.sentTo('s2').filter(({ body }) => body.type === 'install')
       assert.equal(sent.length, 1)
+      script.tell({ kind: 'verify', ticket: 5 })
+      for (const beat of script.heartbeatsTo('s2')) script.accept(beat)
+      assert.deepEqual(script.seen('resolved'), [], 'no majority has it yet: should we fail now, nobody will')
+      assert.equal(script.status.leaseValid, false, 'so it is not read by the lease either')
       const { id, body } = sent[0]!
       assert.ok(body.type === 'install')
       assert.deepEqual([body.lastIndex, body.configuration.servers.length], [expected, 3])
       script.tell({ kind: 'reply', id, body: { type: 'install', term: body.term, success: true } })
       script.accept(script.sentTo('s2')[0]!)
       script.tell({ kind: 'applied', index: expected + 1 })
-      assert.deepEqual(tickets(script.seen('resolved')), [2])
-      assert.equal(script.status.commitIndex, expected + 1)
+      assert.deepEqual(tickets(script.seen('resolved')).sort(), [2, 5])
+      assert.deepEqual([script.status.commitIndex, script.status.leaseValid], [expected + 1, true])
     }
   })
 
@@ -336,6 +341,27 @@ suite("a user's snapshot in place of the state", () => {
       script.seen('refused').map(({ why }) => why),
       ['not-leader'],
     )
+  })
+
+  test('that is still being stored could come back after a crash: until it is gone nothing is taken or won', () => {
+    const script = new Script().leadAll()
+    script.tell({ kind: 'applied', index: 2 })
+    const last = script.status.lastIndex
+    const { term } = script.status
+    script.tell(restore(1, 50)).forget()
+    const append = appendOf(term + 1, [last, term], [command(last + 1, term + 1, 'theirs')])
+    assert.equal(taken(script.asked(append)), false)
+    const { configuration } = script.status
+    const place = { lastIndex: 90, lastTerm: term + 1, configuration, configurationIndex: 1 }
+    const install = { type: 'install', term: term + 1, leader: append.leader, ...place, size: 0 } as const
+    assert.equal(taken(script.asked(install)), false)
+    script.wait(10_000)
+    script.asked({ type: 'timeout-now', term: term + 1 })
+    assert.deepEqual([script.status.role, script.status.lastIndex], ['follower', last])
+    script.tell({ kind: 'replaced', ticket: 1, ok: false })
+    assert.equal(taken(script.asked(append)), true)
+    script.wait(10_000)
+    assert.equal(script.status.role, 'candidate')
   })
 
   test('waits for what changes the servers', () => {

@@ -145,14 +145,20 @@ export function restoreSnapshot(raft: RaftState, ticket: number, index: Index): 
     configurationIndex: configurations.latestIndex,
   }
   leading.restore = { ticket, meta }
+  raft.replacing = ticket
   raft.effects.push({ kind: 'replace', ticket, meta })
 }
 
 /** The user's snapshot is stored, and stands in place of the state. */
 export function replaced(raft: RaftState, ticket: number, ok: boolean): void {
+  if (raft.replacing !== ticket) return
+  raft.replacing = null
   const { leading } = raft
   // Whoever no longer leads has said so, and gave the snapshot up with that.
-  if (leading === null || leading.restore === null || leading.restore.ticket !== ticket) return
+  if (leading === null || leading.restore === null) {
+    raft.awaitLeader()
+    return
+  }
   const { meta } = leading.restore
   leading.restore = null
   if (!ok) {
@@ -170,7 +176,9 @@ export function replaced(raft: RaftState, ticket: number, ok: boolean): void {
   raft.commitKnown = meta.index
   raft.appliedIndex = meta.index
   raft.say('info', 'restored user snapshot', { index: meta.index })
-  leading.applying.push({ ticket, index: raft.append('noop', NO_DATA, null) })
+  // The old state may still win: this one is not read from either before others have it.
+  leading.startIndex = raft.append('noop', NO_DATA, null)
+  leading.applying.push({ ticket, index: leading.startIndex })
   settleApplied(raft, leading)
 }
 

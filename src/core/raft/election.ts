@@ -11,7 +11,7 @@ import { RETRY_MS } from './writes.ts'
 
 /** Time passed, and we do not lead. */
 export function tickWithoutLeading(raft: RaftState): void {
-  if (raft.role === 'shutdown' || raft.restoring !== null || raft.now < raft.electionDeadline) return
+  if (raft.role === 'shutdown' || raft.unsettled || raft.now < raft.electionDeadline) return
   if (raft.role === 'follower') {
     heartbeatTimedOut(raft)
     return
@@ -206,5 +206,5 @@ function isUpToDate(raft: RaftState, { candidate, lastTerm, lastIndex }: VoteReq
 }
 
 export function mayStand(raft: RaftState): boolean {
-  return raft.restoring === null && raft.configurations.mayStand(raft.id)
+  return !raft.unsettled && raft.configurations.mayStand(raft.id)
 }

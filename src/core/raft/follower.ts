@@ -61,7 +61,7 @@ export function onAppend(raft: RaftState, id: number, request: AppendRequest): v
     return
   }
   if (entries.length > 0) {
-    if (raft.restoring !== null || raft.writes.failing) {
+    if (raft.unsettled || raft.writes.failing) {
       refuse(lastIndex, false)
       return
     }
@@ -134,7 +134,7 @@ export function onInstall(raft: RaftState, id: number, request: InstallRequest):
       'current-term': raft.term,
     })
   }
-  if (!believed || raft.restoring !== null || raft.writes.failing || faultOf(request.configuration) !== undefined) {
+  if (!believed || raft.unsettled || raft.writes.failing || faultOf(request.configuration) !== undefined) {
     raft.answer(id, { type: 'install', term: raft.term, success: false }, 0)
     return
   }

@@ -18,8 +18,8 @@ export interface Awaiting {
 }
 
 export class Leading {
-  /** First index of this term: until it is committed nothing is known to be current. */
-  readonly startIndex: Index
+  /** First index of this term, or after a restored state: until it is committed nothing is known to be current. */
+  startIndex: Index
   /** Somebody else may have our entries up to here. */
   sharedIndex: Index = 0
   readonly peers = new Map<ServerId, Progress>()

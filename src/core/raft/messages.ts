@@ -228,7 +228,8 @@ export type RaftEffect =
   | { kind: 'restore'; id: number; meta: SnapshotMeta }
   /**
    * Store the user's snapshot of that ticket as one of `meta`, put it in place of the state, and say `replaced`. Until
-   * then nothing is added to the log. Its ticket is `resolved` once the other servers follow, or `refused`.
+   * then nothing is added to the log. Its ticket is `resolved` once the other servers follow, or `refused`: when it is
+   * refused before `replaced` is said, nothing may be left of it on the disk by then.
    */
   | { kind: 'replace'; ticket: number; meta: SnapshotMeta }
   /** For the log, in Consul's words; the driver only prints it. */

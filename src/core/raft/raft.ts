@@ -97,7 +97,7 @@ export interface RaftStatus {
 
 export interface Raft extends Core<RaftInput, RaftEffect> {
   status(now: Instant): RaftStatus
-  /** This server leads, and nobody else can by now: what it has applied may be read without asking a quorum. */
+  /** This server leads, and nobody else can by now: what it has applied is the newest, and may be read without a quorum. */
   leaseHolds(now: Instant): boolean
 }
 
@@ -199,7 +199,7 @@ function wakeAt(raft: RaftState): Instant | null {
   let at = raft.writes.wakeAt(raft.log) ?? NEVER
   const { leading } = raft
   if (leading === null) {
-    if (raft.restoring === null) at = Math.min(at, raft.electionDeadline)
+    if (!raft.unsettled) at = Math.min(at, raft.electionDeadline)
   } else {
     at = Math.min(at, leading.leaseCheckAt, leading.transfer?.deadline ?? NEVER)
     for (const peer of leading.peers.values()) {
@@ -230,8 +230,9 @@ function status(raft: RaftState, now: Instant): RaftStatus {
   }
 }
 
-function leaseHolds({ leading, configurations, timing }: RaftState, now: Instant): boolean {
-  return leading?.leaseHolds(configurations.voters, now, timing.leaderLeaseTimeoutMs) ?? false
+function leaseHolds({ leading, commitIndex, configurations, timing }: RaftState, now: Instant): boolean {
+  if (leading === null || commitIndex < leading.startIndex) return false
+  return leading.leaseHolds(configurations.voters, now, timing.leaderLeaseTimeoutMs)
 }
 
 function open(raft: RaftState): void {

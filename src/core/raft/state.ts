@@ -96,6 +96,11 @@ export class RaftState {
   appliedIndex: Index
   /** A snapshot that the driver is storing for us. Until then nothing is committed and we do not stand. */
   restoring: { id: number; meta: SnapshotMeta } | null = null
+  /**
+   * The ticket of a user's snapshot that the driver is storing. After a crash it may stand in place of all that our log
+   * has: so until it is known to count, or to be gone, we take nothing from a leader and do not stand.
+   */
+  replacing: number | null = null
 
   lastContact: Instant | null = null
   /** Until then a leader may count on our not voting for anybody else: it reads by that, see `Leading.leaseHolds`. */
@@ -273,6 +278,11 @@ export class RaftState {
       body,
       heartbeat: sent.kind === 'heartbeat',
     })
+  }
+
+  /** What our log stands on is being exchanged. */
+  get unsettled(): boolean {
+    return this.restoring !== null || this.replacing !== null
   }
 
   isSoleVoter(): boolean {
