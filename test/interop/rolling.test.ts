@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
+import { inspect } from 'node:util'
 import type { DecodedPacket } from 'dns-packet'
 import { askDns } from '../support/dns-client.ts'
 import {
@@ -24,7 +25,15 @@ const skip =
 
 const WAIT_MS = 60_000
 const LOOK_MS = 50
+/**
+ * News of who came back goes by gossip, which misses a node now and then (in one of some three hundred returns to a pool
+ * of six, with the real one's rules). What it has missed a node learns when it next tells another all it knows, and is
+ * told: every 30 seconds, and perhaps the other has missed it, too.
+ */
+const KNOWN_MS = 120_000
 const WRITES_EACH = 25
+/** A member's status. */
+const ALIVE = 1
 
 const SETTINGS = {
   performance: { raft_multiplier: 1, leave_drain_time: '100ms' },
@@ -47,7 +56,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-suite('a real datacenter becomes ours, node by node', { skip, timeout: 400_000 }, () => {
+suite('a real datacenter becomes ours, node by node', { skip, timeout: 580_000 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'proconsul-rolling-'))
   const settings = join(folder, 'settings.json')
   writeFileSync(settings, JSON.stringify(SETTINGS))
@@ -151,6 +160,32 @@ suite('a real datacenter becomes ours, node by node', { skip, timeout: 400_000 }
       })
   }
 
+  /** Until every node counts all of them as alive. Rejects with what each node says of the others otherwise. */
+  async function allKnown(names: readonly string[]): Promise<void> {
+    const end = Date.now() + KNOWN_MS
+    const wanted = [...names].sort().join(' ')
+    for (;;) {
+      const said = await Promise.all(
+        nodes.map(async ({ name, agent }) => {
+          const answer = await agent.http('GET', '/v1/agent/members').catch((error: Error) => error)
+          if (answer instanceof Error || answer.status !== 200) return { name, alive: '', text: inspect(answer) }
+          const members = JSON.parse(answer.body) as { Name: string; Status: number }[]
+          const alive = members.filter(({ Status }) => Status === ALIVE).map(({ Name }) => Name)
+          const text = members
+            .map(({ Name, Status }) => `${Name} ${Status}`)
+            .sort()
+            .join(', ')
+          return { name, alive: alive.sort().join(' '), text }
+        }),
+      )
+      if (said.every(({ alive }) => alive === wanted)) return
+      if (Date.now() > end) {
+        assert.fail(`not all are known as alive (1):\n${said.map(({ name, text }) => `${name}: ${text}`).join('\n')}`)
+      }
+      await new Promise((done) => setTimeout(done, LOOK_MS))
+    }
+  }
+
   test('nothing is lost, and every lookup is answered', async () => {
     const names = ['s0', 's1', 's2', 'c0', 'c1', 'c2']
     // Without a WAN, which has no part in this, real servers leave in half the time.
@@ -185,14 +220,6 @@ suite('a real datacenter becomes ours, node by node', { skip, timeout: 400_000 }
         return acknowledged.every((key) => keys.has(key))
       })
     }
-    const { body } = await nodes[3]!.agent.http('GET', '/v1/agent/members')
-    const members = JSON.parse(body) as { Name: string; Status: number }[]
-    assert.deepEqual(
-      members
-        .filter(({ Status }) => Status === 1)
-        .map(({ Name }) => Name)
-        .sort(),
-      [...names].sort(),
-    )
+    await allKnown(names)
   })
 })
