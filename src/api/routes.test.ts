@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { DESCRIPTIONS } from '../serve/http/descriptions.ts'
+import { operationsOf } from '../serve/http/descriptions.ts'
+import { PARAMETERS } from '../serve/http/parameters.ts'
 import { makeRouter } from '../serve/http/router.ts'
 import { ROUTES } from '../serve/http/routes.ts'
-import { PARAMETERS } from '../serve/http/schemas.ts'
 import { type ApiRequest, type Consul, connect } from './index.ts'
 
 /** They ask through the other methods. */
@@ -226,9 +226,9 @@ async function asked(calls: typeof CALLS): Promise<{ method: string; pattern: st
 }
 
 /** Routes with their methods, of which the table of routes itself says nothing for some. */
-const WANTED = ROUTES.flatMap(({ pattern }) =>
-  Object.keys(DESCRIPTIONS[pattern]!).map((method) => `${method} ${pattern}`),
-)
+const WANTED = ROUTES.flatMap(({ pattern }) => [
+  ...new Set(operationsOf(pattern).map(({ method }) => `${method} ${pattern}`)),
+])
 
 suite('the client and the routes', () => {
   test('every method of the client is tried here', () => {
@@ -250,7 +250,9 @@ suite('the client and the routes', () => {
   test('the parameters that it sends are described', async () => {
     const known: Record<string, unknown> = PARAMETERS
     const unknown = (await asked(CALLS)).flatMap(({ method, pattern, parameters }) => {
-      const described = DESCRIPTIONS[pattern]![method]?.parameters ?? []
+      const described = operationsOf(pattern).flatMap((each) =>
+        each.method === method ? (each.operation.parameters ?? []) : [],
+      )
       return parameters
         .filter((name) => !(name in known) || !(described as readonly string[]).includes(name))
         .map((name) => `${method} ${pattern}: ${name}`)

@@ -106,7 +106,7 @@ const sessionSpecific = struct<SessionSpecificRequest>({
   Session: text,
 })
 
-const serviceNode = struct<ServiceNode>({
+export const serviceNode = struct<ServiceNode>({
   ...RAFT_INDEX,
   ID: text,
   Node: text,

@@ -4,7 +4,7 @@
  * methods that nobody means. What is not asked for says why, and everything else is asked for at least once.
  */
 import { type Random, seededRandom } from '../../src/base/random.ts'
-import { DESCRIPTIONS, type Operation } from '../../src/serve/http/descriptions.ts'
+import { DESCRIPTIONS, type Operation, operationsOf } from '../../src/serve/http/descriptions.ts'
 import { ROUTES } from '../../src/serve/http/routes.ts'
 import type { Request } from './requests.ts'
 
@@ -148,11 +148,13 @@ interface Target {
   pattern: string
   method: string
   operation: Operation
+  /** What follows what stands behind the pattern. */
+  below: string
 }
 
 function targets(): Target[] {
   return ROUTES.flatMap(({ pattern }) =>
-    Object.entries(DESCRIPTIONS[pattern]!).map(([method, operation]) => ({ pattern, method, operation })),
+    operationsOf(pattern).map((each) => ({ ...each, below: each.below.replace('{name}', 'gr-a'), pattern })),
   ).filter(({ pattern, method }) => !Object.hasOwn(NOT_ASKED, `${method} ${pattern}`))
 }
 
@@ -192,14 +194,14 @@ class Makers {
     this.#random = random
   }
 
-  request({ pattern, method, operation }: Target, names: readonly string[]): Request {
+  request({ pattern, method, operation, below }: Target, names: readonly string[]): Request {
     const waits = names.includes('index') || names.includes('hash')
     // Nothing is waited for without saying for how little.
     const query = names.map((name) => (waits && name === 'wait' ? 'wait=1ms' : this.#parameter(name)))
     if (waits && !names.includes('wait')) query.push('wait=10ms')
     // The real one's cache may stay with what it was told of a service before that was there.
     const rest = names.includes('cached') && pattern.endsWith('/') ? 'consul' : this.#end(pattern, operation.rest)
-    const url = `${pattern}${rest}${query.length === 0 ? '' : `?${query.join('&')}`}`
+    const url = `${pattern}${rest}${below}${query.length === 0 ? '' : `?${query.join('&')}`}`
     return operation.body === undefined ? { method, url } : { method, url, body: this.#one(BODIES) }
   }
 

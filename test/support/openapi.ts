@@ -68,7 +68,7 @@ export function readOpenApi(document: unknown): Operation[] {
   function schema(value: Json, at: string): void {
     if (typeof value === 'boolean') return
     const allowed =
-      '$ref type properties required additionalProperties items description examples enum const oneOf maxItems contentEncoding'
+      '$ref type properties required additionalProperties items description examples enum const oneOf anyOf format maxItems contentEncoding'
     const one = fields(value, at, allowed)
     if ('$ref' in one) {
       resolved(one, at, 'schemas')
@@ -81,7 +81,9 @@ export function readOpenApi(document: unknown): Operation[] {
       if (!(text(name, at) in (one.properties as Fields))) fail(at, `demands ${String(name)}, which it does not know`)
     }
     for (const name of ['items', 'additionalProperties']) if (name in one) schema(one[name]!, `${at}/${name}`)
-    for (const [i, each] of list(one.oneOf, at).entries()) schema(each, `${at}/oneOf/${i}`)
+    for (const name of ['oneOf', 'anyOf']) {
+      for (const [i, each] of list(one[name], at).entries()) schema(each, `${at}/${name}/${i}`)
+    }
     if ('examples' in one) list(one.examples, at)
     if ('enum' in one && list(one.enum, at).length === 0) fail(at, 'has an enum of nothing')
   }
@@ -125,7 +127,10 @@ export function readOpenApi(document: unknown): Operation[] {
       const answer = fields(response, responseAt, 'description! headers content')
       text(answer.description, responseAt)
       map(answer.headers, `${responseAt}/headers`, (header, headerAt) => {
-        schema(fields(resolved(header, headerAt, 'headers'), headerAt, 'description schema!').schema!, headerAt)
+        schema(
+          fields(resolved(header, headerAt, 'headers'), headerAt, 'description required schema!').schema!,
+          headerAt,
+        )
       })
       responses[status] = content(answer.content, `${responseAt}/content`)
     })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { makeDoor } from '../../../test/support/http-door.ts'
 import { readOpenApi } from '../../../test/support/openapi.ts'
-import { DESCRIPTIONS } from './descriptions.ts'
+import { BELOW, DESCRIPTIONS, operationsOf } from './descriptions.ts'
 import { openApi } from './openapi.ts'
 import { ROUTES } from './routes.ts'
 
@@ -22,10 +22,12 @@ suite('the description of the API', () => {
   test('names every route with every method, and nothing else', () => {
     const patterns = ROUTES.map(({ pattern }) => pattern)
     assert.deepEqual(Object.keys(DESCRIPTIONS).sort(), patterns.toSorted())
+    for (const pattern of Object.keys(BELOW)) assert.ok(patterns.includes(pattern), pattern)
     for (const { pattern, methods } of ROUTES) {
-      const described = Object.keys(DESCRIPTIONS[pattern]!)
-      if (methods.length > 0) assert.deepEqual(described.toSorted(), methods.toSorted(), pattern)
-      for (const { summary, rest, parameters = [] } of Object.values(DESCRIPTIONS[pattern]!)) {
+      const operations = operationsOf(pattern)
+      const described = new Set(operations.map(({ method }) => method))
+      if (methods.length > 0) assert.deepEqual([...described].sort(), methods.toSorted(), pattern)
+      for (const { summary, rest, parameters = [] } of operations.map(({ operation }) => operation)) {
         assert.match(summary, /^[A-Z][^\n]{2,99}[^.\s]$/, pattern)
         assert.equal(rest !== undefined, pattern.endsWith('/'), pattern)
         assert.equal(new Set(parameters).size, parameters.length, pattern)
@@ -65,13 +67,11 @@ suite('the description of the API', () => {
   test('as it is served, a strict reader takes it, and finds every route with its parameters, body and answer', async () => {
     const { text } = await makeDoor().ask('GET', '/v1/openapi.json')
     const operations = readOpenApi(JSON.parse(text))
-    const wanted = ROUTES.flatMap(({ pattern }) =>
-      Object.entries(DESCRIPTIONS[pattern]!).map(([method, operation]) => ({ pattern, method, operation })),
-    )
+    const wanted = ROUTES.flatMap(({ pattern }) => operationsOf(pattern).map((each) => ({ pattern, ...each })))
     assert.equal(operations.length, wanted.length)
-    for (const { pattern, method, operation } of wanted) {
+    for (const { pattern, below, method, operation } of wanted) {
       const { rest, parameters = [], body, answer, blocks } = operation
-      const path = rest === undefined ? pattern : `${pattern}{${rest}}`
+      const path = rest === undefined ? pattern : `${pattern}{${rest}}${below}`
       const one = operations.find((each) => each.path === path && each.method === method)
       assert.ok(one, `${method} ${path}`)
       assert.deepEqual(
@@ -81,7 +81,8 @@ suite('the description of the API', () => {
       )
       assert.equal(one.body.length, body === undefined ? 0 : 1, path)
       const types = one.responses[200]!
-      assert.equal(types.length, (answer === undefined ? 0 : 1) + (answer !== undefined && blocks ? 1 : 0), path)
+      assert.equal(types.includes('text/event-stream'), blocks === true, path)
+      assert.equal(types.length > 0, answer !== undefined, path)
       assert.deepEqual(one.responses.default, ['text/plain'], path)
     }
   })

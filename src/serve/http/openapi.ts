@@ -4,20 +4,27 @@
  */
 import type { HttpResponse } from '../../host/host.ts'
 import { jsonValue } from '../../wire/json.ts'
-import { DESCRIPTIONS, type Operation } from './descriptions.ts'
+import type { RouteDescription } from './descriptions/operation.ts'
+import { BELOW, DESCRIPTIONS, type Form, type Operation } from './descriptions.ts'
 import { type Exchange, jsonCompact } from './exchange.ts'
+import { HEADERS, type HeaderName } from './headers.ts'
+import { PARAMETERS, type ParameterName } from './parameters.ts'
 import type { Route } from './router.ts'
-import { PARAMETERS, type ParameterName, SCHEMAS, type Schema, type SchemaName } from './schemas.ts'
+import { anyOf, list, listOrNull, orNull, ref, type Schema, text } from './schemas/schema.ts'
+import { SCHEMAS } from './schemas.ts'
 
 export function openApi(routes: readonly Route[]): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {}
-  for (const { pattern } of routes) {
-    const operations = DESCRIPTIONS[pattern] ?? {}
+  const add = (pattern: string, below: string, operations: RouteDescription) => {
     for (const [method, operation] of Object.entries(operations)) {
-      const path = operation.rest === undefined ? pattern : `${pattern}{${operation.rest}}`
+      const path = operation.rest === undefined ? pattern : `${pattern}{${operation.rest}}${below}`
       paths[path] ??= {}
-      paths[path][method.toLowerCase()] = describe(pattern, method, operation)
+      paths[path][method.toLowerCase()] = describe(path, pattern, below, method, operation)
     }
+  }
+  for (const { pattern } of routes) {
+    add(pattern, '', DESCRIPTIONS[pattern] ?? {})
+    for (const [below, operations] of Object.entries(BELOW[pattern] ?? {})) add(pattern, below, operations)
   }
   return {
     openapi: '3.1.0',
@@ -44,52 +51,102 @@ export function openApi(routes: readonly Route[]): Record<string, unknown> {
           { name, in: 'query', required: false, allowEmptyValue: true, description, schema },
         ]),
       ),
-      headers: {
-        Index: { description: 'Index of the answer, to pass on as ?index', schema: { type: 'integer' } },
-      },
+      headers: Object.fromEntries(
+        Object.entries(HEADERS).map(([key, { description, required, schema }]) => [
+          key,
+          { description, required, schema },
+        ]),
+      ),
       schemas: SCHEMAS,
     },
   }
 }
 
-function describe(pattern: string, method: string, operation: Operation): Record<string, unknown> {
-  const { summary, rest, parameters = [], body, answer, blocks } = operation
-  const path = rest === undefined ? [] : [{ name: rest, in: 'path', required: true, schema: { type: 'string' } }]
+function describe(
+  path: string,
+  pattern: string,
+  below: string,
+  method: string,
+  operation: Operation,
+): Record<string, unknown> {
+  const { summary, parameters = [], body, answer, headers = [], statuses = {}, blocks } = operation
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }))
+  const others = Object.entries(statuses).map(([status, other]) => [
+    status,
+    { description: other.means, ...told(other.headers), ...contents(other.answer) },
+  ])
   return {
-    operationId: operationId(pattern, method),
+    operationId: operationId(pattern, below, method),
     tags: [pattern.split('/')[2]!],
     summary,
-    parameters: [...path, ...parameters.map(parameterRef)],
-    ...(body === undefined ? {} : { requestBody: { content: content(body) } }),
+    parameters: [...inPath, ...parameters.map(parameterRef)],
+    ...(body === undefined ? {} : { requestBody: { content: Object.fromEntries(media([body])) } }),
     responses: {
       200: {
         description: answer === undefined ? 'Done' : 'The answer',
-        ...(blocks ? { headers: { 'X-Consul-Index': { $ref: '#/components/headers/Index' } } } : {}),
-        ...(answer === undefined ? {} : { content: { ...content(answer), ...(blocks ? EVENTS : {}) } }),
+        ...told(headers),
+        ...contents(answer, blocks ? [EVENTS] : []),
       },
-      default: { description: 'What went wrong', content: { 'text/plain': { schema: { type: 'string' } } } },
+      ...Object.fromEntries(others),
+      default: { description: 'What went wrong', content: { 'text/plain': { schema: text } } },
     },
   }
 }
 
-const EVENTS = { 'text/event-stream': { schema: { type: 'string' } } }
+type Media = [type: string, content: { schema: Schema }]
+
+const EVENTS: Media = ['text/event-stream', { schema: text }]
 
 function parameterRef(name: ParameterName): Schema {
   return { $ref: `#/components/parameters/${name}` }
 }
 
-function content(what: NonNullable<Operation['answer']>): Record<string, unknown> {
-  if (what === 'binary') return { 'application/octet-stream': { schema: {} } }
-  if (what === 'text') return { 'text/plain': { schema: { type: 'string' } } }
-  const name = what.replace('[]', '') as SchemaName
-  const one = { $ref: `#/components/schemas/${name}` }
-  return { 'application/json': { schema: what.endsWith('[]') ? { type: 'array', items: one } : one } }
+function told(names: readonly HeaderName[] = []): { headers?: Record<string, Schema> } {
+  if (names.length === 0) return {}
+  return {
+    headers: Object.fromEntries(names.map((name) => [HEADERS[name].name, { $ref: `#/components/headers/${name}` }])),
+  }
+}
+
+function contents(answer: Operation['answer'], more: Media[] = []): { content?: Record<string, unknown> } {
+  if (answer === undefined) return {}
+  const forms = typeof answer === 'string' ? [answer] : answer
+  return { content: Object.fromEntries([...media(forms), ...more]) }
+}
+
+const MEDIA: Partial<Record<Form, string>> = {
+  binary: 'application/octet-stream',
+  text: 'text/plain',
+  gzip: 'application/x-gzip',
+  html: 'text/html',
+}
+
+/** What is no JSON has a type of its own; several forms of JSON are a choice. */
+function media(forms: readonly Form[]): Media[] {
+  const plain = forms.flatMap((form): Media[] => {
+    const type = MEDIA[form]
+    return type === undefined ? [] : [[type, { schema: type.startsWith('text/') ? text : {} }]]
+  })
+  const schemas = forms.filter((form) => MEDIA[form] === undefined).map(jsonSchema)
+  if (schemas.length === 0) return plain
+  return [['application/json', { schema: schemas.length === 1 ? schemas[0]! : anyOf(...schemas) }], ...plain]
+}
+
+function jsonSchema(form: Form): Schema {
+  const one = ref(form.replace(/[[\]?]+$/, ''))
+  if (!form.includes('[]')) return form.endsWith('?') ? orNull(one) : one
+  return form.endsWith('?') ? listOrNull(one) : list(one)
 }
 
 /** `getV1CatalogNodes`. */
-function operationId(pattern: string, method: string): string {
-  const words = pattern.split(/[^A-Za-z0-9]+/).filter((word) => word !== '')
-  const end = pattern.endsWith('/') ? 'Of' : ''
+function operationId(pattern: string, below: string, method: string): string {
+  const words = `${pattern}${below}`.split(/[^A-Za-z0-9]+/).filter((word) => word !== '')
+  const end = pattern.endsWith('/') && below === '' ? 'Of' : ''
   return method.toLowerCase() + words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('') + end
 }
 

@@ -89,7 +89,7 @@ const headerMatch = struct<HeaderMatch>({
 
 const queryParamMatch = struct<QueryParamMatch>({ Name: text, Present: bool, Exact: text, Regex: text })
 
-const httpMatch = struct<HttpMatch>({
+export const httpMatch = struct<HttpMatch>({
   PathExact: text,
   PathPrefix: text,
   PathRegex: text,

@@ -1,0 +1,122 @@
+/** Access control. */
+import { BLOCK, type Descriptions, get, META, post, put, READ } from './operation.ts'
+
+export const ACL_DESCRIPTIONS: Descriptions = {
+  '/v1/acl/bootstrap': put({ summary: 'Make the first management token', answer: 'AclToken' }),
+  '/v1/acl/create': put({ summary: 'Make a legacy token', body: 'GivenLegacyAcl', answer: 'Id' }),
+  '/v1/acl/update': put({ summary: 'Change a legacy token', body: 'GivenLegacyAcl', answer: 'Id' }),
+  '/v1/acl/destroy/': put({ summary: 'Delete a legacy token', rest: 'id', answer: 'Boolean' }),
+  '/v1/acl/info/': get({
+    summary: 'Read a legacy token',
+    rest: 'id',
+    parameters: BLOCK,
+    answer: 'LegacyAcl[]',
+    headers: META,
+  }),
+  '/v1/acl/clone/': put({ summary: 'Copy a legacy token', rest: 'id', answer: 'Id' }),
+  '/v1/acl/list': get({ summary: 'List legacy tokens', parameters: BLOCK, answer: 'LegacyAcl[]', headers: META }),
+  '/v1/acl/login': post({ summary: 'Trade a bearer token for one of Consul', body: 'AclLogin', answer: 'AclToken' }),
+  '/v1/acl/logout': post({ summary: 'Destroy the token that a login gave' }),
+  '/v1/acl/replication': get({
+    summary: 'How the replication of ACLs stands',
+    parameters: ['dc'],
+    answer: 'AclReplication',
+  }),
+  '/v1/acl/policies': get({ summary: 'List policies', parameters: BLOCK, answer: 'AclPolicyListed[]', headers: META }),
+  '/v1/acl/policy': put({ summary: 'Make a policy', body: 'GivenAclPolicy', answer: 'AclPolicy' }),
+  '/v1/acl/policy/': {
+    GET: { summary: 'Read a policy', rest: 'id', parameters: READ, answer: 'AclPolicy', headers: META },
+    PUT: { summary: 'Change a policy', rest: 'id', parameters: ['dc'], body: 'GivenAclPolicy', answer: 'AclPolicy' },
+    DELETE: { summary: 'Delete a policy', rest: 'id', parameters: ['dc'], answer: 'Boolean' },
+  },
+  '/v1/acl/policy/name/': get({
+    summary: 'Read a policy by name',
+    rest: 'name',
+    parameters: READ,
+    answer: 'AclPolicy',
+    headers: META,
+  }),
+  '/v1/acl/roles': get({ summary: 'List roles', parameters: [...BLOCK, 'policy'], answer: 'AclRole[]', headers: META }),
+  '/v1/acl/role': put({ summary: 'Make a role', body: 'GivenAclRole', answer: 'AclRole' }),
+  '/v1/acl/role/name/': get({
+    summary: 'Read a role by name',
+    rest: 'name',
+    parameters: READ,
+    answer: 'AclRole',
+    headers: META,
+  }),
+  '/v1/acl/role/': {
+    GET: { summary: 'Read a role', rest: 'id', parameters: READ, answer: 'AclRole', headers: META },
+    PUT: { summary: 'Change a role', rest: 'id', parameters: ['dc'], body: 'GivenAclRole', answer: 'AclRole' },
+    DELETE: { summary: 'Delete a role', rest: 'id', parameters: ['dc'], answer: 'Boolean' },
+  },
+  '/v1/acl/binding-rules': get({
+    summary: 'List binding rules',
+    parameters: [...BLOCK, 'authmethod'],
+    answer: 'AclBindingRule[]',
+    headers: META,
+  }),
+  '/v1/acl/binding-rule': put({
+    summary: 'Make a binding rule',
+    body: 'GivenAclBindingRule',
+    answer: 'AclBindingRule',
+  }),
+  '/v1/acl/binding-rule/': {
+    GET: { summary: 'Read a binding rule', rest: 'id', parameters: READ, answer: 'AclBindingRule', headers: META },
+    PUT: {
+      summary: 'Change a binding rule',
+      rest: 'id',
+      parameters: ['dc'],
+      body: 'GivenAclBindingRule',
+      answer: 'AclBindingRule',
+    },
+    DELETE: { summary: 'Delete a binding rule', rest: 'id', parameters: ['dc'], answer: 'Boolean' },
+  },
+  '/v1/acl/auth-methods': get({
+    summary: 'List auth methods',
+    parameters: BLOCK,
+    answer: 'AclAuthMethodListed[]',
+    headers: META,
+  }),
+  '/v1/acl/auth-method': put({ summary: 'Make an auth method', body: 'GivenAclAuthMethod', answer: 'AclAuthMethod' }),
+  '/v1/acl/auth-method/': {
+    GET: { summary: 'Read an auth method', rest: 'name', parameters: READ, answer: 'AclAuthMethod', headers: META },
+    PUT: {
+      summary: 'Change an auth method',
+      rest: 'name',
+      parameters: ['dc'],
+      body: 'GivenAclAuthMethod',
+      answer: 'AclAuthMethod',
+    },
+    DELETE: { summary: 'Delete an auth method', rest: 'name', parameters: ['dc'], answer: 'Boolean' },
+  },
+  '/v1/acl/rules/translate': post({ summary: 'Translate legacy rules', body: 'text', answer: 'text' }),
+  '/v1/acl/rules/translate/': get({
+    summary: 'Translate the rules of a legacy token',
+    rest: 'accessor',
+    answer: 'text',
+  }),
+  '/v1/acl/tokens': get({
+    summary: 'List tokens',
+    parameters: [...BLOCK, 'policy', 'role', 'authmethod'],
+    answer: 'AclTokenListed[]',
+    headers: META,
+  }),
+  '/v1/acl/token': put({ summary: 'Make a token', body: 'GivenAclToken', answer: 'AclToken' }),
+  '/v1/acl/token/self': get({
+    summary: 'Read the token of the asker',
+    parameters: READ,
+    answer: 'AclToken',
+    headers: META,
+  }),
+  '/v1/acl/token/': {
+    GET: { summary: 'Read a token', rest: 'accessor', parameters: READ, answer: 'AclToken', headers: META },
+    PUT: { summary: 'Change a token', rest: 'accessor', parameters: ['dc'], body: 'GivenAclToken', answer: 'AclToken' },
+    DELETE: { summary: 'Delete a token', rest: 'accessor', parameters: ['dc'], answer: 'Boolean' },
+  },
+  '/v1/internal/acl/authorize': post({
+    summary: 'What the token of the asker may do',
+    body: 'AclQuestions',
+    answer: 'AclPermission[]',
+  }),
+}

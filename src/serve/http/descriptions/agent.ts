@@ -1,0 +1,123 @@
+/** This agent, its own services and checks, and user events. */
+import { BLOCK, type Descriptions, get, META, post, put } from './operation.ts'
+
+export const AGENT_DESCRIPTIONS: Descriptions = {
+  '/v1/agent/token/': put({ summary: 'Set a token of this agent', rest: 'type', body: 'AgentToken' }),
+  '/v1/agent/self': get({ summary: 'Configuration, member and statistics of this agent', answer: 'AgentSelf' }),
+  '/v1/agent/host': get({ summary: 'The machine that this agent runs on', answer: 'AgentHost' }),
+  '/v1/agent/maintenance': put({ summary: 'Take this node out of service, or back', parameters: ['enable', 'reason'] }),
+  '/v1/agent/reload': put({ summary: 'Read the configuration again' }),
+  '/v1/agent/monitor': get({
+    summary: 'The log of this agent as it is written',
+    parameters: ['loglevel', 'logjson'],
+    answer: 'text',
+  }),
+  '/v1/agent/metrics': get({
+    summary: 'What this agent has measured',
+    parameters: ['format'],
+    answer: ['Metrics', 'text'],
+  }),
+  '/v1/agent/services': get({
+    summary: 'Services of this agent, by id',
+    parameters: ['filter'],
+    answer: 'AgentServices',
+  }),
+  '/v1/agent/service/': get({
+    summary: 'One service of this agent, with the hash of its content',
+    rest: 'id',
+    parameters: ['hash', 'wait'],
+    answer: 'HashedAgentService',
+    headers: ['ContentHash'],
+    blocks: true,
+  }),
+  '/v1/agent/checks': get({ summary: 'Checks of this agent, by id', parameters: ['filter'], answer: 'AgentChecks' }),
+  '/v1/agent/members': get({
+    summary: 'Members that this agent knows of',
+    parameters: ['wan', 'segment'],
+    answer: 'Member[]?',
+  }),
+  '/v1/agent/join/': put({ summary: 'Meet the agent at an address', rest: 'address', parameters: ['wan'] }),
+  '/v1/agent/leave': put({ summary: 'Leave the cluster and stop' }),
+  '/v1/agent/force-leave/': put({
+    summary: 'Count a failed member as one that left',
+    rest: 'node',
+    parameters: ['prune'],
+  }),
+  '/v1/agent/health/service/id/': get({
+    summary: 'How a service of this agent is: 200 passing, 429 warning, 503 critical',
+    rest: 'id',
+    parameters: ['format'],
+    answer: ['AgentHealth', 'text'],
+    headers: ['Reason'],
+    statuses: {
+      404: { means: 'There is no such service', answer: ['AgentHealth', 'text'], headers: ['Reason'] },
+      429: { means: 'It warns', answer: ['AgentHealth', 'text'], headers: ['Reason'] },
+      503: { means: 'It is critical, or in maintenance', answer: ['AgentHealth', 'text'], headers: ['Reason'] },
+    },
+  }),
+  '/v1/agent/health/service/name/': get({
+    summary: 'How the services of this agent with one name are, by the worst of them',
+    rest: 'name',
+    parameters: ['format'],
+    answer: ['AgentHealth[]', 'text'],
+    headers: ['Reason'],
+    statuses: {
+      404: { means: 'There is no such service', answer: ['AgentHealth[]', 'text'], headers: ['Reason'] },
+      429: { means: 'The worst of them warns', answer: ['AgentHealth[]', 'text'], headers: ['Reason'] },
+      503: {
+        means: 'The worst of them is critical, or in maintenance',
+        answer: ['AgentHealth[]', 'text'],
+        headers: ['Reason'],
+      },
+    },
+  }),
+  '/v1/agent/check/register': put({ summary: 'Register a check with this agent', body: 'CheckDefinition' }),
+  '/v1/agent/check/deregister/': put({ summary: 'Take a check off this agent', rest: 'id' }),
+  '/v1/agent/check/pass/': put({ summary: 'Report that a TTL check passes', rest: 'id', parameters: ['note'] }),
+  '/v1/agent/check/warn/': put({ summary: 'Report that a TTL check warns', rest: 'id', parameters: ['note'] }),
+  '/v1/agent/check/fail/': put({ summary: 'Report that a TTL check fails', rest: 'id', parameters: ['note'] }),
+  '/v1/agent/check/update/': put({ summary: 'Report on a TTL check', rest: 'id', body: 'CheckUpdate' }),
+  '/v1/agent/connect/authorize': post({
+    summary: 'Whether a connection in the mesh is allowed',
+    body: 'ConnectAuthorizationRequest',
+    answer: 'ConnectAuthorization',
+  }),
+  '/v1/agent/connect/ca/roots': get({
+    summary: 'Root certificates of the mesh',
+    parameters: BLOCK,
+    answer: 'CaRoots',
+    headers: [...META, 'Cache', 'Age'],
+  }),
+  '/v1/agent/connect/ca/leaf/': get({
+    summary: 'A certificate for a service of the mesh',
+    rest: 'service',
+    parameters: BLOCK,
+    answer: 'LeafCertificate',
+    headers: [...META, 'Cache', 'Age'],
+  }),
+  '/v1/agent/service/register': put({
+    summary: 'Register a service with this agent',
+    parameters: ['replace-existing-checks'],
+    body: 'ServiceDefinition',
+  }),
+  '/v1/agent/service/deregister/': put({ summary: 'Take a service off this agent', rest: 'id' }),
+  '/v1/agent/service/maintenance/': put({
+    summary: 'Take a service of this agent out of use, or back',
+    rest: 'id',
+    parameters: ['enable', 'reason'],
+  }),
+  '/v1/event/fire/': put({
+    summary: 'Tell all agents of an event',
+    rest: 'name',
+    parameters: ['dc', 'node', 'service', 'tag'],
+    body: 'binary',
+    answer: 'UserEvent',
+  }),
+  '/v1/event/list': get({
+    summary: 'Events that reached this agent',
+    parameters: ['name', 'node', 'service', 'tag', 'index', 'wait'],
+    answer: 'UserEvent[]',
+    headers: ['Index'],
+    blocks: true,
+  }),
+}
