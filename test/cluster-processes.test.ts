@@ -39,7 +39,16 @@ suite('servers that find one another', { timeout: 400_000 }, () => {
   const put = async (at: AgentProcess, key: string) =>
     (await at.http('PUT', `/v1/kv/${key}`, key)).body.trim() === 'true'
   const peers = async (at: AgentProcess) => JSON.parse((await at.http('GET', '/v1/status/peers')).body) as string[]
-  const leaderOf = async (at: AgentProcess) => JSON.parse((await at.http('GET', '/v1/status/leader')).body) as string
+  /** Which one leads, once the first has heard of it. */
+  async function leader(): Promise<number> {
+    let found = -1
+    await until('a leader', async () => {
+      const address = JSON.parse((await agents[0]!.http('GET', '/v1/status/leader')).body) as string
+      found = ports.findIndex(({ server }) => address === `127.0.0.1:${server}`)
+      return found >= 0
+    })
+    return found
+  }
 
   before(async () => {
     writeFileSync(join(folder, 'settings.json'), JSON.stringify({ performance: { raft_multiplier: 2 } }))
@@ -54,21 +63,22 @@ suite('servers that find one another', { timeout: 400_000 }, () => {
   test('begin together, once all three are there', async () => {
     for (const [n, agent] of agents.entries()) {
       await until('it takes writes', () => put(agent, `from/${n}`))
-      assert.equal((await peers(agent)).length, 3)
+      await until('it knows of three', async () => (await peers(agent)).length === 3)
     }
     for (const agent of agents) {
-      const { body } = await agent.http('GET', '/v1/kv/from/?keys')
-      assert.deepEqual(JSON.parse(body), ['from/0', 'from/1', 'from/2'])
+      await until('it has what all were given', async () => {
+        const { body } = await agent.http('GET', '/v1/kv/from/?keys')
+        return JSON.parse(body).join() === 'from/0,from/1,from/2'
+      })
     }
   })
 
   test('go on when the leader is killed, and take it back', async () => {
-    const address = await leaderOf(agents[0]!)
-    const lost = ports.findIndex(({ server }) => address === `127.0.0.1:${server}`)
+    const lost = await leader()
     const [one, other] = agents.filter((_, n) => n !== lost)
     await agents[lost]!.kill('SIGKILL')
     await until('another leads and takes writes', () => put(one!, 'after'))
-    assert.equal((await other!.http('GET', '/v1/kv/after?raw')).body, 'after')
+    await until('the other tells of it', async () => (await other!.http('GET', '/v1/kv/after?raw')).body === 'after')
     agents[lost] = await start(lost)
     await until('it has caught up by itself', async () => {
       return (await agents[lost]!.http('GET', '/v1/kv/after?raw&stale')).body === 'after'
@@ -76,10 +86,11 @@ suite('servers that find one another', { timeout: 400_000 }, () => {
   })
 
   test('let one go that leaves, and count on the others', async () => {
-    const address = await leaderOf(agents[0]!)
-    const leaving = ports.findIndex(({ server }) => address !== `127.0.0.1:${server}`)
+    const leading = await leader()
+    const leaving = agents.findIndex((_, n) => n !== leading)
     const [one, other] = agents.filter((_, n) => n !== leaving)
-    await agents[leaving]!.http('PUT', '/v1/agent/leave')
+    // Whether it still answers when all is done depends on who closes first.
+    await agents[leaving]!.http('PUT', '/v1/agent/leave').catch(() => {})
     assert.equal(await agents[leaving]!.exited, 0)
     for (const stays of [one!, other!]) {
       await until('it is no longer one of them', async () => {

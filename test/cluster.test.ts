@@ -97,6 +97,10 @@ suite('three servers with data directories', { timeout: 300_000 }, () => {
 
   test('sessions are renewed and locks taken through a follower', async () => {
     const leader = await cluster.leader()
+    await cluster.until('the leader has registered itself', async () => {
+      const { NodeServices } = await leader.call('Catalog.NodeServices', { Node: leader.name })
+      return NodeServices !== null
+    })
     const follower = cluster.members.find((member) => member !== leader)!
     const session = await follower.call('Session.Apply', {
       Op: 'create',
@@ -193,7 +197,7 @@ for (const disk of [true, false]) {
       away.wipe()
       await away.start()
       await cluster.until('it has the state', () => ownValue(away, 'many/299') === `${value}299`)
-      assert.ok(said(away, 'Installed remote snapshot'))
+      await cluster.until('it tells of the snapshot', () => said(away, 'Installed remote snapshot'))
       const { Entries } = await away.call('KVS.List', { Key: 'many/', AllowStale: true })
       assert.equal(Entries?.length, 300)
 

@@ -104,10 +104,15 @@ test('servers of Raft protocol 2 are known by their addresses', { timeout: 180_0
   try {
     for (const n of [0, 1, 2]) await start(n)
     await until('a leader', async () => (await agents[0]!.http('PUT', '/v1/kv/a', 'x')).status === 200)
-    const listed = JSON.parse((await agents[0]!.http('GET', '/v1/operator/raft/configuration')).body).Servers
-    for (const { ID, Address, ProtocolVersion, Voter } of listed) {
-      assert.deepEqual([ID, ProtocolVersion, Voter], [Address, '2', true])
-    }
+    // The leader tells of a server's version what it has heard by gossip.
+    await until('all are known by their addresses', async () => {
+      const { body } = await agents[0]!.http('GET', '/v1/operator/raft/configuration')
+      const listed = JSON.parse(body).Servers as Record<string, unknown>[]
+      const told = listed.map(
+        ({ ID, Address, ProtocolVersion, Voter }) => ID === Address && ProtocolVersion === '2' && Voter,
+      )
+      return told.length === 3 && told.every((each) => each === true)
+    })
     const health = await agents[0]!.http('GET', '/v1/operator/autopilot/health')
     assert.match(health.body, /all servers must have raft_protocol set to 3 or higher to use this endpoint/)
     for (const n of [0, 1, 2]) await kill(n)
@@ -127,8 +132,15 @@ test('a leader that leaves hands on a cluster of two; a dead server is removed b
   try {
     for (const n of [0, 1, 2]) await start(n)
     await until('a leader', async () => (await agents[0]!.http('PUT', '/v1/kv/a', 'x')).status === 200)
-    const led = JSON.parse((await agents[0]!.http('GET', '/v1/status/leader')).body) as string
-    const leader = ports.findIndex(({ server }) => led.endsWith(`:${server}`))
+    const leaderAt = async (n: number) => {
+      const { body } = await agents[n]!.http('GET', '/v1/status/leader')
+      return ports.findIndex(({ server }) => body.includes(`:${server}"`))
+    }
+    let leader = -1
+    await until('it is known', async () => {
+      leader = await leaderAt(0)
+      return leader >= 0
+    })
     const [other, dead] = [0, 1, 2].filter((n) => n !== leader) as [number, number]
     const left = await runCommand(['leave', `-http-addr=127.0.0.1:${ports[leader]!.http}`])
     assert.equal(left.code, 0, left.stderr)
@@ -137,9 +149,12 @@ test('a leader that leaves hands on a cluster of two; a dead server is removed b
     await until('two are left', async () => (await servers()).length === 2)
     await until('they take writes', async () => (await agents[other]!.http('PUT', '/v1/kv/b', 'y')).status === 200)
 
-    const { body } = await agents[other]!.http('GET', '/v1/status/leader')
-    const gone = body.includes(`:${ports[dead]!.server}"`) ? other : dead
-    const stays = gone === dead ? other : dead
+    let stays = -1
+    await until('one of them leads', async () => {
+      stays = await leaderAt(other)
+      return stays === other || stays === dead
+    })
+    const gone = stays === dead ? other : dead
     const address = `127.0.0.1:${ports[gone]!.server}`
     const removed = await runCommand([
       ...['operator', 'raft', 'remove-peer', `-address=${address}`],

@@ -65,22 +65,23 @@ function canonical(body: string): string {
 async function writeAll(quorum: Quorum, mark: string): Promise<void> {
   for (const server of quorum.servers) {
     const at = `${mark}/${server.name}`
-    const put = async (path: string, body: unknown, expected: string | RegExp) => {
+    const send = async (method: string, path: string, body: unknown, expected: string | RegExp) => {
       const text = typeof body === 'string' ? body : JSON.stringify(body)
       const wanted = typeof expected === 'string' ? new RegExp(expected) : expected
       // On a busy machine the leader may change at any moment: then it is asked again.
       let told = { status: 0, body: '' }
-      await quorum.until(`PUT ${path} is answered`, async () => {
-        told = await server.ask('PUT', path, text)
+      await quorum.until(`${method} ${path} is answered`, async () => {
+        told = await server.ask(method, path, text)
         return told.status === 200 || !/leader/.test(told.body)
       })
       assert.match(`${told.status} ${told.body}`, wanted, path)
       return told.body
     }
+    const put = (path: string, body: unknown, expected: string | RegExp) => send('PUT', path, body, expected)
     await put(`/v1/kv/${at}/a?flags=18446744073709551615`, 'a value', '200 true')
     await put(`/v1/kv/${at}/gone/1`, '1', '200 true')
     await put(`/v1/kv/${at}/gone/2`, '2', '200 true')
-    assert.equal((await server.ask('DELETE', `/v1/kv/${at}/gone?recurse`)).body.trim(), 'true')
+    await send('DELETE', `/v1/kv/${at}/gone?recurse`, '', '200 true')
     await put(`/v1/kv/${at}/a?cas=1`, 'not this', '200 false')
     const Node = `node-${at.replace('/', '-')}`
     const Service = { ID: 'web-1', Service: 'web', Tags: [mark], Port: 80, Meta: { by: server.name } }
