@@ -9,6 +9,7 @@ import { after, before, suite, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { HTTP_QUESTIONS } from '../support/http-questions.ts'
 import { type AgentProcess, realConsul, startAgentProcess } from '../support/process.ts'
+import { DescribedAnswers } from './described.ts'
 import { EXPLAINED } from './explained.ts'
 import { randomNewer } from './random-newer.ts'
 import { randomRequests } from './random-requests.ts'
@@ -68,12 +69,14 @@ const TABLES: Record<string, readonly Request[]> = {
 suite('side by side with the real Consul', { skip }, () => {
   let agents: AgentProcess[] = []
   let both: SideBySide
+  const described = new DescribedAnswers()
 
   before(async () => {
     const args = ['-dev', '-node=x', '-log-level=err', '-hcl=enable_central_service_config = true']
     agents = [await startAgentProcess(args)]
     agents.push(await startAgentProcess(args, { command: real }))
     both = new SideBySide(agents[0]!, agents[1]!, EXPLAINED)
+    both.heard = (...heard) => described.hear(...heard)
     await both.begin()
   })
   after(async () => {
@@ -87,6 +90,11 @@ suite('side by side with the real Consul', { skip }, () => {
       assert.equal(found.length, 0, `${found.length} differ:\n${found.join('\n')}`)
     })
   }
+
+  test('every answer, of both, is as ours is described to be', () => {
+    const faults = described.faults()
+    assert.equal(faults.length, 0, `${faults.length} faults:\n${faults.join('\n')}`)
+  })
 
   test('every explanation explains something', () => {
     assert.deepEqual(

@@ -53,6 +53,8 @@ export class SideBySide {
   /** Pairs of indexes, rising in both. */
   readonly #indexes: { ours: number; theirs: number }[] = [{ ours: 1, theirs: 1 }]
   asked = 0
+  /** Is told every answer of both. */
+  heard: (who: 'ours' | 'theirs', asked: Request, answer: RawAnswer) => void = () => {}
 
   /** @param kind what both of them are */
   constructor(
@@ -141,6 +143,7 @@ export class SideBySide {
       }
       answer = await waiting
     }
+    this.heard(side === this.#ours ? 'ours' : 'theirs', asked, answer)
     if (request.saveId !== undefined) side.names[request.saveId] = idIn(answer)
     if (request.saveIndex !== undefined) side.names[request.saveIndex] = headerOf(answer, 'X-Consul-Index') ?? ''
     return answer

@@ -36,8 +36,10 @@ export interface Described {
   operationOf(method: string, url: string): string | undefined
   /** What of an answer is not as described. */
   answerFault(answered: Answered): string | undefined
-  /** What of a JSON body is not as described; names compare in any case, as Go's decoder has it. */
-  bodyFault(method: string, url: string, body: string): string | undefined
+  /** Fields of a JSON body that are not described; names compare in any case, as Go's decoder has it. */
+  unknownIn(method: string, url: string, body: string): string[]
+  /** A body in which every field that is described says something, of each form that it may have. */
+  fullBodies(operation: string): Json[]
 }
 
 /** Headers that need no word: of HTTP itself, of this server's guard against guessed types. */
@@ -102,9 +104,65 @@ export function describedBy(given: unknown): Described {
     return valueFault(described.schema, value, '', (a, b) => a === b)
   }
 
-  function bodyFault(method: string, url: string, body: string): string | undefined {
-    const schema = find(method, url)?.operation.requestBody?.content['application/json']?.schema
-    return schema && valueFault(schema, JSON.parse(body) as Json, '', same)
+  function bodySchema({ requestBody }: Operation): Schema | undefined {
+    return requestBody?.content['application/json']?.schema
+  }
+
+  function resolved(schema: Schema): Schema {
+    if (typeof schema.$ref !== 'string') return schema
+    return resolved(document.components.schemas[schema.$ref.split('/').at(-1)!]!)
+  }
+
+  function unknownIn(method: string, url: string, body: string): string[] {
+    const found = find(method, url)
+    const schema = found && bodySchema(found.operation)
+    return schema === undefined ? [] : unknown(schema, JSON.parse(body) as Json)
+  }
+
+  function unknown(given: Schema, value: Json): string[] {
+    const schema = resolved(given)
+    if (typeof value !== 'object' || value === null) return []
+    const choices = schema.oneOf as Schema[] | undefined
+    // Of several, the one that the value is nearest to is meant.
+    if (choices !== undefined) return shortest(choices.filter(fits).map((each) => unknown(each, value)))
+    if (Array.isArray(value))
+      return value.flatMap((item) => (schema.items ? unknown(schema.items as Schema, item) : []))
+    return Object.entries(value).flatMap(([name, item]) => {
+      const own = Object.entries((schema.properties ?? {}) as Record<string, Schema>).find(([each]) => same(each, name))
+      const inner = own?.[1] ?? (schema.additionalProperties as Schema | undefined)
+      if (inner !== undefined) return unknown(inner, item)
+      return schema.properties === undefined ? [] : [name]
+    })
+
+    function fits(each: Schema): boolean {
+      const kind = (resolved(each).properties as Record<string, Schema> | undefined)?.Kind?.const
+      const said = Object.entries(value as object).find(([name]) => same(name, 'Kind'))?.[1] as Json
+      return resolved(each).type !== 'null' && (kind === undefined || kind === said)
+    }
+  }
+
+  function fullBodies(operation: string): Json[] {
+    const [method, path] = operation.split(' ')
+    const schema = bodySchema(document.paths[path!]![method!.toLowerCase()]!)
+    if (schema === undefined) return []
+    const choices = resolved(schema).oneOf as Schema[] | undefined
+    return (choices ?? [schema]).map((each) => full(each))
+  }
+
+  function full(given: Schema): Json {
+    const schema = resolved(given)
+    if (schema.const !== undefined) return schema.const
+    if (Array.isArray(schema.enum)) return schema.enum.at(-1)!
+    const choice = (schema.oneOf as Schema[] | undefined)?.find((each) => resolved(each).type !== 'null')
+    if (choice !== undefined) return full(choice)
+    const [type] = [schema.type ?? 'string'].flat()
+    if (Array.isArray(schema.examples)) return schema.examples[0]!
+    if (type === 'array') return [full(schema.items as Schema)]
+    if (type === 'boolean') return true
+    if (type === 'integer' || type === 'number') return 1
+    if (type !== 'object') return schema.format === 'date-time' ? '2020-01-02T03:04:05Z' : ''
+    if (schema.properties === undefined) return { a: full((schema.additionalProperties ?? {}) as Schema) }
+    return Object.fromEntries(Object.entries(schema.properties as Record<string, Schema>).map(([n, s]) => [n, full(s)]))
   }
 
   function valueFault(
@@ -166,7 +224,7 @@ export function describedBy(given: unknown): Described {
     return undefined
   }
 
-  return { operationOf: (method, url) => find(method, url)?.name, answerFault, bodyFault }
+  return { operationOf: (method, url) => find(method, url)?.name, answerFault, unknownIn, fullBodies }
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
@@ -196,6 +254,10 @@ function patternOf(path: string): RegExp {
 const fast = (path: string) => path.replaceAll(/\{\w+\}/g, '').length + (path.match(/\{/g)?.length ?? 0)
 
 const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
+
+function shortest(lists: string[][]): string[] {
+  return lists.toSorted((a, b) => a.length - b.length)[0] ?? []
+}
 
 function emptyFault(content: Record<string, unknown>, type: string | undefined): string | undefined {
   return 'text/plain' in content && type !== 'application/json' ? undefined : 'status 200 has no body'

@@ -34,6 +34,19 @@ export const HEADERS = {
     schema: { enum: ['leader', 'stale', 'consistent'] },
     required: true,
   },
+  /** Of transactions, only those that read tell of the leader. */
+  ReadKnownLeader: {
+    name: 'X-Consul-KnownLeader',
+    description: 'When it only read: whether who answered knows a leader',
+    schema: { enum: ['true', 'false'] },
+    required: false,
+  },
+  ReadLastContact: {
+    name: 'X-Consul-LastContact',
+    description: 'When it only read: milliseconds since who answered heard of the leader',
+    schema: whole,
+    required: false,
+  },
   ContentHash: {
     name: 'X-Consul-ContentHash',
     description: 'Hash of the content, to pass on as ?hash',

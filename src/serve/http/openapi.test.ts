@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { makeDoor } from '../../../test/support/http-door.ts'
+import { filledIn, HTTP_QUESTIONS } from '../../../test/support/http-questions.ts'
 import { readOpenApi } from '../../../test/support/openapi.ts'
+import { describedBy } from '../../../test/support/openapi-answers.ts'
 import { BELOW, DESCRIPTIONS, operationsOf } from './descriptions.ts'
 import { openApi } from './openapi.ts'
 import { ROUTES } from './routes.ts'
@@ -106,6 +108,81 @@ suite('the description of the API', () => {
       readOpenApi(document)
       spoil(document)
       assert.throws(() => readOpenApi(document), why)
+    }
+  })
+
+  test('answers are as it says: every field is described, and every one that must be there is there', async () => {
+    const described = describedBy(openApi(ROUTES))
+    const door = makeDoor()
+    const ids: Record<string, string> = {}
+    const answered = new Set<string>()
+    const faults = new Set<string>()
+    for (const { method, url: template, body, headers, save } of HTTP_QUESTIONS) {
+      const url = filledIn(template, ids)!
+      const { status, text, headers: lines } = await door.ask(method, url, { body, headers })
+      if (save !== undefined) ids[save] = (JSON.parse(text) as { ID: string }).ID
+      const pairs = lines.flatMap((name, i): [string, string][] => (i % 2 === 0 ? [[name, lines[i + 1]!]] : []))
+      const fault = described.answerFault({ method, url, status, headers: pairs, body: text })
+      if (fault !== undefined) faults.add(`${method} ${url} ${status}: ${fault}`)
+      const operation = described.operationOf(method, url)
+      if (status === 200 && operation !== undefined) answered.add(operation)
+    }
+    assert.deepEqual([...faults], [])
+    assert.ok(answered.size >= 34, `${answered.size}`)
+  })
+
+  test('a spoilt answer is found out', async () => {
+    const described = describedBy(openApi(ROUTES))
+    const url = '/v1/catalog/nodes'
+    const { status, text, headers: lines } = await makeDoor().ask('GET', url)
+    const headers = lines.flatMap((name, i): [string, string][] => (i % 2 === 0 ? [[name, lines[i + 1]!]] : []))
+    const good = { method: 'GET', url, status, headers, body: text }
+    assert.equal(described.answerFault(good), undefined)
+    const spoilt: [RegExp, Partial<typeof good>][] = [
+      [/^\[0\]\.Extra is not described$/, { body: text.replace('{', '{"Extra": 1,') }],
+      [/^\[0\]\.Node is missing$/, { body: text.replace('"Node": "x",', '') }],
+      [/^\[0\]\.Node is 7, not string$/, { body: text.replace('"Node": "x"', '"Node": 7') }],
+      [/^ is \{\}, not array$/, { body: '{}' }],
+      [/^no JSON/, { body: '[' }],
+      [/^header X-Extra is not described$/, { headers: [...headers, ['X-Extra', '1']] }],
+      [/^header X-Consul-Index is missing$/, { headers: headers.filter(([name]) => name !== 'X-Consul-Index') }],
+      [
+        /^X-Consul-Index is "x", not integer$/,
+        { headers: headers.map(([name, value]) => [name, name === 'X-Consul-Index' ? 'x' : value]) },
+      ],
+      [/^status 200 has a body of type text\/html$/, { headers: [...headers.slice(2), ['Content-Type', 'text/html']] }],
+      [/^status 204 has a body of type application\/json$/, { status: 204 }],
+    ]
+    for (const [why, change] of spoilt) assert.match(described.answerFault({ ...good, ...change }) ?? '', why)
+  })
+
+  test('every field that is described for a body is one that the door knows', async () => {
+    const described = describedBy(openApi(ROUTES))
+    const asked = ROUTES.flatMap(({ pattern }) =>
+      operationsOf(pattern)
+        .filter(({ operation: { body = 'text' } }) => !['text', 'binary'].includes(body))
+        .map((each) => ({ pattern, ...each })),
+    ).filter(({ pattern }) => !/^\/v1\/(acl|internal\/acl|agent\/token|agent\/connect|connect\/ca)\b/.test(pattern))
+    assert.equal(asked.length, 18)
+    for (const {
+      pattern,
+      method,
+      operation: { rest },
+    } of asked) {
+      const path = rest === undefined ? pattern : `${pattern}{${rest}}`
+      const bodies = described.fullBodies(`${method} ${path}`)
+      assert.ok(bodies.length > 0, path)
+      for (const body of bodies) {
+        const { status, text } = await makeDoor().ask(method, path.replace(/\{\w+\}/, 'x'), {
+          body: JSON.stringify(body),
+        })
+        assert.notEqual(status, 501, path)
+        assert.doesNotMatch(
+          text,
+          /unknown field|invalid config key|decode failed|decoding failed|parse body|parsing/,
+          path,
+        )
+      }
     }
   })
 

@@ -1,5 +1,6 @@
 /** `/v1/query` and what is below it: prepared queries (agent/prepared_query_endpoint.go). */
 import type { HttpResponse } from '../../host/host.ts'
+import { ConsulError } from '../../model/errors.ts'
 import {
   type IndexedPreparedQueries,
   NO_QUERY,
@@ -130,7 +131,8 @@ function execute(exchange: Exchange, id: string): HttpResponse | Promise<HttpRes
     return jsonWithMeta(exchange, reply, atDepth(body, exchange.depth), consistencyOf(options))
   }
   const plainly = () => orNotFound(exchange, () => askCatalog(exchange, 'PreparedQuery.Execute', args, finish))
-  return askCached(exchange, 'PreparedQuery.Execute', args, plainly, finish)
+  const answer = askCached(exchange, 'PreparedQuery.Execute', args, plainly, finish)
+  return args.UseCache && answer instanceof Promise ? answer.catch(refuseAsCache) : answer
 }
 
 function explain(exchange: Exchange, id: string): HttpResponse | Promise<HttpResponse> {
@@ -162,6 +164,12 @@ function requireBool(given: string): boolean {
     500,
     `Error parsing 'connect' value: strconv.ParseBool: parsing ${JSON.stringify(given)}: invalid syntax`,
   )
+}
+
+/** From the cache, a query that is not there is a failure like any other. */
+function refuseAsCache(error: unknown): never {
+  if (error instanceof ConsulError && error.code === 'query-not-found') throw new HttpError(500, error.message)
+  throw error
 }
 
 /** That there is no such query is said without the headers of a read. */

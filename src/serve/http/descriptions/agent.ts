@@ -50,7 +50,7 @@ export const AGENT_DESCRIPTIONS: Descriptions = {
     answer: ['AgentHealth', 'text'],
     headers: ['Reason'],
     statuses: {
-      404: { means: 'There is no such service', answer: ['AgentHealth', 'text'], headers: ['Reason'] },
+      404: { means: 'There is no such service', answer: ['AgentHealth', 'Text', 'text'], headers: ['Reason'] },
       429: { means: 'It warns', answer: ['AgentHealth', 'text'], headers: ['Reason'] },
       503: { means: 'It is critical, or in maintenance', answer: ['AgentHealth', 'text'], headers: ['Reason'] },
     },
@@ -93,7 +93,7 @@ export const AGENT_DESCRIPTIONS: Descriptions = {
     rest: 'service',
     parameters: BLOCK,
     answer: 'LeafCertificate',
-    headers: [...META, 'Cache', 'Age'],
+    headers: ['Index', 'Cache', 'Age'],
   }),
   '/v1/agent/service/register': put({
     summary: 'Register a service with this agent',

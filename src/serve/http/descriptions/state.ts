@@ -31,9 +31,13 @@ export const STATE_DESCRIPTIONS: Descriptions = {
     parameters: ['dc'],
     body: 'TxnOps',
     answer: 'TxnResponse',
-    headers: ['KnownLeader', 'LastContact'],
+    headers: ['ReadKnownLeader', 'ReadLastContact'],
     statuses: {
-      409: { means: 'It failed, and nothing was done', answer: 'TxnResponse', headers: ['KnownLeader', 'LastContact'] },
+      409: {
+        means: 'It failed, and nothing was done',
+        answer: 'TxnResponse',
+        headers: ['ReadKnownLeader', 'ReadLastContact'],
+      },
     },
   }),
   '/v1/query': {

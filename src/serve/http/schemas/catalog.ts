@@ -98,7 +98,7 @@ export const CATALOG_SCHEMAS = {
     as: { Node: ref('Node'), Service: ref('NodeService'), Checks: checks },
   }),
   NodeServices: orNull(object({ Node: ref('Node'), Services: map(ref('NodeService')) })),
-  NodeServiceList: object({ Node: orNull(ref('Node')), Services: services }),
+  NodeServiceList: object({ Node: orNull(ref('Node')), Services: listOrNull(ref('NodeService')) }),
   ServiceTags: map(list(text)),
   GatewayService: row(gatewayService, {
     optional: ['Port', 'Protocol', 'Hosts', 'CAFile', 'CertFile', 'KeyFile', 'SNI', 'FromWildcard'],
@@ -136,5 +136,5 @@ export const CATALOG_SCHEMAS = {
       Checks: listOrNull(ref('GivenCheck')),
     },
   }),
-  CatalogDeregistration: given(deregisterRequest, { required: ['Node'] }),
+  CatalogDeregistration: given(deregisterRequest, { required: ['Node'], more: { Address: text } }),
 }
