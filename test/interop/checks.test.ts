@@ -9,11 +9,15 @@ import { createServer as createTls } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { after, before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import { type AgentProcess, realConsul, startAgentProcess } from '../support/process.ts'
 
 const real = realConsul()
 const skip =
   real === undefined && 'the real Consul is not here: ../shared/tools/consul-peer finds it, or REAL_CONSUL names it'
+
+/** Far longer than any check takes to be run, followed and told. */
+const SEEN_MS = 120_000
 
 interface Shown {
   CheckID: string
@@ -89,10 +93,13 @@ suite('checks, side by side with the real agent', { skip }, () => {
 
   /** Waits for the catalog to say so of the check, as whoever discovers services would see it. */
   async function seen(agent: AgentProcess, id: string, wanted: (check: Shown) => boolean): Promise<Shown> {
+    const end = Date.now() + SEEN_MS
     for (let index = '0'; ; ) {
-      const { body, headers } = await agent.http('GET', `/v1/health/node/x?index=${index}&wait=60s`)
+      const { body, headers } = await agent.http('GET', `/v1/health/node/x?index=${index}&wait=5s`)
       const check = (JSON.parse(body) as Shown[]).find(({ CheckID }) => CheckID === id)
       if (check !== undefined && wanted(check)) return check
+      const who = agent === ours ? 'ours' : 'the real one'
+      if (Date.now() > end) assert.fail(`${who} has not come to what is waited for: ${id} is ${inspect(check)}`)
       index = String(headers['x-consul-index'] ?? '0')
     }
   }
@@ -143,16 +150,20 @@ suite('checks, side by side with the real agent', { skip }, () => {
     for (const [ID, definition] of Object.entries(definitions)) {
       await Promise.all(agents.map((agent) => register(agent, { ID, ...definition })))
     }
-    for (const ID of Object.keys(definitions)) {
-      const [mine, reference] = await Promise.all(agents.map((agent) => seen(agent, ID, ({ Output }) => Output !== '')))
-      const pick = ({ Status, Output, Type }: Shown) => ({ ID, Status, Output, Type })
-      assert.deepEqual(pick(mine!), pick(reference!))
+    try {
+      for (const ID of Object.keys(definitions)) {
+        const [mine, its] = await Promise.all(agents.map((agent) => seen(agent, ID, ({ Output }) => Output !== '')))
+        const pick = ({ Status, Output, Type }: Shown) => ({ ID, Status, Output, Type })
+        assert.deepEqual(pick(mine!), pick(its!))
+      }
+    } finally {
+      // Whatever came of it: those that fail would keep the agents busy while the other tests wait for their own.
+      await Promise.all(
+        Object.keys(definitions).flatMap((ID) =>
+          agents.map((agent) => agent.http('PUT', `/v1/agent/check/deregister/${ID}`)),
+        ),
+      )
     }
-    await Promise.all(
-      Object.keys(definitions).flatMap((ID) =>
-        agents.map((agent) => agent.http('PUT', `/v1/agent/check/deregister/${ID}`)),
-      ),
-    )
   })
 
   test('a flapping target passes and fails by the thresholds', async () => {

@@ -13,7 +13,8 @@ import { CONSUL, realConsul } from '../support/process.ts'
 
 export const REAL = realConsul()
 const PORT_BASE = 26_000
-const WAIT_MS = 60_000
+/** What gossip has missed comes with a push/pull: every half minute, and perhaps the one that is asked has missed it, too. */
+const WAIT_MS = 120_000
 const POLL_MS = 25
 export const KEY = 'MDEyMzQ1Njc4OWFiY2RlZg=='
 
@@ -54,6 +55,8 @@ export type Kind = 'ours' | 'real' | 'ours-client' | 'real-client' | 'ours-durab
 export interface StartOptions {
   /** One that was killed: started anew with its address, ports and folder. */
   again?: TestAgent
+  /** Returns at once: it may come up and end before anybody has looked. */
+  brief?: boolean
 }
 
 /** @param kind whose agent: a server in dev mode, a client, or a server with a data directory */
@@ -61,7 +64,7 @@ export async function start(
   kind: Kind,
   name: string,
   extra: string[] = [],
-  { again }: StartOptions = {},
+  { again, brief = false }: StartOptions = {},
 ): Promise<TestAgent> {
   const host = again?.host ?? `${NETWORK}.${nextHost++}`
   const ports = { http: PORT_BASE, dns: PORT_BASE + 1, server: PORT_BASE + 2, lan: PORT_BASE + 3, wan: PORT_BASE + 4 }
@@ -81,7 +84,7 @@ export async function start(
     `-serf-lan-port=${ports.lan}`,
     '-log-level=debug',
     // In dev mode a third of a second of silence is a death: too little on a busy machine.
-    ...(dev ? ['-hcl=gossip_lan { probe_interval = "300ms" probe_timeout = "300ms" suspicion_mult = 6 }'] : []),
+    ...(dev ? ['-hcl=gossip_lan { probe_interval = "300ms" probe_timeout = "300ms" suspicion_mult = 12 }'] : []),
     ...extra,
   ]
   const child: ChildProcess = spawn(kind.startsWith('ours') ? CONSUL : REAL!, args, {
@@ -127,11 +130,11 @@ export async function start(
     },
   }
   started.push(agent)
-  await eventually(`${name} to come up`, async () => 'alive' === (await agent.members())[name])
+  if (!brief) await eventually(`${name} to come up`, async () => 'alive' === (await agent.members())[name])
   return agent
 }
 
-/** Asks again until it is so; fails with what the agents said after a minute. */
+/** Asks again until it is so; fails with what the agents said after two minutes. */
 export async function eventually(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const until = Date.now() + WAIT_MS
   for (;;) {
@@ -142,6 +145,11 @@ export async function eventually(what: string, isSo: () => Promise<boolean>): Pr
     }
     await new Promise((done) => setTimeout(done, POLL_MS))
   }
+}
+
+/** Waits for what an agent has printed; it comes by another way than its answers. */
+export async function says(agent: TestAgent, words: RegExp): Promise<void> {
+  await eventually(`${agent.name} to say ${words}`, async () => words.test(agent.output()))
 }
 
 export async function allSee(agents: TestAgent[], expected: Record<string, string>): Promise<void> {

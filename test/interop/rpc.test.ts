@@ -266,12 +266,14 @@ const SETTINGS = {
   raft_trailing_logs: 5,
 }
 const WRITES = 200
+const WAIT_MS = 60_000
+const LOOK_MS = 50
 
 /** A transaction that succeeds and one that fails, queries that stay, change and go: on each server alike. */
 async function writeQueriesAndTransactions(agent: AgentProcess, name: string): Promise<void> {
   const send = async (method: string, path: string, body?: unknown) => {
     const answer = await agent.http(method, path, body === undefined ? undefined : JSON.stringify(body))
-    return { status: answer.status, id: /"ID": ?"([^"]+)"/.exec(answer.body)?.[1] ?? '' }
+    return { status: answer.status, body: answer.body, id: /"ID": ?"([^"]+)"/.exec(answer.body)?.[1] ?? '' }
   }
   const kv = (Verb: string, Key: string, more = {}) => ({ KV: { Verb, Key: `${name}/${Key}`, ...more } })
   const done = await send('PUT', '/v1/txn', [
@@ -284,7 +286,13 @@ async function writeQueriesAndTransactions(agent: AgentProcess, name: string): P
   assert.equal(done.status, 200)
   const failed = await send('PUT', '/v1/txn', [kv('set', 'never'), kv('delete-tree', ''), kv('get', 'none')])
   assert.equal(failed.status, 409)
-  const session = await send('PUT', '/v1/session/create', {})
+  // The leader puts a server into the catalog once it has met it.
+  let session = await send('PUT', '/v1/session/create', {})
+  for (const end = Date.now() + WAIT_MS; session.status !== 200; ) {
+    assert.ok(Date.now() < end, `no session on the node of ${name}: ${session.body}`)
+    await new Promise((done) => setTimeout(done, LOOK_MS))
+    session = await send('PUT', '/v1/session/create', {})
+  }
   await send('POST', '/v1/query', { Session: session.id, Service: { Service: 'bound' } })
   await send('POST', '/v1/query', { Session: session.id, Name: `${name}-bound`, Service: { Service: 'bound' } })
   const Template = { Type: 'name_prefix_match', Regexp: '^(\\w+)-', RemoveEmptyTags: true }
@@ -315,10 +323,10 @@ for (const [leaders, newcomer] of [
     const folder = mkdtempSync(join(tmpdir(), 'proconsul-mixed-'))
     const agents: AgentProcess[] = []
     async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-      const end = Date.now() + 60_000
+      const end = Date.now() + WAIT_MS
       while (!(await holds().catch(() => false))) {
         if (Date.now() > end) throw new Error(`waited in vain: ${what}\n${agents.map((a) => a.output()).join('\n')}`)
-        await new Promise((done) => setTimeout(done, 50))
+        await new Promise((done) => setTimeout(done, LOOK_MS))
       }
     }
     const settings = join(folder, 'settings.json')
@@ -353,10 +361,14 @@ for (const [leaders, newcomer] of [
       await until('it has all of the state', async () => {
         return JSON.parse((await last.http('GET', '/v1/kv/many/?keys&stale')).body).length === WRITES
       })
-      assert.equal((await last.http('PUT', '/v1/kv/through', 'the newcomer')).body.trim(), 'true')
+      await until('a write goes through it', async () => {
+        return (await last.http('PUT', '/v1/kv/through', 'the newcomer')).body.trim() === 'true'
+      })
       await writeQueriesAndTransactions(last, 'late')
       for (const agent of agents) {
-        assert.equal((await agent.http('GET', '/v1/kv/through?raw')).body, 'the newcomer')
+        await until('it is read at each', async () => {
+          return (await agent.http('GET', '/v1/kv/through?raw')).body === 'the newcomer'
+        })
       }
       await until('it stands in the catalog with the others', async () => {
         const { body } = await first!.http('GET', '/v1/health/service/consul?passing')

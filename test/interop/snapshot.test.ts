@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { noVectors, vectorFile } from '../../src/wire/testdata/vectors.ts'
 import { type AgentProcess, CONSUL, freePorts, realConsul, runCommand, startAgentProcess } from '../support/process.ts'
 
@@ -227,8 +228,10 @@ for (const kinds of [
           })
         }
       }
-      const peers = await Promise.all(agents.map((agent) => agent.http('GET', '/v1/operator/raft/configuration')))
-      for (const { body } of peers) assert.deepEqual(JSON.parse(body), JSON.parse(peers[0]!.body))
+      await until('all tell of the same peers', async () => {
+        const told = await Promise.all(agents.map((agent) => agent.http('GET', '/v1/operator/raft/configuration')))
+        return told.every(({ body }) => isDeepStrictEqual(JSON.parse(body), JSON.parse(told[0]!.body)))
+      })
     } finally {
       await Promise.all(agents.map((agent) => agent.kill()))
       rmSync(folder, { recursive: true, force: true })

@@ -10,7 +10,7 @@ import type { AgentProcess } from '../../support/process.ts'
 import { assertToldAlike, hider, type Pair, type Step, startPair } from './pair.ts'
 
 /** No step takes longer: a blocking query that nobody wakes ends in an error of the package. */
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 
 /** Runs one scenario; `told` keeps the value of a step, or the status and message of its error. */
 type Scenario = (consul: Consul, told: <T>(name: string, asked: Promise<T>) => Promise<T | undefined>) => Promise<void>

@@ -14,7 +14,7 @@ import { type AgentProcess, freePorts, httpRequest, startAgentProcess } from '..
 
 const run = promisify(execFile)
 const POLL_MS = 100
-const DISCOVERY_MS = 60_000
+const DISCOVERY_MS = 180_000
 
 let agent: AgentProcess
 before(async () => {

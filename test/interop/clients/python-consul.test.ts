@@ -17,7 +17,7 @@ const PACKAGES = [
 ]
 const SCENARIO = join(import.meta.dirname, 'python_consul.py')
 const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 /** As many as the scenario has, or nearly: an interpreter that ends early has not said all. */
 const STEPS_MIN = 100
 
