@@ -34,7 +34,7 @@ interface Stage {
 
 async function openStage({
   peek = (): unknown => undefined,
-  limits = { connsPerClientMax: 100, handshakeMs: 5_000 },
+  limits = { connsPerClientMax: 100, handshakeMs: 60_000 },
 } = {}): Promise<Stage> {
   const log: LogRecord[] = []
   const host = nodeHost(

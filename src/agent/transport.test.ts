@@ -49,7 +49,7 @@ function start() {
 
 async function listen() {
   const end = start()
-  const limits = { connsPerClientMax: 100, handshakeMs: 5_000 }
+  const limits = { connsPerClientMax: 100, handshakeMs: 60_000 }
   const port = await bindServerPort({ host, bind: { host: '127.0.0.1', port: 0 }, limits, log: silentLog })
   port.open({ raft: end.transport.accept } as Parameters<typeof port.open>[0])
   closing.push(() => port.close())
@@ -87,7 +87,7 @@ async function listenAsOldPeer(answer: () => RaftReply | undefined, at = 0) {
   return { types, address: `127.0.0.1:${port}`, port, close }
 }
 
-suite('a snapshot for a follower', { timeout: 20_000 }, () => {
+suite('a snapshot for a follower', { timeout: 120_000 }, () => {
   const CHUNKS = 64
   const CHUNK = new Uint8Array(64 * 1024)
 
@@ -135,7 +135,7 @@ suite('a snapshot for a follower', { timeout: 20_000 }, () => {
     const port = await bindServerPort({
       host,
       bind: { host: '127.0.0.1', port: 0 },
-      limits: { connsPerClientMax: 100, handshakeMs: 5_000 },
+      limits: { connsPerClientMax: 100, handshakeMs: 60_000 },
       log: silentLog,
     })
     port.open({ raft: taking.accept } as Parameters<typeof port.open>[0])
@@ -204,7 +204,7 @@ suite('a snapshot for a follower', { timeout: 20_000 }, () => {
   })
 })
 
-suite('a word to stand, on the wire', { timeout: 20_000 }, () => {
+suite('a word to stand, on the wire', { timeout: 120_000 }, () => {
   const header = encodeRequest({ type: 'timeout-now', term: null })
   const heartbeat = (term: number) =>
     encodeRequest({ type: 'append', term, leader: 'x:1', prevIndex: 0, prevTerm: 0, entries: null, commit: 0 })
@@ -236,7 +236,7 @@ suite('a word to stand, on the wire', { timeout: 20_000 }, () => {
   })
 })
 
-suite('pre-votes on the wire', { timeout: 20_000 }, () => {
+suite('pre-votes on the wire', { timeout: 120_000 }, () => {
   test('one of ours is asked, and its answer comes back', async () => {
     const [candidate, voter] = [start(), await listen()]
     for (const id of [1, 2]) {

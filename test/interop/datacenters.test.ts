@@ -16,6 +16,9 @@ const skip =
 
 const WAIT_MS = 60_000
 const LOOK_MS = 50
+/** How long a request waits that may hope for a server, and what is far less than that even on a busy machine. */
+const HOLD = '120s'
+const AT_ONCE_MS = 60_000
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const end = Date.now() + WAIT_MS
@@ -40,7 +43,8 @@ suite('two datacenters, a real one and ours', { skip, timeout: 400_000 }, () => 
   async function startDatacenter(name: string, command: { command?: string }): Promise<Datacenter> {
     // In dev mode a third of a second of silence is a death: too little on a busy machine.
     const patient = '{ probe_interval = "500ms" probe_timeout = "500ms" suspicion_mult = 6 }'
-    const common = [`-datacenter=${name}`, '-bind=127.0.0.1', '-log-level=err', `-hcl=gossip_lan ${patient}`]
+    const hold = `-hcl=performance { rpc_hold_timeout = "${HOLD}" }`
+    const common = [`-datacenter=${name}`, '-bind=127.0.0.1', '-log-level=err', `-hcl=gossip_lan ${patient}`, hold]
     const inWan = ['-dev', `-node=server-${name}`, `-hcl=gossip_wan ${patient}`]
     const server = await startAgentProcess([...inWan, ...common], command)
     agents.push(server)
@@ -202,7 +206,7 @@ suite('two datacenters, a real one and ours', { skip, timeout: 400_000 }, () => 
       const began = Date.now()
       const { status, body } = await agent.http('GET', '/v1/kv/x?dc=nowhere')
       assert.deepEqual([status, body.endsWith('No path to datacenter')], [500, true], `${who}: ${body}`)
-      assert.ok(Date.now() - began < 6_000)
+      assert.ok(Date.now() - began < AT_ONCE_MS)
     }
   })
 
@@ -212,7 +216,7 @@ suite('two datacenters, a real one and ours', { skip, timeout: 400_000 }, () => 
       const began = Date.now()
       const { status, body } = await agent.http('GET', '/v1/kv/x?dc=theirs')
       assert.deepEqual([status, body.endsWith('No path to datacenter')], [500, true], body)
-      assert.ok(Date.now() - began < 6_000)
+      assert.ok(Date.now() - began < AT_ONCE_MS)
       assert.equal((await agent.http('PUT', '/v1/kv/own', 'x')).body.trim(), 'true')
     }
   })

@@ -25,7 +25,7 @@ export interface RawAnswer {
 }
 
 /** No answer may take longer: blocking queries of the tables wait for milliseconds. */
-const ANSWER_TIMEOUT_MS = 15_000
+const ANSWER_TIMEOUT_MS = 60_000
 
 export class RawHttp {
   readonly #port: number

@@ -53,7 +53,7 @@ const EXTERNAL = [
 ]
 
 /** A busy machine may take longer than the recursors are given: what differs is asked again, so many times in all. */
-const TRIES = 4
+const TRIES = 10
 
 /** @returns what ours has told */
 async function assertAlike<T>(what: string, agents: AgentProcess[], ask: (agent: AgentProcess) => Promise<T>) {

@@ -5,7 +5,7 @@ import { makeFrames } from '../../src/host/net.ts'
 import type { TableQuestion } from '../../src/serve/dns-questions.testing.ts'
 
 /** How long an answer may take before there is none. */
-const WAIT_MS = 1000
+const WAIT_MS = 5000
 
 /** @param dns `address:port` */
 export function askOver(dns: string, question: TableQuestion): Promise<Uint8Array | undefined> {

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import dnsPacket, { type DecodedPacket, type RecordType } from 'dns-packet'
 
 /** Past it the question or the answer is lost; on loopback that does not happen. */
-const WAIT_MS = 10_000
+const WAIT_MS = 30_000
 
 /** Asks as `dig` does: one question over UDP, recursion desired. */
 export function askDns(port: number, name: string, type: RecordType = 'A'): Promise<DecodedPacket> {
