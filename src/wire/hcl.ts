@@ -9,7 +9,7 @@ import { bytesFromText } from '../base/text.ts'
 import { literalText, literalValue, readFloat, readInteger } from './hcl-literals.ts'
 import { HCL_DEPTH_MAX, type Item, type Literal, type Node, parseTree } from './hcl-parse.ts'
 import { HclError, type Position, type Token } from './hcl-tokens.ts'
-import { type Json, JsonNumber, parseJson } from './json-decode.ts'
+import { type Json, JsonNumber, parseJson } from './json-parse.ts'
 
 export { HclError } from './hcl-tokens.ts'
 

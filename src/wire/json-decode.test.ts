@@ -5,14 +5,15 @@ import {
   bool,
   type Decode,
   decodeJson,
+  decodeJsonSlowly,
   duration,
   int,
   type Json,
   JsonError,
   JsonNumber,
+  JsonTooLarge,
   list,
   map,
-  parseJson,
   struct,
   text,
   textMap,
@@ -20,6 +21,7 @@ import {
   uint64,
   untyped,
 } from './json-decode.ts'
+import { parseJson } from './json-parse.ts'
 
 const encode = (given: string) => new TextEncoder().encode(given)
 
@@ -93,6 +95,7 @@ suite('parser', () => {
       ['[1.x]', "invalid character 'x' after decimal point in numeric literal"],
       ['[1e+]', "invalid character ']' in exponent of numeric literal"],
       ['é', "invalid character 'Ã' looking for beginning of value"],
+      ['😀', "invalid character 'ð' looking for beginning of value"],
       ['[\\', "invalid character '\\\\' looking for beginning of value"],
       ['[\x01', "invalid character '\\x01' looking for beginning of value"],
     ]
@@ -203,5 +206,105 @@ suite('structures', () => {
         }
       }),
     )
+  })
+})
+
+/** What comes of it, errors in words: to be compared. */
+function outcome(run: () => unknown): unknown {
+  try {
+    return { value: run() }
+  } catch (error) {
+    assert.ok(error instanceof JsonError, String(error))
+    return { error: error.message }
+  }
+}
+
+/** @returns what comes of it in slices of that size, and how many there were */
+function slowly(bytes: Uint8Array, decode: Decode<unknown>, windowBytes: number, rounds: number) {
+  let slices = 1
+  const seen = outcome(() => {
+    const slicing = decodeJsonSlowly(bytes, decode, windowBytes, rounds)
+    for (;;) {
+      const step = slicing.next()
+      if (step.done) return step.value
+      slices += 1
+    }
+  })
+  return { outcome: seen, slices }
+}
+
+suite('in slices', () => {
+  const sizes = fc.record({ windowBytes: fc.integer({ min: 1, max: 40 }), rounds: fc.integer({ min: 1, max: 5 }) })
+  const names = fc.constantFrom('Inner', 'inner', 'Own', 'Flag', 'Port', 'Name', '__proto__', 'x', 'Ünïcode 😀 "\\')
+  const values = fc.letrec<{ json: unknown }>((tie) => ({
+    json: fc.oneof(
+      { maxDepth: 4 },
+      fc.constantFrom(null, true, false, 0, -1.5e30, 80, 1e21, '', 'é😀', 'a\n"\\\u2028\u0000', 'long '.repeat(20)),
+      fc.array(tie('json'), { maxLength: 5 }),
+      fc.array(fc.tuple(names, tie('json')), { maxLength: 5 }).map((pairs) => Object.fromEntries(pairs)),
+    ),
+  })).json
+  const decoders: Decode<unknown>[] = [untyped, outer, map(list(textMap, '[]m'), 'map[string][]m'), texts]
+
+  test('a text means what it means at once, wherever its slices end', () => {
+    fc.assert(
+      fc.property(values, sizes, fc.constantFrom(undefined, 1), (value, { windowBytes, rounds }, space) => {
+        const bytes = encode(JSON.stringify(value, null, space))
+        for (const decode of decoders) {
+          const whole = outcome(() => decodeJson(bytes, decode))
+          assert.deepEqual(slowly(bytes, decode, windowBytes, rounds).outcome, whole)
+        }
+      }),
+    )
+  })
+
+  test('a text that is spoilt is refused in the words that it is refused in at once', () => {
+    const spoilt = fc.record({ at: fc.nat(), cut: fc.nat({ max: 3 }), by: fc.uint8Array({ maxLength: 3 }) })
+    const put = fc.constantFrom(
+      ...['"', '\\', '\\u12', '{', '}', '[', ']', ',', ':', '-', '1.', '1e', 'tru', ' '].map(encode),
+    )
+    fc.assert(
+      fc.property(values, fc.oneof(spoilt, fc.tuple(spoilt, put)), sizes, (value, how, { windowBytes, rounds }) => {
+        const bytes = encode(JSON.stringify(value))
+        const [{ at, cut, by }, more] = Array.isArray(how) ? how : [how, new Uint8Array(0)]
+        const from = at % (bytes.length + 1)
+        const spoiltBytes = Buffer.concat([bytes.subarray(0, from), by, more, bytes.subarray(from + cut)])
+        for (const decode of decoders) {
+          const whole = outcome(() => decodeJson(spoiltBytes, decode))
+          assert.deepEqual(slowly(spoiltBytes, decode, windowBytes, rounds).outcome, whole)
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('no slice has more than its share, however the text is made', () => {
+    const texts: unknown[] = [
+      Array.from({ length: 3000 }, (_, i) => ({ Port: i })),
+      { a: { b: Array.from({ length: 3000 }, () => []) } },
+      Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`name ${i}`, [i]])),
+      'é'.repeat(20_000),
+    ]
+    for (const value of texts) {
+      const bytes = encode(JSON.stringify(value))
+      const { outcome: found, slices } = slowly(bytes, untyped, 1000, 100)
+      assert.deepEqual(found, { value })
+      assert.ok(slices >= bytes.length / 1000, `${slices} slices of ${bytes.length} bytes`)
+    }
+  })
+
+  test('nesting as deep as it may be gets on by one round at a time', () => {
+    const bytes = encode(`${'['.repeat(1000)}${']'.repeat(1000)}`)
+    assert.deepEqual(
+      slowly(bytes, untyped, 4, 1).outcome,
+      outcome(() => decodeJson(bytes, untyped)),
+    )
+  })
+
+  test('values that come to far more memory than their text are refused', () => {
+    const bytes = Buffer.alloc(4_500_000, '{},')
+    bytes[0] = 0x5b
+    bytes[1] = 0x31
+    assert.throws(() => parseJson(bytes), JsonTooLarge)
   })
 })

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { getSystemErrorMap } from 'node:util'
 import { bytesFromText, textFromBytes } from '../../base/text.ts'
 import { HclError, parseHcl } from '../../wire/hcl.ts'
-import { JsonError, parseWholeJson } from '../../wire/json-decode.ts'
+import { JsonError, parseWholeJson } from '../../wire/json-parse.ts'
 import { ConfigError } from './error.ts'
 
 /** The file system as far as configuration needs it. Every function throws an Error whose message is the reason. */
