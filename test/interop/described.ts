@@ -11,6 +11,10 @@ import type { Request } from './requests.ts'
 /** They pass over what they do not know. */
 const LENIENT = new Set(['PUT /v1/session/create', 'POST /v1/discovery-chain/{service}'])
 
+/** What agents answer only with ACLs, keys of gossip, or once: tried in described.test.ts. */
+export const ELSEWHERE =
+  /^\w+ \/v1\/(acl\/|agent\/(token|reload|monitor|join|leave|connect\/authorize)|connect\/ca\/configuration|coordinate\/update|internal\/(federation-state\/|acl\/)|operator\/(keyring|raft\/peer)|snapshot|openapi)/
+
 type Who = 'ours' | 'theirs'
 
 export class DescribedAnswers {
@@ -21,7 +25,7 @@ export class DescribedAnswers {
   hear(who: Who, { method, url, body }: Request, { status, headers, body: answer }: RawAnswer): void {
     const operation = this.#described.operationOf(method, url)
     if (operation === undefined) return
-    if (status === 200) this.#answered.add(operation)
+    if (this.#described.tells(operation, status)) this.#answered.add(operation)
     const fault = this.#described.answerFault({ method, url, status, headers: headers.map(pairOf), body: answer })
     if (fault !== undefined) this.#note(`${operation} (${who}): ${fault}`, `${method} ${url} ${status}`)
     if (status === 200 && isObject(body) && !LENIENT.has(operation)) {
@@ -41,9 +45,9 @@ export class DescribedAnswers {
     return [...this.#faults].map(([fault, request]) => `${fault}\n  ${request.slice(0, 300)}`)
   }
 
-  /** Of which operations an answer was seen that was no mistake. */
-  answered(): Set<string> {
-    return this.#answered
+  /** Operations of which no answer was heard that is no mistake. */
+  unanswered(): string[] {
+    return this.#described.operations().filter((operation) => !this.#answered.has(operation))
   }
 }
 

@@ -9,7 +9,7 @@ import { after, before, suite, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import { HTTP_QUESTIONS } from '../support/http-questions.ts'
 import { type AgentProcess, realConsul, startAgentProcess } from '../support/process.ts'
-import { DescribedAnswers } from './described.ts'
+import { DescribedAnswers, ELSEWHERE } from './described.ts'
 import { EXPLAINED } from './explained.ts'
 import { randomNewer } from './random-newer.ts'
 import { randomRequests } from './random-requests.ts'
@@ -94,6 +94,12 @@ suite('side by side with the real Consul', { skip }, () => {
   test('every answer, of both, is as ours is described to be', () => {
     const faults = described.faults()
     assert.equal(faults.length, 0, `${faults.length} faults:\n${faults.join('\n')}`)
+    const unanswered = described.unanswered()
+    assert.deepEqual(
+      unanswered.filter((operation) => !ELSEWHERE.test(operation)),
+      [],
+    )
+    assert.ok(unanswered.length > 0)
   })
 
   test('every explanation explains something', () => {

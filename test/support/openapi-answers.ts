@@ -32,8 +32,12 @@ export interface Answered {
 }
 
 export interface Described {
+  /** All of them, as `operationOf` names them. */
+  operations(): string[]
   /** `GET /v1/kv/{key}`; undefined for what is not described at all. */
   operationOf(method: string, url: string): string | undefined
+  /** Whether a status has a meaning of its own there. */
+  tells(operation: string, status: number): boolean
   /** What of an answer is not as described. */
   answerFault(answered: Answered): string | undefined
   /** Fields of a JSON body that are not described; names compare in any case, as Go's decoder has it. */
@@ -224,7 +228,24 @@ export function describedBy(given: unknown): Described {
     return undefined
   }
 
-  return { operationOf: (method, url) => find(method, url)?.name, answerFault, unknownIn, fullBodies }
+  const operations = () =>
+    Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+
+  function tells(operation: string, status: number): boolean {
+    const [method, path] = operation.split(' ')
+    return String(status) in document.paths[path!]![method!.toLowerCase()]!.responses
+  }
+
+  return {
+    operations,
+    tells,
+    operationOf: (method, url) => find(method, url)?.name,
+    answerFault,
+    unknownIn,
+    fullBodies,
+  }
 }
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/

@@ -1,12 +1,9 @@
 /**
- * Beyond Consul: `/v1/openapi.json`, the HTTP API as OpenAPI 3.1 describes APIs (https://spec.openapis.org/oas/v3.1.0),
- * made of the route table and the table of descriptions.
+ * The HTTP API as OpenAPI 3.1 describes APIs (https://spec.openapis.org/oas/v3.1.0), made of the route table, the table of
+ * descriptions and the schemas. Loaded by openapi-endpoint.ts when somebody asks for it.
  */
-import type { HttpResponse } from '../../host/host.ts'
-import { jsonValue } from '../../wire/json.ts'
 import type { RouteDescription } from './descriptions/operation.ts'
 import { BELOW, DESCRIPTIONS, type Form, type Operation } from './descriptions.ts'
-import { type Exchange, jsonCompact } from './exchange.ts'
 import { HEADERS, type HeaderName } from './headers.ts'
 import { PARAMETERS, type ParameterName } from './parameters.ts'
 import type { Route } from './router.ts'
@@ -148,13 +145,4 @@ function operationId(pattern: string, below: string, method: string): string {
   const words = `${pattern}${below}`.split(/[^A-Za-z0-9]+/).filter((word) => word !== '')
   const end = pattern.endsWith('/') && below === '' ? 'Of' : ''
   return method.toLowerCase() + words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('') + end
-}
-
-/** Made once, when it is first asked for. @param routes called then, since the table names this endpoint itself */
-export function openApiEndpoint(routes: () => readonly Route[]): (exchange: Exchange) => HttpResponse {
-  let text: string | undefined
-  return (exchange) => {
-    text ??= jsonValue(openApi(routes()), true)
-    return jsonCompact(exchange, text)
-  }
 }

@@ -46,7 +46,7 @@ import { checksInState, connectHealth, ingressHealth, nodeChecks, serviceChecks,
 import { checkIntention, intentionEndpoint, intentionsEndpoint, matchIntentions } from './intention.ts'
 import { keyring } from './keyring.ts'
 import { kv } from './kv.ts'
-import { openApiEndpoint } from './openapi.ts'
+import { openApiEndpoint } from './openapi-endpoint.ts'
 import { autopilotConfiguration, raftConfiguration, raftPeer, serverHealth } from './operator.ts'
 import { profiler } from './profiler.ts'
 import { queries, query } from './query.ts'

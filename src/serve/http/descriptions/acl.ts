@@ -13,10 +13,10 @@ export const ACL_DESCRIPTIONS: Descriptions = {
     answer: 'LegacyAcl[]',
     headers: META,
   }),
-  '/v1/acl/clone/': put({ summary: 'Copy a legacy token', rest: 'id', answer: 'Id' }),
+  '/v1/acl/clone/': put({ summary: 'Copy a legacy token', rest: 'id', answer: 'Id', headers: META }),
   '/v1/acl/list': get({ summary: 'List legacy tokens', parameters: BLOCK, answer: 'LegacyAcl[]', headers: META }),
   '/v1/acl/login': post({ summary: 'Trade a bearer token for one of Consul', body: 'AclLogin', answer: 'AclToken' }),
-  '/v1/acl/logout': post({ summary: 'Destroy the token that a login gave' }),
+  '/v1/acl/logout': post({ summary: 'Destroy the token that a login gave', answer: 'Boolean' }),
   '/v1/acl/replication': get({
     summary: 'How the replication of ACLs stands',
     parameters: ['dc'],

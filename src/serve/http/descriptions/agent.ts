@@ -81,6 +81,7 @@ export const AGENT_DESCRIPTIONS: Descriptions = {
     summary: 'Whether a connection in the mesh is allowed',
     body: 'ConnectAuthorizationRequest',
     answer: 'ConnectAuthorization',
+    headers: ['Cache', 'Age'],
   }),
   '/v1/agent/connect/ca/roots': get({
     summary: 'Root certificates of the mesh',
