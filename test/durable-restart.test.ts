@@ -170,7 +170,11 @@ describe('a durable server', () => {
     await agent.kill('SIGKILL')
     agent = await start(dataDir)
     assert.deepEqual(Object.keys(await get(agent, '/v1/agent/services')), [])
-    assert.deepEqual(await get(agent, '/v1/catalog/service/web'), [])
+    // The agent may have been killed before it had told the catalog: then it does so now.
+    for (let index = 0; (await get(agent, '/v1/catalog/service/web')).length > 0; ) {
+      const { headers } = await agent.http('GET', `/v1/catalog/service/web?index=${index}&wait=10s`)
+      index = Number(headers['x-consul-index'])
+    }
     assert.deepEqual(await get(agent, '/v1/catalog/service/db'), [])
     assert.equal((await agent.http('GET', '/v1/kv/app/?recurse')).status, 404)
     await agent.kill()

@@ -10,7 +10,7 @@ import { type RawAnswer, RawHttp } from './raw-http.ts'
 import { type Request, titleOf } from './requests.ts'
 
 /** How long the two may take to agree where a write is followed by and by. */
-const SETTLE_MS = 40_000
+const SETTLE_MS = 120_000
 const SETTLE_POLL_MS = 20
 /** Of two services, the real one leaves the one that ours names out so many times in a row once in a million. */
 const REFUSALS_MAX = 20
