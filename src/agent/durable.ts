@@ -16,6 +16,7 @@ import { ChunkAssembler } from '../wire/chunking.ts'
 import { encodeState, readState } from '../wire/snapshot.ts'
 import { decodeMeta, encodeMeta, snapshotId } from '../wire/snapshot-meta.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
+import { slices } from './install.ts'
 import type { Replica } from './replica.ts'
 
 /** Of the log since the last snapshot: past it a snapshot is due however few the entries, as they stay in memory. */
@@ -183,12 +184,4 @@ async function takeSnapshot({ host, store, replica, snapshots, kept, chunks, log
   }
   replica.snapshotTaken(meta)
   log.info('snapshot complete up to', { index: meta.index, ms: Math.round(host.now() - began) })
-}
-
-/** Lets the event loop turn between two chunks, so that encoding a large state holds nobody up. */
-async function* slices(chunks: Iterable<Uint8Array>, host: Host): AsyncGenerator<Uint8Array> {
-  for (const chunk of chunks) {
-    yield chunk
-    await new Promise<void>((done) => host.soon(done))
-  }
 }

@@ -9,6 +9,7 @@ import { NANOS_PER_MS } from '../base/units.ts'
 import type { Authorizer } from '../core/acl/authorizer.ts'
 import type { ServerInfo } from '../core/gossip/servers.ts'
 import { demand } from '../core/methods/refuse.ts'
+import type { Replacement } from '../core/store/rows.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Host, ReceivedState, SnapshotDisk } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
@@ -41,7 +42,7 @@ export interface SnapshotsParts {
 }
 
 export function makeSnapshots(parts: SnapshotsParts): SnapshotCaller {
-  const { config, host, store, replica, snapshots, kept, chunks, router, log } = parts
+  const { config, host, store, replica, snapshots, chunks, router, log } = parts
   let restoring = false
 
   async function save(stale: boolean): Promise<SnapshotAnswer> {
@@ -114,29 +115,7 @@ export function makeSnapshots(parts: SnapshotsParts): SnapshotCaller {
       await storing.catch(() => {})
       throw refusal(error)
     }
-    let settled = false
-    return {
-      index: found.index,
-      snapshot: {
-        keep(meta) {
-          const id = snapshotId(meta, host.date())
-          return stored.keep(id, encodeMeta(meta, id, found.size))
-        },
-        commit(index) {
-          settled = true
-          replacement.commit(index)
-          chunks.restore(pending)
-          kept.before = kept.newest
-          kept.newest = index
-        },
-        async discard() {
-          if (settled) return
-          replacement.abandon()
-          await stored.discard()
-          settled = true
-        },
-      },
-    }
+    return { index: found.index, snapshot: userSnapshot(parts, { replacement, pending, stored, size: found.size }) }
   }
 
   /** In another datacenter each of its servers is tried. */
@@ -165,6 +144,40 @@ export function makeSnapshots(parts: SnapshotsParts): SnapshotCaller {
     if (AllowStale) throw new ConsulError('refused', 'stale not allowed for restore')
     log.info('restoring a snapshot')
     return restore(archive)
+  }
+}
+
+/** A state that was read from an archive: as rows, and as bytes on the disk. */
+export interface ReadState {
+  replacement: Replacement
+  pending: PendingChunk[]
+  stored: ReceivedState
+  size: number
+}
+
+export function userSnapshot(
+  { host, kept, chunks }: { host: Pick<Host, 'date'>; kept: KeptSnapshots; chunks: ChunkAssembler },
+  { replacement, pending, stored, size }: ReadState,
+): UserSnapshot {
+  let settled = false
+  return {
+    keep(meta) {
+      const id = snapshotId(meta, host.date())
+      return stored.keep(id, encodeMeta(meta, id, size))
+    },
+    commit(index) {
+      settled = true
+      replacement.commit(index)
+      chunks.restore(pending)
+      kept.before = kept.newest
+      kept.newest = index
+    },
+    async discard() {
+      if (settled) return
+      replacement.abandon()
+      await stored.discard()
+      settled = true
+    },
   }
 }
 

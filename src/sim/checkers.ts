@@ -10,7 +10,7 @@ import type { Raft, RaftStatus, Saved } from '../core/raft/raft.ts'
 import type { Commit } from '../core/store/store.ts'
 import type { DirEntry } from '../model/kv.ts'
 import type { Moment } from './faults.ts'
-import type { Value } from './history.ts'
+import type { Past, Value } from './history.ts'
 import type { SimServer } from './server.ts'
 
 /** What was committed at an index, and by whom it was first said so. */
@@ -18,6 +18,16 @@ interface Committed {
   entry: Entry
   /** The lowest term in which a server was when it took the entry for committed. */
   term: Term
+}
+
+/**
+ * A user's snapshot that a leader puts beyond the end of its log. It counts once what follows it is committed; before
+ * that the leader may fall, and the others go on without it.
+ */
+interface Fork {
+  meta: SnapshotMeta
+  chain: number
+  past: Past
 }
 
 /** Of one server, across its lives. */
@@ -33,6 +43,8 @@ interface Known {
   chain: number
   /** What the write under way holds. */
   writing: readonly Entry[]
+  /** Where the user's snapshot goes that it stores, or stored last. */
+  replacing: SnapshotMeta | undefined
 }
 
 export class Checkers {
@@ -43,6 +55,9 @@ export class Checkers {
     commits: 0,
     applied: 0,
     installs: 0,
+    /** Users' snapshots that a leader put in place, and those of them that were not lost with it. */
+    restores: 0,
+    settled: 0,
     snapshots: 0,
     configurations: 0,
     refusals: 0,
@@ -59,6 +74,8 @@ export class Checkers {
   private readonly canon: (Committed | undefined)[] = [undefined]
   /** Digest of the state, by index of the command that led to it. */
   private readonly chains: (number | undefined)[] = [0]
+  /** By index and term. */
+  private readonly forks = new Map<string, Fork>()
   private readonly leaders = new Map<Term, string>()
   /** By term and index: the entry, and the term of the one before it. */
   private readonly entries = new Map<string, { entry: Entry; before: Term | undefined }>()
@@ -113,8 +130,8 @@ export class Checkers {
     known.term = saved.hardState.term
     this.logsAgree(saved.entries)
     known.asking.clear()
-    known.committed = saved.snapshot?.index ?? 0
-    known.chain = this.chainAt(saved.snapshot?.index ?? 0)
+    known.committed = snapshot?.index ?? 0
+    known.chain = snapshot === null ? 0 : this.chainOf(snapshot)
   }
 
   stopped(server: SimServer): void {
@@ -123,12 +140,24 @@ export class Checkers {
   }
 
   /** The state stands at a leader's snapshot. */
-  restored(server: SimServer, index: Index): void {
+  restored(server: SimServer, meta: SnapshotMeta): void {
     this.counts.installs++
-    this.trace?.(`${server.id} restored ${index}`)
+    this.replaced(server, meta)
+  }
+
+  private replaced(server: SimServer, meta: SnapshotMeta): void {
+    this.trace?.(`${server.id} restored ${meta.index}`)
     const known = this.of(server)
-    known.chain = this.chainAt(index)
-    known.committed = index
+    known.chain = this.chainOf(meta)
+    known.committed = meta.index
+  }
+
+  /** A leader begins to store a user's snapshot, which will stand there. */
+  restores(server: SimServer, meta: SnapshotMeta, past: Past): void {
+    const known = this.of(server)
+    known.replacing = meta
+    const chain = hash(hash(hash(0, 'restored'), meta.index), meta.term)
+    this.forks.set(`${meta.index}/${meta.term}`, { meta, chain, past })
   }
 
   applied(server: SimServer, { index, changes, result }: Commit): void {
@@ -170,6 +199,10 @@ export class Checkers {
     // Not sooner: a lone leader may withdraw what a full disk did not take, and use its index again.
     if (input.kind === 'persisted') this.logsAgree(this.of(server).writing)
     if (input.kind === 'snapshot-taken') this.snapshot(server, input.meta)
+    if (input.kind === 'replaced' && input.ok) {
+      this.counts.restores++
+      this.replaced(server, this.of(server).replacing!)
+    }
   }
 
   private said(server: SimServer, raft: Raft, effect: RaftEffect): void {
@@ -200,6 +233,10 @@ export class Checkers {
         this.committed(server, raft, effect.entries)
         this.moment(server, 'commits')
         return
+      case 'replace':
+        this.mix(server.id, 'replace', effect.meta.index)
+        this.moment(server, 'replaces')
+        return
       default:
         return
     }
@@ -225,8 +262,8 @@ export class Checkers {
     }
     const { lastIndex, snapshotIndex } = raft.status(server.now())
     for (let index = this.lastCommitted; index > Math.max(snapshotIndex, this.lastCommitted - 200); index--) {
-      const committed = this.canon[index]!
-      if (committed.term >= term) continue
+      const committed = this.canon[index]
+      if (committed === undefined || committed.term >= term) continue
       const own = index > lastIndex ? undefined : server.disk.termAt(index)
       // What is still on its way to the disk is not to be seen there.
       if (index > lastIndex || (own !== undefined && index <= server.disk.last && own !== committed.entry.term)) {
@@ -294,7 +331,9 @@ export class Checkers {
       const { index } = entry
       const other = this.canon[index]
       if (other === undefined) {
-        if (index !== this.canon.length) this.fail(`${server.id} committed ${index} before what comes before it`)
+        if (index !== this.canon.length && !this.settles(status, index - 1)) {
+          this.fail(`${server.id} committed ${index} before what comes before it`)
+        }
         this.canon[index] = { entry, term }
         this.counts.commits++
         this.onMajority(entry, status)
@@ -303,6 +342,17 @@ export class Checkers {
         other.term = Math.min(other.term, term)
       }
     }
+  }
+
+  /** What follows a user's snapshot is committed, and so is the snapshot. @returns false when there is none there */
+  private settles({ snapshotIndex, snapshotTerm: term }: RaftStatus, index: Index): boolean {
+    const fork = this.forks.get(`${index}/${term}`)
+    if (fork === undefined || snapshotIndex !== index || index <= this.lastCommitted) return false
+    this.counts.settled++
+    this.canon[index] = { entry: { index, term, type: 'noop', data: NOTHING, extensions: null }, term }
+    this.chains[index] = fork.chain
+    for (const [key, versions] of this.versions) versions.push({ index, value: fork.past.get(key)?.value ?? null })
+    return true
   }
 
   /** Paper, section 5.4.2: entries of earlier terms are committed when a majority has one of the leader's own term. */
@@ -336,7 +386,7 @@ export class Checkers {
   private snapshot(server: SimServer, meta: SnapshotMeta): void {
     this.counts.snapshots++
     const term = this.canon[meta.index]?.entry.term
-    if (term !== meta.term)
+    if (term !== meta.term && !this.forks.has(`${meta.index}/${meta.term}`))
       this.fail(`${server.id} says of its snapshot at ${meta.index} that its term is ${meta.term}`)
   }
 
@@ -345,6 +395,10 @@ export class Checkers {
     const versions = this.versions.get(row.Key)
     if (versions === undefined) this.versions.set(row.Key, [{ index, value }])
     else versions.push({ index, value })
+  }
+
+  private chainOf({ index, term }: SnapshotMeta): number {
+    return this.forks.get(`${index}/${term}`)?.chain ?? this.chainAt(index)
   }
 
   /** Of the last command at or before `index`. */
@@ -359,7 +413,15 @@ export class Checkers {
   private of({ id }: SimServer): Known {
     let known = this.known.get(id)
     if (known === undefined) {
-      known = { term: 0, votes: new Map(), asking: new Map(), committed: 0, chain: 0, writing: [] }
+      known = {
+        term: 0,
+        votes: new Map(),
+        asking: new Map(),
+        committed: 0,
+        chain: 0,
+        writing: [],
+        replacing: undefined,
+      }
       this.known.set(id, known)
     }
     return known
@@ -384,6 +446,7 @@ function sameEntry(a: Entry, b: Entry): boolean {
   return true
 }
 
+const NOTHING = new Uint8Array(0)
 const PRIME = 0x01000193
 
 /** FNV-1a over whatever is given: text, numbers, bytes, and objects of these. */

@@ -8,8 +8,9 @@ import type { makeRaft } from '../core/raft/raft.ts'
 import { ConsulError } from '../model/errors.ts'
 import { Checkers } from './checkers.ts'
 import type { Moment } from './faults.ts'
+import { History, type Restore } from './history.ts'
 import { Network } from './network.ts'
-import { type Settings, SimServer } from './server.ts'
+import { type Archive, type Settings, SimServer } from './server.ts'
 import { World } from './world.ts'
 
 export interface ClusterOptions {
@@ -24,6 +25,7 @@ export interface ClusterOptions {
 export class Cluster {
   readonly world = new World()
   readonly network: Network
+  readonly history = new History()
   readonly servers: SimServer[]
   readonly founders: Server[]
   readonly checkers: Checkers
@@ -100,6 +102,24 @@ export class Cluster {
       newest = role.term
     }
     return best
+  }
+
+  /** Asks whoever leads, as an operator does, who is told how it went. */
+  restore(archive: Archive): void {
+    const { world, history } = this
+    const restore: Restore = {
+      past: archive.past,
+      asked: world.now,
+      answered: Number.POSITIVE_INFINITY,
+      done: undefined,
+    }
+    history.restores.push(restore)
+    this.leader()?.serve(
+      (_, running) => running.restore(archive),
+      (error) => {
+        if (error === undefined) Object.assign(restore, { answered: world.now, done: true })
+      },
+    )
   }
 
   heal(): void {

@@ -9,8 +9,9 @@ import type { Random } from '../base/random.ts'
 import type { Index } from '../base/units.ts'
 import type { Entry, HardState } from '../core/raft/messages.ts'
 import { memoryDisk } from '../host/disk-memory.ts'
-import type { Disk, LogDisk, SnapshotDisk } from '../host/host.ts'
+import type { Disk, LogDisk, ReceivedState, SnapshotDisk } from '../host/host.ts'
 import { decodeEntry, encodeEntry } from '../wire/raft-log.ts'
+import { decodeMeta } from '../wire/snapshot-meta.ts'
 import type { World } from './world.ts'
 
 type Change = Parameters<LogDisk['write']>[0]
@@ -18,6 +19,11 @@ type Change = Parameters<LogDisk['write']>[0]
 interface Snapshot {
   meta: Uint8Array
   state: Uint8Array[]
+}
+
+/** What a power cut finds half done: it may be done, or not at all. */
+interface UnderWay {
+  finish(): void
 }
 
 /** As the real one: the newest, and one to fall back to. */
@@ -42,6 +48,7 @@ export class SimDisk {
   private readonly random: Random
   private mounts = 0
   private writing: Change | undefined
+  private readonly renaming = new Set<UnderWay>()
 
   constructor(world: World, random: Random) {
     this.world = world
@@ -56,6 +63,8 @@ export class SimDisk {
   /** The power goes. */
   crash(): void {
     this.mounts++
+    for (const { finish } of this.renaming) if (this.random.float() < 0.5) finish()
+    this.renaming.clear()
     const { writing } = this
     this.writing = undefined
     if (writing === undefined || this.full) return
@@ -147,20 +156,59 @@ export class SimDisk {
         return found === undefined ? null : { meta: found.meta, state: each(found.state) }
       },
       save: async (_name, meta, state) => {
-        const chunks: Uint8Array[] = []
-        for await (const chunk of state) chunks.push(chunk.slice())
-        await new Promise<void>((done) => this.world.after(this.random.float() * 4 * this.delayMs, done))
-        if (!live()) return new Promise<void>(() => {})
-        if (this.full) throw new Error('no space left on device')
-        if (this.rotten) this.snapshots.shift()
-        this.rotten = false
-        this.snapshots.unshift({ meta, state: chunks })
-        this.snapshots.length = Math.min(this.snapshots.length, SNAPSHOTS_KEPT)
+        const chunks = await copied(state)
+        await this.rename(live, 4, () => this.keep({ meta, state: chunks }))
+      },
+      receive: async (state): Promise<ReceivedState> => {
+        const chunks = await copied(state)
+        let kept: Snapshot | undefined
+        return {
+          keep: (_name, meta) => {
+            const snapshot = { meta, state: chunks }
+            kept = snapshot
+            return this.rename(live, 4, () => this.keep(snapshot))
+          },
+          discard: () => this.rename(live, 1, () => this.forget(kept), false),
+        }
       },
     }
   }
+
+  /** What counts at once or not at all, after a while; a crash comes before or after it. */
+  private async rename(live: () => boolean, slowness: number, finish: () => void, needsRoom = true): Promise<void> {
+    const underWay = { finish }
+    if (!this.full || !needsRoom) this.renaming.add(underWay)
+    await new Promise<void>((done) => this.world.after(this.random.float() * slowness * this.delayMs, done))
+    if (!live()) return new Promise<void>(() => {})
+    if (!this.renaming.delete(underWay) || (this.full && needsRoom)) throw new Error('no space left on device')
+    finish()
+  }
+
+  /** The newest is the one of the highest term and index, whenever it was taken. */
+  private keep(snapshot: Snapshot): void {
+    if (this.rotten) this.snapshots.shift()
+    this.rotten = false
+    this.snapshots.push(snapshot)
+    const place = new Map(this.snapshots.map((each) => [each, decodeMeta(each.meta)]))
+    this.snapshots.sort((a, b) => {
+      const [left, right] = [place.get(a)!, place.get(b)!]
+      return right.term - left.term || right.index - left.index
+    })
+    this.snapshots.length = Math.min(this.snapshots.length, SNAPSHOTS_KEPT)
+  }
+
+  private forget(snapshot: Snapshot | undefined): void {
+    this.snapshots = this.snapshots.filter((each) => each !== snapshot)
+    this.rotten &&= this.snapshots.length > 1
+  }
 }
 
-async function* each(chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
+async function copied(state: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of state) chunks.push(chunk.slice())
+  return chunks
+}
+
+export async function* each(chunks: Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* chunks
 }

@@ -28,6 +28,8 @@ export type Fault = { at: Millis } & (
   | { kind: 'clock'; server: number; rate: number }
   | { kind: 'change'; change: 'add-voter' | 'add-nonvoter' | 'demote' | 'remove'; server: number }
   | { kind: 'transfer' }
+  /** The state becomes again what it is now, after a while. */
+  | { kind: 'restore'; afterMs: Millis }
   /** Two halves that hear each other only through one server. */
   | { kind: 'bridge'; server: number; side: number }
   /** Waits for the next server that does this, and strikes it. */
@@ -37,9 +39,11 @@ type What = Fault extends infer F ? (F extends Fault ? Omit<F, 'at'> : never) : 
 
 /** What a blow may wait for. */
 const MOMENTS = ['votes', 'leads', 'writes', 'commits', 'changes', 'answers'] as const
-export type Moment = (typeof MOMENTS)[number]
+export type Moment = (typeof MOMENTS)[number] | 'replaces'
 const BLOWS = ['crash', 'bounce', 'isolate', 'pause'] as const
-type Blow = (typeof BLOWS)[number]
+/** The last one cuts a server off until another leads, and lets it follow for a moment before it goes down. */
+const BLOWS_AT_RESTORE = [...BLOWS, 'isolate', 'seclude', 'seclude'] as const
+type Blow = (typeof BLOWS_AT_RESTORE)[number]
 
 const LEADER = -1
 /** Of the pauses between faults: they come in bursts, with quiet times in between. */
@@ -47,6 +51,9 @@ const GAP_MS = 150
 const QUIET_MS = 4000
 /** Long enough for the others to find another leader. */
 const PAUSE_MS = 2600
+const RESTORE_AFTER_MS_MAX = 1500
+const SECLUDED_MS = 1800
+const FOLLOWING_MS = 900
 
 /** @param servers founders and spares together */
 export function drawFaults(random: Random, servers: number, untilMs: Millis): Fault[] {
@@ -130,6 +137,30 @@ function drawChange(random: Random, server: number): What {
   return { kind: 'change', change: changes[random.int(changes.length)]!, server }
 }
 
+/** Users restore what was, and the leader is struck while it makes that durable, or while nobody else has it yet. */
+export function drawRestores(random: Random, servers: number, untilMs: Millis): Fault[] {
+  const faults: Fault[] = []
+  let at = 800 + random.float() * 1000
+  const then = (afterMs: Millis, ...whats: What[]) => {
+    at += afterMs
+    for (const what of whats) faults.push({ at, ...what } as Fault)
+  }
+  while (at < untilMs) {
+    const blow = BLOWS_AT_RESTORE[random.int(BLOWS_AT_RESTORE.length)]!
+    if (blow === 'seclude') then(0, { kind: 'disk-slow', server: LEADER, ms: 1500 })
+    else if (random.float() < 0.2) then(0, { kind: 'disk-slow', server: LEADER, ms: 150 })
+    const soon = blow === 'seclude' || random.float() < 0.7
+    if (random.float() < 0.9)
+      then(0, { kind: 'ambush', when: 'replaces', blow, afterMs: random.float() * (soon ? 12 : 600) })
+    then(0, { kind: 'restore', afterMs: random.float() < 0.1 ? 0 : random.float() * RESTORE_AFTER_MS_MAX })
+    if (random.float() < 0.2) then(random.float() * 500, { kind: 'transfer' })
+    then(2000 + random.float() * 3000, { kind: 'heal' }, { kind: 'disks-well' })
+    for (let server = 0; server < servers; server++) then(0, { kind: 'restart', server })
+    then(random.float() * 2000)
+  }
+  return faults
+}
+
 export function inflict(cluster: Cluster, fault: Fault): void {
   const { world, network, servers } = cluster
   const pick = (n: number): SimServer | undefined => (n === LEADER ? cluster.leader() : servers[n % servers.length])
@@ -202,6 +233,11 @@ export function inflict(cluster: Cluster, fault: Fault): void {
         strike: (server) => world.after(fault.afterMs, () => strike(cluster, server, fault.blow)),
       })
       return
+    case 'restore': {
+      const archive = cluster.leader()?.running?.save()
+      if (archive !== undefined) world.after(fault.afterMs, () => cluster.restore(archive))
+      return
+    }
     case 'transfer':
       // Nobody waits for how it ends.
       cluster
@@ -226,6 +262,11 @@ function strike(cluster: Cluster, server: SimServer, blow: Blow): void {
       return
     case 'pause':
       pause(cluster, server, PAUSE_MS)
+      return
+    case 'seclude':
+      separate(cluster, (n) => cluster.servers[n] === server)
+      cluster.world.after(SECLUDED_MS, () => cluster.heal())
+      cluster.world.after(SECLUDED_MS + FOLLOWING_MS, () => bounce(cluster, server))
       return
   }
 }

@@ -16,11 +16,18 @@ export type Action =
   | { kind: 'lock'; session: string; value: string }
   | { kind: 'unlock'; session: string; value: string }
   | { kind: 'get' }
+  /** Not of a client: an older state took the place of this one. */
+  | { kind: 'reset'; value: Value; session: string }
 
 export interface Seen {
   value: Value
   /** Who holds the lock, or "". */
   session: string
+}
+
+/** What a key holds, as text. */
+export function textOf(bytes: Uint8Array | null): string {
+  return bytes === null ? '' : String.fromCharCode(...bytes)
 }
 
 /** Of a write: whether it succeeded. Of a read: what was there. */
@@ -49,9 +56,34 @@ export interface StaleRead {
   at: number
 }
 
+/** The state as it was at some moment: what is not in it was absent. */
+export type Past = ReadonlyMap<string, Seen>
+
+/** Somebody put a past in place of the state; times as of an operation. */
+export interface Restore {
+  past: Past
+  asked: number
+  answered: number
+  /** undefined when nobody knows whether it happened. */
+  done: true | undefined
+}
+
 export class History {
   readonly operations: Operation[] = []
+  readonly restores: Restore[] = []
   readonly staleReads: StaleRead[] = []
+
+  /** Everything, with what the restores did to each key. */
+  all(): Operation[] {
+    const keys = new Set(this.operations.map(({ key }) => key))
+    const resets = this.restores.flatMap(({ past, asked, answered, done }) =>
+      [...keys].map((key): Operation => {
+        const { value, session } = past.get(key) ?? { value: null, session: '' }
+        return { client: 'restore', key, action: { kind: 'reset', value, session }, asked, answered, answer: done }
+      }),
+    )
+    return [...this.operations, ...resets]
+  }
 
   /** @returns what completes it: an answer, or undefined when the outcome stays unknown, or `forget` when nothing happened */
   begin(client: string, key: string, action: Action, now: number): Pending {

@@ -68,6 +68,8 @@ function apply(state: Readonly<State>, { action, answer }: Operation): State | u
       if (answer !== undefined && answer !== done) return undefined
       return done ? { value: action.value, session: '' } : { ...state }
     }
+    case 'reset':
+      return { value: action.value, session: action.session }
     case 'get':
       if (answer === undefined) return { ...state }
       if (typeof answer === 'boolean') return undefined
@@ -195,6 +197,7 @@ function seenValues(all: readonly Operation[]): Set<Value> {
   for (const { action, answer } of all) {
     if (typeof answer === 'object') seen.add(answer.value)
     if (action.kind === 'cas' || action.kind === 'delete-cas') seen.add(action.expected)
+    if (action.kind === 'reset') seen.add(action.value)
   }
   return seen
 }

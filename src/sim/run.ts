@@ -7,8 +7,7 @@ import { seededRandom } from '../base/random.ts'
 import type { Millis } from '../base/units.ts'
 import { makeRaft } from '../core/raft/raft.ts'
 import { Cluster } from './cluster.ts'
-import { drawFaults, type Fault, inflict } from './faults.ts'
-import { History } from './history.ts'
+import { drawFaults, drawRestores, type Fault, inflict } from './faults.ts'
 import { checkLinearizable } from './linearizable.ts'
 import { FAIR } from './network.ts'
 import type { Settings } from './server.ts'
@@ -16,6 +15,8 @@ import { checkStaleReads } from './stale.ts'
 import { Client } from './workload.ts'
 
 const SIZES = [3, 5, 7]
+/** So many seeds, and one of them is about restored snapshots. */
+export const RESTORES_EVERY = 8
 const CHAOS_MS: [min: Millis, span: Millis] = [6000, 10_000]
 /** Elections, the longest waiting after failures, and catching up: all fit in well below this. */
 const RECOVERY_MS: Millis = 60_000
@@ -53,6 +54,7 @@ interface Plan {
   size: number
   spares: number
   clients: number
+  watchers: number
   settings: Settings
   chaosMs: Millis
   faults: Fault[]
@@ -60,6 +62,7 @@ interface Plan {
 
 function planOf({ seed, faults }: RunOptions): Plan {
   const random = seededRandom(Math.imul(seed, 7919) + 17)
+  const restores = seed % RESTORES_EVERY === 0
   const size = SIZES[seed % SIZES.length]!
   const spares = random.int(3)
   const chaosMs = CHAOS_MS[0] + random.float() * CHAOS_MS[1]
@@ -67,6 +70,7 @@ function planOf({ seed, faults }: RunOptions): Plan {
     size,
     spares,
     clients: 3 + random.int(3),
+    watchers: restores ? 2 : 0,
     settings: {
       preVote: (['all', 'all', 'some', 'none'] as const)[Math.floor(random.float() * 4)]!,
       trailingLogs: random.int(3) * 12,
@@ -75,7 +79,7 @@ function planOf({ seed, faults }: RunOptions): Plan {
       appendEntriesMax: [1, 3, 8, 64][random.int(4)]!,
     },
     chaosMs,
-    faults: faults ?? drawFaults(random, size + spares, chaosMs),
+    faults: faults ?? (restores ? drawRestores : drawFaults)(random, size + spares, chaosMs),
   }
 }
 
@@ -84,14 +88,15 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
   const { seed } = options
   const { size, spares, settings } = plan
   const cluster = new Cluster({ seed, size, spares, settings, makeRaft: options.makeRaft ?? makeRaft })
-  const { world, network, checkers, servers } = cluster
-  const history = new History()
+  const { world, network, checkers, servers, history } = cluster
   const { trace } = options
   if (trace !== undefined) checkers.trace = (line) => trace(`${world.now.toFixed(2)} ${line}`)
-  const clients = Array.from({ length: plan.clients }, (_, n) => new Client(`c${n + 1}`, cluster, history))
+  const clients = Array.from({ length: plan.clients }, (_, n) => new Client(`c${n + 1}`, cluster))
 
   for (const server of servers) cluster.start(server)
   for (const client of clients) void client.run()
+  const watchers = Array.from({ length: plan.watchers }, (_, n) => new Client(`w${n + 1}`, cluster))
+  for (const watcher of watchers) void watcher.watch()
   for (const fault of plan.faults) {
     world.after(fault.at, () => {
       checkers.trace?.(`fault ${JSON.stringify(fault)}`)
@@ -108,13 +113,13 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
     server.resume()
     cluster.start(server)
   }
-  for (const client of clients) client.stopped = true
+  for (const client of [...clients, ...watchers]) client.stopped = true
   await world.run(world.now + CALM_MS)
   await agree(cluster)
 
   let undecided = 0
   if (!world.halted) {
-    const reader = new Client('reader', cluster, history)
+    const reader = new Client('reader', cluster)
     let done = false
     const keys = new Set(history.operations.map(({ key }) => key))
     const { servers: listed } = cluster.leader()!.running!.replica.status().configuration
@@ -127,7 +132,7 @@ export async function simulate(options: RunOptions): Promise<Outcome> {
   }
   if (checkers.violation === undefined) {
     checkers.compareStates()
-    const verdict = checkLinearizable(history.operations)
+    const verdict = checkLinearizable(history.all())
     if (verdict.kind === 'undecided') undecided++
     if (verdict.kind === 'violated')
       checkers.fail(`no order explains what ${verdict.key} showed: ${verdict.stuck.join('; ')}`)

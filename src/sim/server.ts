@@ -9,6 +9,7 @@ import { makeSink, makeSource } from '../agent/install.ts'
 import { takeLeadership } from '../agent/leadership.ts'
 import { ConnectionLost, type Pool } from '../agent/pool.ts'
 import { makeReplica, type Replica } from '../agent/replica.ts'
+import { userSnapshot } from '../agent/snapshots.ts'
 import { silentLog } from '../base/log.ts'
 import { NO_METRICS } from '../base/metrics.ts'
 import { type Random, uuid } from '../base/random.ts'
@@ -17,13 +18,15 @@ import { makeLockDelays } from '../core/leader/lock-delay.ts'
 import { methods } from '../core/methods/index.ts'
 import type { ConfigurationCodec, RaftTiming, Server } from '../core/raft/messages.ts'
 import type { makeRaft, Raft } from '../core/raft/raft.ts'
+import type { ReadTxn } from '../core/store/rows.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Host } from '../host/host.ts'
 import { AUTOPILOT_DEFAULTS } from '../model/autopilot.ts'
 import { decodeConfiguration, decodePeers, encodeConfiguration } from '../wire/raft-log.ts'
-import { encodeState } from '../wire/snapshot.ts'
+import { encodeState, StateReader } from '../wire/snapshot.ts'
 import type { Checkers } from './checkers.ts'
-import { SimDisk } from './disk.ts'
+import { each, SimDisk } from './disk.ts'
+import { type Past, textOf } from './history.ts'
 import type { Network } from './network.ts'
 import { makeWire, type Wire } from './transport.ts'
 import type { World } from './world.ts'
@@ -71,6 +74,13 @@ export interface ServerParts {
   find(name: string): SimServer | undefined
 }
 
+/** A snapshot as a user keeps it. */
+export interface Archive {
+  index: Index
+  state: Uint8Array[]
+  past: Past
+}
+
 /** What runs while a server is up. */
 export interface Running {
   raft: Raft
@@ -80,6 +90,9 @@ export interface Running {
   wire: Wire
   /** Calls of clients and peers that would never end when it crashes. */
   calls: Set<() => void>
+  save(): Archive
+  /** As agent/snapshots.ts does it, archives and tokens aside. */
+  restore(archive: Archive): Promise<void>
 }
 
 export class SimServer {
@@ -88,6 +101,8 @@ export class SimServer {
   running: Running | undefined
   /** Counts the starts; whatever was meant for an earlier life is dropped. */
   life = 0
+  /** Counts the states that took the place of what it had: what it shows may then be older than what it showed. */
+  states = 0
   /** Its clock runs so much faster than the world's. */
   rate = 1
   private clock: { at: Instant; reads: Instant }
@@ -200,7 +215,8 @@ export class SimServer {
             const commit = await sink.finish()
             return () => {
               commit()
-              checkers.restored(this, meta.index)
+              this.states++
+              checkers.restored(this, meta)
             }
           },
         }
@@ -242,13 +258,42 @@ export class SimServer {
       env,
       log: silentLog,
     })
-    this.running = { raft, replica, dispatch, store, wire, calls }
+    const save = (): Archive => {
+      const { index } = replica.stateMeta()
+      const pending = chunks.pending()
+      const { rows } = store.snapshot()
+      const state = [...encodeState(rows, index, pending)].map((chunk) => chunk.slice())
+      rows.release()
+      return { index, state, past: store.read(pastOf) }
+    }
+    const restore = async ({ index, state, past }: Archive): Promise<void> => {
+      const replacement = store.replace()
+      const reader = new StateReader(replacement.txn)
+      for (const chunk of state) reader.push(chunk)
+      const { pending } = reader.finish()
+      const stored = await snapshots.receive!(each(state))
+      const snapshot = userSnapshot({ host, kept, chunks }, { replacement, pending, stored, size: 0 })
+      await replica.restore(index, {
+        ...snapshot,
+        keep: (meta) => {
+          checkers.restores(this, meta, past)
+          return snapshot.keep(meta)
+        },
+        commit: (at) => {
+          snapshot.commit(at)
+          this.states++
+        },
+      })
+      await replica.barrier()
+      await leadership.reassert()
+    }
+    this.running = { raft, replica, dispatch, store, wire, calls, save, restore }
     checkers.started(this, saved)
     store.onCommit((commit) => {
       checkers.applied(this, commit)
       lockDelays.step(host.now(), { kind: 'commit', changes: commit.changes })
     })
-    takeLeadership({
+    const leadership = takeLeadership({
       host,
       config: { autopilot: AUTOPILOT_DEFAULTS, bootstrapEntries: [], datacenter: 'dc1', primaryDatacenter: '' },
       replica,
@@ -284,7 +329,10 @@ export class SimServer {
   }
 
   /** Runs a call that a client or a peer made here; it ends, in an error, also when this server crashes meanwhile. */
-  serve<T>(call: (dispatch: Dispatch) => Promise<T>, settle: (error: unknown, value?: T) => void): void {
+  serve<T>(
+    call: (dispatch: Dispatch, running: Running) => Promise<T>,
+    settle: (error: unknown, value?: T) => void,
+  ): void {
     const { running } = this
     if (running === undefined) {
       settle(new ConnectionLost('connection refused', false))
@@ -299,7 +347,7 @@ export class SimServer {
     }
     const crashed = () => end(new ConnectionLost('EOF', true))
     running.calls.add(crashed)
-    call(running.dispatch).then((value) => end(undefined, value), end)
+    call(running.dispatch, running).then((value) => end(undefined, value), end)
   }
 
   private callPeer(life: number, address: string, method: never, args: never): Promise<never> {
@@ -361,4 +409,9 @@ export class SimServer {
       metrics: NO_METRICS,
     }
   }
+}
+
+function pastOf(txn: ReadTxn): Past {
+  const rows = [...txn.prefix('kvs', '')]
+  return new Map(rows.map(({ Key, Value, Session }) => [Key, { value: textOf(Value), session: Session }]))
 }

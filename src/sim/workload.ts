@@ -10,19 +10,22 @@ import { ConsulError } from '../model/errors.ts'
 import type { DirEntry, KVOp } from '../model/kv.ts'
 import type { Args, Method, Reply } from '../model/rpc.ts'
 import type { Cluster } from './cluster.ts'
-import type { Action, History, Seen } from './history.ts'
+import { type Action, type History, type Seen, textOf } from './history.ts'
 import type { SimServer } from './server.ts'
 
 /** A client waits this long for an answer: some give up soon, and ask elsewhere. */
 const PATIENCE_MS: [min: Millis, span: Millis] = [400, 2400]
 const THINK_MS: Millis = 25
+const WATCH_MS: Millis = 60
 /** Keys of one time; they change, so that no key's history grows without end. */
 const KEYS = 3
 const KEY_LIFE_MS: Millis = 1500
 const TRIES = 3
 
 /** What became of a call. */
-type Outcome<T> = { kind: 'answer'; value: T } | { kind: 'refused' } | { kind: 'unknown' }
+type Outcome<T> = { kind: 'answer'; value: T } | Failure
+/** A session is gone where the state is one from before it. */
+type Failure = { kind: 'refused' } | { kind: 'no-session' } | { kind: 'unknown' }
 
 interface Read extends Seen {
   index: number
@@ -34,17 +37,17 @@ export class Client {
   private readonly history: History
   private readonly random: Random
   private servers: SimServer[]
-  private readonly patienceMs: Millis
+  private patienceMs: Millis
   private session = ''
   private values = 0
   /** What it last saw of a key: for compare-and-set. */
   private readonly seen = new Map<string, Read>()
   stopped = false
 
-  constructor(name: string, cluster: Cluster, history: History) {
+  constructor(name: string, cluster: Cluster) {
     this.name = name
     this.cluster = cluster
-    this.history = history
+    this.history = cluster.history
     this.random = cluster.random()
     this.servers = cluster.servers
     this.patienceMs = PATIENCE_MS[0] + this.random.float() * PATIENCE_MS[1]
@@ -58,6 +61,15 @@ export class Client {
     }
   }
 
+  /** Only reads, and is soon tired of waiting: so it is there when a server shows for a moment what it should not. */
+  async watch(): Promise<void> {
+    this.patienceMs = WATCH_MS
+    while (!this.stopped) {
+      await this.pause(this.random.float() * THINK_MS)
+      await this.read(this.key(), {})
+    }
+  }
+
   /** A consistent read of each key at those servers, to be asked when all is well. */
   async readAll(keys: Iterable<string>, servers: SimServer[]): Promise<void> {
     this.servers = servers
@@ -65,8 +77,7 @@ export class Client {
   }
 
   private async step(): Promise<void> {
-    const { world } = this.cluster
-    const key = `k${Math.floor(world.now / KEY_LIFE_MS)}.${this.random.int(KEYS)}`
+    const key = this.key()
     const draw = this.random.float()
     if (draw < 0.28) await this.write('set', key)
     else if (draw < 0.45) await this.read(key, {})
@@ -77,6 +88,10 @@ export class Client {
     else if (draw < 0.91) await this.write('delete-cas', key)
     else if (draw < 0.96) await this.write('lock', key)
     else await this.write('unlock', key)
+  }
+
+  private key(): string {
+    return `k${Math.floor(this.cluster.world.now / KEY_LIFE_MS)}.${this.random.int(KEYS)}`
   }
 
   private async openSession(): Promise<void> {
@@ -131,6 +146,11 @@ export class Client {
         return
       }
       if (outcome.kind === 'refused') pending.refused()
+      if (outcome.kind === 'no-session') {
+        pending.refused()
+        this.session = ''
+        return
+      }
     }
   }
 
@@ -169,7 +189,7 @@ export class Client {
     await this.call(server, 'KVS.Get', { Key, AllowStale: true }, (found) => {
       const { value } = readOf(found)
       const at = this.history.staleReads.length
-      this.history.staleReads.push({ server: `${server.id}/${server.life}`, key: Key, value, at })
+      this.history.staleReads.push({ server: `${server.id}/${server.life}.${server.states}`, key: Key, value, at })
     })
   }
 
@@ -227,10 +247,11 @@ export class Client {
 }
 
 /** Which errors say that nothing happened: as the dispatcher itself counts them when it tries again. */
-function outcomeOf(error: unknown): { kind: 'refused' } | { kind: 'unknown' } {
-  const nothing =
-    error instanceof ConnectionLost ? !error.sent : error instanceof ConsulError && error.code === 'no-leader'
-  return { kind: nothing ? 'refused' : 'unknown' }
+function outcomeOf(error: unknown): Failure {
+  if (error instanceof ConnectionLost) return { kind: error.sent ? 'unknown' : 'refused' }
+  if (!(error instanceof ConsulError)) return { kind: 'unknown' }
+  if (error.message.startsWith('invalid session')) return { kind: 'no-session' }
+  return { kind: error.code === 'no-leader' ? 'refused' : 'unknown' }
 }
 
 function readOf({ Entries }: Reply<'KVS.Get'>): Read {
@@ -241,8 +262,4 @@ function readOf({ Entries }: Reply<'KVS.Get'>): Read {
 
 function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (char) => char.charCodeAt(0))
-}
-
-function textOf(bytes: Uint8Array | null): string {
-  return bytes === null ? '' : String.fromCharCode(...bytes)
 }
