@@ -21,6 +21,11 @@ export class Claims {
     this.#delegate = delegate
   }
 
+  /** Of the newest that this node has said of itself. */
+  get incarnation(): number {
+    return this.#incarnation
+  }
+
   /** Tells everybody what this node is now: at first, and when its tags change. */
   assert(): void {
     this.#incarnation += 1

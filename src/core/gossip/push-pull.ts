@@ -26,11 +26,20 @@ export class Exchanges {
 
   /** @param done told why nothing was merged, or "" */
   exchange(to: GossipAddress, join: boolean, done: (error: string) => void): void {
+    const { incarnation } = this.#list.claims
     this.#list.openStream(to, this.localState(join), this.#list.options.config.tcpTimeoutMs, (reply, error) => {
       if (reply === null) done(error)
       else if (reply.type === 'err') done(`remote error: ${reply.Error}`)
       else if (reply.type !== 'pushPull') done(`received invalid message: ${reply.type}`)
-      else done(this.merge({ ...reply, Join: join }))
+      else {
+        const refused = this.merge({ ...reply, Join: join })
+        // Whoever held us for gone did not believe what it was told just now. That we have refuted it since is gossip,
+        // which it may miss: so it is told once more, as memberlist tells the next one of those that it joins.
+        if (join && refused === '' && this.#list.claims.incarnation > incarnation && !this.#list.leaving) {
+          this.exchange(to, false, () => {})
+        }
+        done(refused)
+      }
     })
   }
 

@@ -53,6 +53,29 @@ suite('serf', () => {
     assert.deepEqual(told, ['join n4', 'failed n4', 'join n4'])
   })
 
+  test('whoever left and comes back is alive at once to all that it joins, though gossip should miss them', () => {
+    const { sim, all } = pool(4)
+    const [first, second, third, back] = all as [SimMember, SimMember, SimMember, SimMember]
+    const ticket = sim.ticket()
+    sim.tell(back, { kind: 'leave', ticket })
+    sim.run(20_000, () => back.effects.some((effect) => effect.kind === 'done' && effect.ticket === ticket))
+    sim.kill(back)
+    assert.deepEqual(
+      [first, second, third].map((member) => sees(member, 'n3')),
+      ['left', 'left', 'left'],
+    )
+    sim.loss = 1
+    sim.restart(back)
+    const addresses = [first.address, second.address]
+    sim.tell(back, { kind: 'join', ticket: sim.ticket(), addresses, ignoreOldEvents: true })
+    // By streams alone, and long before anybody would push and pull by itself.
+    sim.run(100)
+    assert.deepEqual(
+      [first, second, third].map((member) => sees(member, 'n3')),
+      ['alive', 'alive', 'left'],
+    )
+  })
+
   test('a graceful leave is a leave for everybody, and never a failure', () => {
     const { sim, all } = pool(5)
     const ticket = sim.ticket()
