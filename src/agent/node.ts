@@ -137,6 +137,7 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
     },
     now: () => host.now(),
     date: () => host.date(),
+    soon: (run) => host.soon(run),
     random: host.random,
     log: host.log,
     measured: parts.measured,

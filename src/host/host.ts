@@ -64,6 +64,8 @@ export interface HttpLimits {
   socket?: { user: string; group: string; mode: string }
   /** Connections from one address at a time; more are answered 429. No limit when absent or 0. */
   connsPerClientMax?: number
+  /** Of all large bodies together, from their coming to their answers; more wait unread. 64 MiB when absent. */
+  heldBytesMax?: number
   closeGraceMs?: number
   requestTimeoutMs?: number
 }

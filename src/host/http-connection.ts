@@ -19,6 +19,7 @@ import {
   TOO_LATE,
 } from '../wire/http.ts'
 import { BodyStream } from './body-stream.ts'
+import type { HeldBodies } from './held-bodies.ts'
 import type { BodyChunks, HttpHandler, HttpResponse } from './host.ts'
 import { knowsChunks, type Manner, sendChunks, sendHeadOfChunks, sendWhole } from './http-answer.ts'
 import { Request } from './http-request.ts'
@@ -29,6 +30,7 @@ export interface Site {
   readonly handle: HttpHandler
   readonly bodyBytesMax: (method: string, url: string) => number
   readonly connections: Set<HttpConnection>
+  readonly held: HeldBodies
   /** How often late requests have been looked for, from 1 on: the time as connections know it, asked for nothing. */
   sweeps: number
   /** Each answer is the last of its connection. */
@@ -131,6 +133,10 @@ export class HttpConnection {
     this.#end()
   }
 
+  roomier(): void {
+    this.#flow()
+  }
+
   #take(chunk: Buffer): void {
     if (this.#ending) return this.#discard(chunk.length)
     if (this.#since === 0) this.#since = this.#site.sweeps
@@ -172,7 +178,8 @@ export class HttpConnection {
 
   #flow(): void {
     const full = this.#incoming === undefined ? this.#unread.bytes.length > UNREAD_BYTES_MAX : this.#streamIsFull()
-    const hold = full && (this.#answering || this.#choked || this.#yielding) && !this.#ending
+    const busy = this.#answering || this.#choked || this.#yielding
+    const hold = ((full && busy) || this.#bodyMustWait()) && !this.#ending
     if (hold === this.#paused) return
     this.#paused = hold
     if (hold) this.#socket.pause()
@@ -181,6 +188,10 @@ export class HttpConnection {
 
   #streamIsFull(): boolean {
     return this.#incoming?.purpose === 'stream' && this.#request?.chunks?.full === true
+  }
+
+  #bodyMustWait(): boolean {
+    return this.#incoming?.purpose === 'collect' && !this.#site.held.mayGrow(this)
   }
 
   /** @returns false when more must come first */
@@ -245,6 +256,7 @@ export class HttpConnection {
   #refuseBody(request: Request, incoming: Incoming): void {
     incoming.purpose = 'discard'
     incoming.parts = []
+    this.#site.held.release(this)
     request.tooLarge = true
     this.#answer(request)
   }
@@ -288,12 +300,16 @@ export class HttpConnection {
     }
     incoming.bytes += data.length
     if (incoming.bytes > incoming.bytesMax) this.#refuseBody(this.#request!, incoming)
-    else incoming.parts.push(data)
+    else {
+      incoming.parts.push(data)
+      this.#site.held.hold(this, incoming.bytes)
+    }
   }
 
   /** Chunks that are none: what follows cannot be told apart from them. */
   #breakBody({ purpose }: Incoming): void {
     this.#incoming = undefined
+    this.#site.held.release(this)
     this.#persistent = false
     this.#unread.clear()
     if (purpose === 'stream') this.#request!.chunks!.fail(new Error('malformed chunked encoding'))
@@ -370,6 +386,7 @@ export class HttpConnection {
     this.#answering = false
     this.#sending = false
     this.#request = undefined
+    this.#site.held.release(this)
     if (this.#halfClosed) clearTimeout(this.#timer)
     if (this.#incoming === undefined) this.#rest()
     else if (this.#halfClosed) this.#end()
@@ -414,6 +431,7 @@ export class HttpConnection {
     this.#ending = true
     this.#unread.clear()
     this.#incoming = undefined
+    this.#site.held.release(this)
     this.#flow()
   }
 
@@ -438,6 +456,7 @@ export class HttpConnection {
     this.#site.connections.delete(this)
     this.#unread.clear()
     this.#incoming = undefined
+    this.#site.held.release(this)
     const request = this.#request
     if (request === undefined) return
     request.chunks?.fail(new Error('the connection was closed within the body'))

@@ -319,6 +319,47 @@ suite('requests', () => {
     assert.deepEqual(taken, [`/long ${4 << 20}`, '/half 5'])
   })
 
+  test('a large body waits unread while others fill the room for them, and small ones pass it by', async () => {
+    const [begun, room] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const handled: string[] = []
+    const listener = await listen(
+      async ({ url, body }) => {
+        handled.push(`${url} ${body.byteLength}`)
+        if (url === '/first') {
+          begun.resolve()
+          await room.promise
+        }
+        return { status: 200, headers: [], body: `${url} is done` }
+      },
+      4 << 20,
+      { closeGraceMs: 20, heldBytesMax: 2 << 20 },
+    )
+    const put = (url: string, bytes: number) =>
+      `PUT ${url} HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n${'x'.repeat(bytes)}`
+    const large = 3 << 20
+    const first = await client(listener)
+    first.socket.write(put('/first', large))
+    await begun.promise
+    const [second, third, small] = [await client(listener), await client(listener), await client(listener)]
+    second.socket.write(put('/second', large))
+    third.socket.write(put('/third', large))
+    for (let i = 0; i < 20; i++) {
+      small.socket.write(put(`/small${i}`, 1000))
+      await small.until(new RegExp(`small${i} is done$`))
+    }
+    assert.deepEqual(
+      handled.filter((each) => !each.startsWith('/small')),
+      [`/first ${large}`],
+    )
+    room.resolve()
+    await Promise.all([first.until(/first is done$/), second.until(/second is done$/), third.until(/third is done$/)])
+    // Who leaves in the middle takes nothing with him.
+    const [gone, last] = [await client(listener), await client(listener)]
+    gone.socket.write(put('/gone', large).slice(0, -1000), () => gone.socket.destroy())
+    last.socket.write(put('/last', large))
+    await last.until(/last is done$/)
+  })
+
   test('a body without bound that is not wanted is thrown away, and the next request found behind it', async () => {
     const c = await client(await listen(() => ({ status: 403, headers: [] }), Number.POSITIVE_INFINITY))
     c.socket.write(`PUT /a HTTP/1.1\r\nHost: x\r\nContent-Length: ${1 << 20}\r\n\r\n`)

@@ -10,6 +10,7 @@ import { chmod, chown, readFile, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
+import { HeldBodies } from './held-bodies.ts'
 import type { Address, HttpHandler, HttpLimits, Listener } from './host.ts'
 import { HttpConnection, type Site } from './http-connection.ts'
 
@@ -34,7 +35,14 @@ export async function listenHttp(
   handle: HttpHandler,
   limits: HttpLimits = {},
 ): Promise<Listener> {
-  const site: Site = { handle, bodyBytesMax, connections: new Set(), sweeps: 1, closing: false }
+  const site: Site = {
+    handle,
+    bodyBytesMax,
+    connections: new Set(),
+    held: new HeldBodies(limits.heldBytesMax),
+    sweeps: 1,
+    closing: false,
+  }
   const welcome = limitClients(limits.connsPerClientMax ?? 0)
   const tuning = { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_DELAY_MS }
   const server = createServer({ allowHalfOpen: true, ...tuning }, (socket) => {

@@ -140,6 +140,8 @@ export interface Backend extends Caller {
   snapshot: SnapshotCaller
   now(): Instant
   date(): WallMs
+  /** After what waits already: the end of this turn of the event loop. */
+  soon(run: () => void): void
   random: Random
   log: Log
   /** What this agent counts of itself. */

@@ -185,6 +185,7 @@ export function fakeBackend(catalog: FakeCatalog, style: 'peek' | 'call' = 'peek
     self: {} as unknown as Self,
     now: () => 0,
     date: () => 1_600_000_000_000,
+    soon: (run) => void setImmediate(run),
     random: seededRandom(seed),
     log: silentLog,
     cached: async (method, args) => ({ reply: reply(method, args), hit: false, ageMs: 0 }),

@@ -120,6 +120,7 @@ export function makeDoor(given: DoorOptions = {}): TestDoor {
     self: makeSelf(dev),
     now: () => 0,
     date: () => 0,
+    soon: (run) => void setImmediate(run),
     random: seededRandom(1),
     log,
     cached: async (method, args) => ({ reply: answer(method, args), hit: true, ageMs: 2500 }),

@@ -135,7 +135,7 @@ export async function leave(exchange: Exchange): Promise<HttpResponse> {
 export async function serviceRegister(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
   const { params, backend, door } = exchange
-  const definition = decodeBody(exchange, serviceDefinitionBody)!
+  const definition = (await decodeBody(exchange, serviceDefinitionBody))!
   const wish = params.get('replace-existing-checks')
   const registrations = serviceRegistrations(definition, token(exchange), {
     replaceExistingChecks: params.has('replace-existing-checks') && (wish === '' || wish === 'true'),
@@ -159,7 +159,7 @@ export async function serviceDeregister(exchange: Exchange): Promise<HttpRespons
 
 export async function checkRegister(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
-  const definition = decodeBody(exchange, checkDefinitionBody)!
+  const definition = (await decodeBody(exchange, checkDefinitionBody))!
   const { scriptsAllowed } = exchange.door
   const registration = soleCheckRegistration(definition, token(exchange), { scriptsAllowed })
   vetCheckRegistration(await authorizer(exchange), exchange, registration.check)
@@ -202,7 +202,7 @@ const checkReport: Decode<Partial<{ Status: string; Output: string }>> = struct<
 )
 
 export async function checkUpdate(exchange: Exchange): Promise<HttpResponse> {
-  const { Status = '', Output = '' } = decodeBody(exchange, checkReport) ?? {}
+  const { Status = '', Output = '' } = (await decodeBody(exchange, checkReport)) ?? {}
   if (Status !== 'passing' && Status !== 'warning' && Status !== 'critical') {
     throw new HttpError(400, `Invalid check status: '${Status}'`)
   }

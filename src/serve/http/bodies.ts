@@ -30,10 +30,8 @@ import type { Session } from '../../model/session.ts'
 import {
   bool,
   type Decode,
-  decodeJson,
   duration,
   int,
-  JsonError,
   list,
   map,
   struct,
@@ -49,22 +47,17 @@ import {
 } from '../../wire/json-decode.ts'
 import { HttpError } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import { readJson } from './json-body.ts'
 
 /** Reads the body. Throws `HttpError` (400, and 413 when it was too long). */
-export function decodeBody<T>({ request }: Exchange, decode: Decode<T>): T | undefined {
-  if (request.tooLarge) throw new HttpError(413, 'Request body too large')
-  try {
-    return decodeJson(request.body, decode)
-  } catch (error) {
-    if (!(error instanceof JsonError)) throw error
-    throw new HttpError(400, `Request decode failed: ${error.message}`)
-  }
+export function decodeBody<T>(exchange: Exchange, decode: Decode<T>): Promise<T | undefined> {
+  return readJson(exchange, decode, (why) => new HttpError(400, `Request decode failed: ${why}`))
 }
 
 /** Where namespaces would be a field, Consul says whose they are. */
-function decodeNamespaced<T>(exchange: Exchange, decode: Decode<T>): T | undefined {
+async function decodeNamespaced<T>(exchange: Exchange, decode: Decode<T>): Promise<T | undefined> {
   try {
-    return decodeBody(exchange, decode)
+    return await decodeBody(exchange, decode)
   } catch (error) {
     if (!(error instanceof HttpError) || !error.message.endsWith('json: unknown field "Namespace"')) throw error
     throw new HttpError(400, `${error.message} - Namespaces are a Consul Enterprise feature`)
@@ -307,7 +300,7 @@ const registerRequest = struct<RegisterRequest & RaftIndex>(
   { type: 'structs.RegisterRequest' },
 )
 
-export function decodeRegister(exchange: Exchange): RegisterRequest {
+export async function decodeRegister(exchange: Exchange): Promise<RegisterRequest> {
   return {
     ID: '',
     Node: '',
@@ -318,7 +311,7 @@ export function decodeRegister(exchange: Exchange): RegisterRequest {
     Check: null,
     Checks: null,
     SkipNodeUpdate: false,
-    ...decodeNamespaced(exchange, registerRequest),
+    ...(await decodeNamespaced(exchange, registerRequest)),
   }
 }
 
@@ -328,8 +321,8 @@ const deregisterRequest = struct<DeregisterRequest & { Address: string }>(
   { type: 'structs.DeregisterRequest', own: true },
 )
 
-export function decodeDeregister(exchange: Exchange): DeregisterRequest {
-  const { Address: _, ...given } = decodeNamespaced(exchange, deregisterRequest) ?? {}
+export async function decodeDeregister(exchange: Exchange): Promise<DeregisterRequest> {
+  const { Address: _, ...given } = (await decodeNamespaced(exchange, deregisterRequest)) ?? {}
   return { Node: '', ServiceID: '', CheckID: '', ...given }
 }
 
@@ -365,9 +358,10 @@ const session = struct<Session>(
 )
 
 /** The session to create: on this node, tied to its serfHealth, unless the body says otherwise. */
-export function decodeSession(exchange: Exchange): Session {
+export async function decodeSession(exchange: Exchange): Promise<Session> {
   const { request, backend } = exchange
-  const given = request.body.byteLength === 0 && !request.tooLarge ? {} : (decodeNamespaced(exchange, session) ?? {})
+  const empty = request.body.byteLength === 0 && !request.tooLarge
+  const given = empty ? {} : ((await decodeNamespaced(exchange, session)) ?? {})
   const made: Session = {
     ID: '',
     Name: '',

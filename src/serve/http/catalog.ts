@@ -31,7 +31,7 @@ import { translateNodes, translateServiceNodes, translateServices } from './tran
 
 export async function register(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
-  const args = decodeRegister(exchange)
+  const args = await decodeRegister(exchange)
   args.Datacenter ||= exchange.backend.self.datacenter
   args.Token = token(exchange)
   await exchange.backend.call('Catalog.Register', args)
@@ -40,7 +40,7 @@ export async function register(exchange: Exchange): Promise<HttpResponse> {
 
 export async function deregister(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
-  const args = decodeDeregister(exchange)
+  const args = await decodeDeregister(exchange)
   args.Datacenter ||= exchange.backend.self.datacenter
   args.Token = token(exchange)
   await exchange.backend.call('Catalog.Deregister', args)

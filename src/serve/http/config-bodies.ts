@@ -198,23 +198,25 @@ const ENTRIES: { [K in ConfigKind]: Weak<EntryOf<K>> } = {
   }),
 }
 
-/** Throws `HttpError` (400) for what is no entry. */
-export function decodeEntry(body: unknown): ConfigEntry {
-  const read = readEntry(body)
+/** Throws `HttpError` (400) for what is no entry. @param found as of `readEntry` */
+export function decodeEntry(body: unknown, found?: Findings): ConfigEntry {
+  const read = readEntry(body, found)
   if (typeof read === 'string') throw undecodable(read)
   return read
 }
 
-/** @returns what is wrong, for what is no entry */
-export function readEntry(body: unknown): ConfigEntry | string {
-  const given: Findings = { faults: [], unused: [] }
+/**
+ * @param found empty; the same for all slices in which this is done
+ * @returns what is wrong, for what is no entry
+ */
+export function readEntry(body: unknown, found: Findings = nothingFound()): ConfigEntry | string {
+  const given: Findings = nothingFound()
   const raw = asMap(body ?? {}, '', given)
   if (raw === undefined) return given.faults[0]!
   const kindGiven = Object.hasOwn(raw, 'Kind') ? raw.Kind : raw.kind
   if (kindGiven === undefined) return 'Payload does not contain a kind/Kind key at the top level'
   if (typeof kindGiven !== 'string') return 'Kind value in payload is not a string'
   if (!isConfigKind(kindGiven)) return `invalid config entry kind: ${kindGiven}`
-  const found: Findings = { faults: [], unused: [] }
   const entry: ConfigEntry = (ENTRIES[kindGiven] as Weak<ConfigEntry>)(raw, '', found)
   const fault = faultText(found)
   if (fault !== undefined) return fault
@@ -225,6 +227,10 @@ export function readEntry(body: unknown): ConfigEntry | string {
   )
   if (unknown.length > 0) return listed(unknown)
   return entry
+}
+
+export function nothingFound(): Findings {
+  return { faults: [], unused: [] }
 }
 
 export interface ChainOverrides {
@@ -244,7 +250,7 @@ const overrides = weakStruct<ChainOverrides>(
 
 /** Names that are not known are passed over here. Throws `HttpError` (400). */
 export function decodeOverrides(raw: Record<string, unknown>): ChainOverrides {
-  const found: Findings = { faults: [], unused: [] }
+  const found = nothingFound()
   const decoded = overrides(raw, '', found)
   const fault = faultText(found)
   if (fault !== undefined) throw undecodable(fault)

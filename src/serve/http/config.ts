@@ -6,12 +6,13 @@ import { type ConfigEntry, isConfigKind } from '../../model/config-entry.ts'
 import type { DiscoveryChainResponse } from '../../model/discovery-chain.ts'
 import type { QueryOptions } from '../../model/query.ts'
 import { inside, jsonObject } from '../../wire/json.ts'
-import { type Decode, decodeJson, JsonError, untyped, untypedMap } from '../../wire/json-decode.ts'
+import { type Decode, untyped, untypedMap } from '../../wire/json-decode.ts'
 import { chainJson, configEntryJson } from '../../wire/json-mesh.ts'
 import { emptyEntry } from '../../wire/structs/config-entry.ts'
-import { decodeEntry, decodeOverrides, undecodable } from './config-bodies.ts'
+import { decodeEntry, decodeOverrides, nothingFound, undecodable } from './config-bodies.ts'
 import { badRequest, HttpError } from './errors.ts'
 import { type Exchange, json, jsonWithMeta, plain, pushMeta, refuseNamespace } from './exchange.ts'
+import { makeOfBody, readJson } from './json-body.ts'
 import { listWithMeta } from './lists.ts'
 import { consistencyOf, readOptions, requireUint64, token } from './options.ts'
 import { ask, askCached, askCatalog } from './read.ts'
@@ -20,7 +21,9 @@ const MESH_GATEWAY_MODES = ['none', 'local', 'remote']
 
 /** Whatever datacenter is named: entries are kept in one for all, as Consul keeps them in its primary. */
 export async function applyConfig(exchange: Exchange): Promise<HttpResponse> {
-  const asked = decodeEntry(readBody(exchange, untyped))
+  const body = await readBody(exchange, untyped)
+  const found = nothingFound()
+  const asked = await makeOfBody(exchange, () => decodeEntry(body, found))
   refuseNamespace(exchange)
   const cas = exchange.params.get('cas')
   const Entry = cas === '' ? asked : ({ ...asked, ModifyIndex: Number(requireUint64(cas)) } as ConfigEntry)
@@ -76,22 +79,16 @@ async function deleteConfig(exchange: Exchange): Promise<HttpResponse> {
   return json(exchange, '{}')
 }
 
-function readBody<T>({ request }: Exchange, decode: Decode<T>): T | undefined {
-  if (request.tooLarge) throw new HttpError(413, 'Request body too large')
-  try {
-    return decodeJson(request.body, decode)
-  } catch (error) {
-    if (error instanceof JsonError) throw undecodable(error.message)
-    throw error
-  }
+function readBody<T>(exchange: Exchange, decode: Decode<T>): Promise<T | undefined> {
+  return readJson(exchange, decode, undecodable)
 }
 
-export function discoveryChain(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
+export async function discoveryChain(exchange: Exchange): Promise<HttpResponse> {
   const options = readOptions(exchange)
   const { rest: Name, params } = exchange
   if (Name === '') throw badRequest('Missing chain name')
   refuseNamespace(exchange)
-  const overrides = exchange.method === 'POST' ? chainOverrides(exchange) : {}
+  const overrides = exchange.method === 'POST' ? await chainOverrides(exchange) : {}
   const args = {
     ...options,
     Name,
@@ -108,8 +105,8 @@ export function discoveryChain(exchange: Exchange): HttpResponse | Promise<HttpR
   return askCached(exchange, 'DiscoveryChain.Get', args, plainly, finish)
 }
 
-function chainOverrides(exchange: Exchange) {
-  const { OverrideMeshGateway, ...others } = decodeOverrides(readBody(exchange, untypedMap) ?? {})
+async function chainOverrides(exchange: Exchange) {
+  const { OverrideMeshGateway, ...others } = decodeOverrides((await readBody(exchange, untypedMap)) ?? {})
   const none: MeshGatewayConfig = { Mode: '' }
   if (OverrideMeshGateway.Mode === '') return { ...others, OverrideMeshGateway: none }
   if (!MESH_GATEWAY_MODES.includes(OverrideMeshGateway.Mode)) {

@@ -2,8 +2,8 @@
 import type { HttpResponse } from '../../host/host.ts'
 import type { Coordinate, CoordinateUpdateRequest, DatacenterMap, NodeCoordinate } from '../../model/coordinate.ts'
 import { atDepth, jsonText } from '../../wire/json.ts'
-import { type Decode, decodeJson, float, JsonError, list, struct, text } from '../../wire/json-decode.ts'
-import { HttpError } from './errors.ts'
+import { type Decode, float, list, struct, text } from '../../wire/json-decode.ts'
+import { decodeBody } from './bodies.ts'
 import { done, type Exchange, jsonCompact, jsonWithMeta, plain } from './exchange.ts'
 import { datacenter, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
@@ -68,21 +68,14 @@ const updateRequest: Decode<Partial<GivenUpdate>> = struct<GivenUpdate>(
 
 export async function coordinateUpdate(exchange: Exchange): Promise<HttpResponse> {
   if (!exchange.door.coordinates) return disabled()
-  await exchange.backend.call('Coordinate.Update', decode(exchange))
+  await exchange.backend.call('Coordinate.Update', await decode(exchange))
   return done()
 }
 
-function decode(exchange: Exchange): CoordinateUpdateRequest {
-  const { request } = exchange
-  if (request.tooLarge) throw new HttpError(413, 'Request body too large')
-  try {
-    const { Node = '', Segment = '', Coord } = decodeJson(request.body, updateRequest) ?? {}
-    const place = Coord === undefined ? null : { Vec: null, Error: 0, Adjustment: 0, Height: 0, ...Coord }
-    return { Datacenter: datacenter(exchange), Token: token(exchange), Node, Segment, Coord: place }
-  } catch (error) {
-    if (error instanceof JsonError) throw new HttpError(400, `Request decode failed: ${error.message}`)
-    throw error
-  }
+async function decode(exchange: Exchange): Promise<CoordinateUpdateRequest> {
+  const { Node = '', Segment = '', Coord } = (await decodeBody(exchange, updateRequest)) ?? {}
+  const place = Coord === undefined ? null : { Vec: null, Error: 0, Adjustment: 0, Height: 0, ...Coord }
+  return { Datacenter: datacenter(exchange), Token: token(exchange), Node, Segment, Coord: place }
 }
 
 function mapJson({ Datacenter, AreaID, Coordinates }: DatacenterMap): string {

@@ -8,11 +8,14 @@ import type { QueryMeta } from '../../model/query.ts'
 import { COMPACT, type Depth, indentJson } from '../../wire/json.ts'
 import type { Backend } from '../backend.ts'
 import { badRequest } from './errors.ts'
+import type { Slicer } from './json-body.ts'
 import type { Params } from './params.ts'
 
 /** What stays the same from request to request. */
 export interface Door {
   backend: Backend
+  /** For bodies that are too large to be decoded at once. */
+  slicer: Slicer
   /** Every JSON answer is laid out for people (dev mode). */
   pretty: boolean
   kvValueBytesMax: number

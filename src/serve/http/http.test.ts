@@ -244,6 +244,7 @@ suite('failures', () => {
       log,
       now: () => 0,
       date: () => 0,
+      soon: (run) => void setImmediate(run),
       random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
       call: () => Promise.reject(new Error('no')),
       snapshot: () => Promise.reject(new Error('no')),
@@ -361,6 +362,7 @@ suite('failures', () => {
       log,
       now: () => 0,
       date: () => 0,
+      soon: (run) => void setImmediate(run),
       random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
       call: () => Promise.reject(new Error('no')),
       snapshot: () => Promise.reject(new Error('no')),
@@ -399,7 +401,7 @@ suite('failures', () => {
     assert.equal((await door.ask('PUT', '/v1/kv/a', { body: '0123456789' })).status, 200)
     const bound = bodyBytesMax({ kvMaxValueSize: 10 })
     assert.deepEqual([bound('PUT', '/v1/kv/a'), bound('GET', '/v1/kv/a'), bound('DELETE', '/v1/kv/a')], [10, 0, 0])
-    assert.equal(bound('PUT', '/v1/agent/service/register'), 1 << 20)
+    assert.equal(bound('PUT', '/v1/agent/service/register'), 32 << 20)
   })
 
   test('a service tells the hash of its content; who knows another one is answered at once', async () => {

@@ -13,6 +13,7 @@ import { acceptsGzip, gzipChunks } from '../../wire/gzip.ts'
 import type { Backend } from '../backend.ts'
 import { failureOf, HttpError } from './errors.ts'
 import { type Door, Exchange, NO_META, plain, pushMeta } from './exchange.ts'
+import { Slicer } from './json-body.ts'
 import { pressedBody } from './kept-body.ts'
 import { cleanPath, decodePath, escapePath, NO_PARAMS, type Params, parseQuery } from './params.ts'
 import { makeRouter, type Route } from './router.ts'
@@ -53,10 +54,10 @@ export interface HttpOptions {
 
 const KV_VALUE_BYTES_MAX = 512 << 10
 /**
- * Definitions and registrations: thousands of checks fit, and reading it takes some 40 ms at most, in which nobody else is
- * served. Consul itself has no bound here.
+ * Definitions, registrations and all else that is JSON. Consul itself has no bound here. Encoded for other servers, with
+ * the names of fields that were not given, it may be twice as long, and they take calls of up to 64 MiB (wire/rpc.ts).
  */
-const JSON_BYTES_MAX = 1 << 20
+const JSON_BYTES_MAX = 32 << 20
 /** Archives have no bound, and are never held whole. */
 const SNAPSHOT = /^\/v1\/snapshot(\?|$)/
 
@@ -85,6 +86,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
   const timer = makeTimers(backend.measured)
   const door: Door = {
     backend,
+    slicer: new Slicer(backend.soon),
     pretty: backend.self.dev,
     kvValueBytesMax: options.kvMaxValueSize ?? KV_VALUE_BYTES_MAX,
     txnBytesMax: txnLimit(options),

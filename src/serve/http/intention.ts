@@ -13,9 +13,9 @@ import {
 import { inside, jsonArray, jsonObject, jsonText } from '../../wire/json.ts'
 import { type Decode, int, struct, text, textMap, uint64 } from '../../wire/json-decode.ts'
 import { intentionJson } from '../../wire/json-mesh.ts'
-import { decodeBody } from './bodies.ts'
 import { badRequest, HttpError } from './errors.ts'
 import { type Exchange, json, jsonCompact } from './exchange.ts'
+import { readJson } from './json-body.ts'
 import { listWithMeta } from './lists.ts'
 import { datacenter, readFilter, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
@@ -44,12 +44,12 @@ function listIntentions(exchange: Exchange): HttpResponse | Promise<HttpResponse
 }
 
 async function createIntention(exchange: Exchange): Promise<HttpResponse> {
-  const asked = readBody(exchange, (why) => new HttpError(500, `Failed to decode request body: ${why}`))
+  const asked = await readBody(exchange, (why) => new HttpError(500, `Failed to decode request body: ${why}`))
   return apply(exchange, 'create', asked)
 }
 
 async function updateIntention(exchange: Exchange): Promise<HttpResponse> {
-  const asked = readBody(exchange, (why) => badRequest(`Request decode failed: ${why}`))
+  const asked = await readBody(exchange, (why) => badRequest(`Request decode failed: ${why}`))
   return apply(exchange, 'update', { ...(asked ?? NO_INTENTION), ID: exchange.rest })
 }
 
@@ -179,15 +179,9 @@ const intentionBody = struct<Omit<Intention, 'Hash'> & { Hash: string }>(
   { type: 'structs.Intention', own: true },
 )
 
-function readBody(exchange: Exchange, complaint: (why: string) => Error): Intention | null {
-  const PREFIX = 'Request decode failed: '
-  try {
-    const given = decodeBody(exchange, intentionBody)
-    if (given === undefined) return null
-    const { Hash, CreatedAt: _created, UpdatedAt: _updated, ...fields } = given
-    return { ...NO_INTENTION, ...fields, Hash: Hash ? bytesFromText(Hash) : null }
-  } catch (error) {
-    if (!(error instanceof HttpError) || !error.message.startsWith(PREFIX)) throw error
-    throw complaint(error.message.slice(PREFIX.length))
-  }
+async function readBody(exchange: Exchange, complaint: (why: string) => Error): Promise<Intention | null> {
+  const given = await readJson(exchange, intentionBody, complaint)
+  if (given === undefined) return null
+  const { Hash, CreatedAt: _created, UpdatedAt: _updated, ...fields } = given
+  return { ...NO_INTENTION, ...fields, Hash: Hash ? bytesFromText(Hash) : null }
 }

@@ -3,9 +3,10 @@ import { parseGoBool, quoteGo } from '../../base/go-flags.ts'
 import type { HttpResponse } from '../../host/host.ts'
 import type { KeyringOperation, KeyringResponse } from '../../model/keyring.ts'
 import { jsonMap, jsonText, jsonTextMap } from '../../wire/json.ts'
-import { bool, decodeJson, JsonError, struct, text, uint } from '../../wire/json-decode.ts'
+import { bool, struct, text, uint } from '../../wire/json-decode.ts'
 import { badRequest, HttpError } from './errors.ts'
 import { done, type Exchange, jsonCompact } from './exchange.ts'
+import { readJson } from './json-body.ts'
 import { token } from './options.ts'
 
 const OPERATIONS: Record<string, KeyringOperation> = { GET: 'list', POST: 'install', PUT: 'use', DELETE: 'remove' }
@@ -14,7 +15,7 @@ const RELAY_FACTOR_MAX = 5
 export async function keyring(exchange: Exchange): Promise<HttpResponse> {
   const { method, backend } = exchange
   const Operation = OPERATIONS[method]!
-  const wish = Operation === 'list' ? {} : decodeWish(exchange)
+  const wish = Operation === 'list' ? {} : await decodeWish(exchange)
   const RelayFactor = relayFactor(exchange) ?? wish.RelayFactor ?? 0
   const LocalOnly = localOnly(exchange, Operation) ?? wish.LocalOnly ?? false
   const Token = token(exchange) || wish.Token || ''
@@ -43,14 +44,8 @@ const wishBody = struct<Wish>(
   { type: 'agent.keyringArgs' },
 )
 
-function decodeWish({ request }: Exchange): Partial<Wish> {
-  if (request.tooLarge) throw new HttpError(413, 'Request body too large')
-  try {
-    return decodeJson(request.body, wishBody) ?? {}
-  } catch (error) {
-    if (!(error instanceof JsonError)) throw error
-    throw badRequest(`Request decode failed: ${error.message}`)
-  }
+async function decodeWish(exchange: Exchange): Promise<Partial<Wish>> {
+  return (await readJson(exchange, wishBody, (why) => badRequest(`Request decode failed: ${why}`))) ?? {}
 }
 
 function relayFactor({ params }: Exchange): number | undefined {

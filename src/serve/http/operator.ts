@@ -6,19 +6,10 @@ import type { HttpResponse } from '../../host/host.ts'
 import type { AutopilotConfig } from '../../model/autopilot.ts'
 import type { OperatorHealthReply, RaftServer, ServerHealth } from '../../model/operator.ts'
 import { jsonText } from '../../wire/json.ts'
-import {
-  bool,
-  type Decode,
-  decodeJson,
-  JsonError,
-  JsonNumber,
-  struct,
-  text,
-  uint,
-  uint64,
-} from '../../wire/json-decode.ts'
-import { badRequest, HttpError } from './errors.ts'
+import { bool, type Decode, JsonError, JsonNumber, struct, text, uint, uint64 } from '../../wire/json-decode.ts'
+import { badRequest } from './errors.ts'
 import { done, type Exchange, json, jsonCompact, plain } from './exchange.ts'
+import { readJson } from './json-body.ts'
 import { datacenter, parseUint64, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
 
@@ -54,7 +45,7 @@ export function autopilotConfiguration(exchange: Exchange): HttpResponse | Promi
 
 async function setAutopilot(exchange: Exchange): Promise<HttpResponse> {
   const args = { Datacenter: datacenter(exchange), Token: token(exchange) }
-  const Config = { ...NO_AUTOPILOT, ...decodeAutopilot(exchange), CreateIndex: 0, ModifyIndex: 0 }
+  const Config = { ...NO_AUTOPILOT, ...(await decodeAutopilot(exchange)), CreateIndex: 0, ModifyIndex: 0 }
   const { params, backend } = exchange
   const CAS = params.has('cas')
   if (CAS) {
@@ -121,14 +112,8 @@ const autopilot = struct<AutopilotConfig>(
   { type: 'api.AutopilotConfiguration' },
 )
 
-function decodeAutopilot({ request }: Exchange): Partial<AutopilotConfig> {
-  if (request.tooLarge) throw new HttpError(413, 'Request body too large')
-  try {
-    return decodeJson(request.body, autopilot) ?? {}
-  } catch (error) {
-    if (!(error instanceof JsonError)) throw error
-    throw badRequest(`Error parsing autopilot config: ${error.message}`)
-  }
+async function decodeAutopilot(exchange: Exchange): Promise<Partial<AutopilotConfig>> {
+  return (await readJson(exchange, autopilot, (why) => badRequest(`Error parsing autopilot config: ${why}`))) ?? {}
 }
 
 function jsonList<T>(items: readonly T[] | null, toJson: (item: T) => string): string {

@@ -14,19 +14,9 @@ import {
 } from '../../model/prepared-query.ts'
 import type { QueryMeta, QueryOptions } from '../../model/query.ts'
 import { atDepth, jsonText, jsonTextMap, jsonTexts } from '../../wire/json.ts'
-import {
-  bool,
-  type Decode,
-  decodeJson,
-  int,
-  JsonError,
-  struct,
-  text,
-  textMap,
-  texts,
-  uint64,
-} from '../../wire/json-decode.ts'
+import { bool, type Decode, int, struct, text, textMap, texts, uint64 } from '../../wire/json-decode.ts'
 import { bareInstanceJson } from '../../wire/json-rows.ts'
+import { decodeBody } from './bodies.ts'
 import { HttpError } from './errors.ts'
 import { done, type Exchange, jsonCompact, jsonWithMeta, plain } from './exchange.ts'
 import { askerIp, consistencyOf, datacenter, readOptions, readSource, requireInt, token } from './options.ts'
@@ -71,7 +61,7 @@ function withAllow(response: HttpResponse, methods: string[], first = 'OPTIONS,'
 }
 
 async function create(exchange: Exchange): Promise<HttpResponse> {
-  const Query = decode(exchange)
+  const Query = await decode(exchange)
   const id = await exchange.backend.call('PreparedQuery.Apply', {
     Datacenter: datacenter(exchange),
     Token: token(exchange),
@@ -83,7 +73,7 @@ async function create(exchange: Exchange): Promise<HttpResponse> {
 
 async function update(exchange: Exchange): Promise<HttpResponse> {
   const { request } = exchange
-  const given = request.body.byteLength > 0 || request.tooLarge ? decode(exchange) : NO_QUERY
+  const given = request.body.byteLength > 0 || request.tooLarge ? await decode(exchange) : NO_QUERY
   await exchange.backend.call('PreparedQuery.Apply', {
     Datacenter: datacenter(exchange),
     Token: token(exchange),
@@ -242,21 +232,14 @@ const preparedQuery: Decode<Partial<GivenQuery>> = struct<GivenQuery>(
   { type: 'structs.PreparedQuery' },
 )
 
-function decode({ request }: Exchange): PreparedQuery {
-  if (request.tooLarge) throw new HttpError(413, 'Request body too large')
-  try {
-    const given = decodeJson(request.body, preparedQuery) ?? {}
-    const { Template, Service, DNS, ...rest } = given
-    return {
-      ...NO_QUERY,
-      ...rest,
-      Template: { ...NO_QUERY.Template, ...Template },
-      Service: { ...NO_QUERY.Service, ...Service, Failover: { ...NO_QUERY.Service.Failover, ...Service?.Failover } },
-      DNS: { ...NO_QUERY.DNS, ...DNS },
-    }
-  } catch (error) {
-    if (error instanceof JsonError) throw new HttpError(400, `Request decode failed: ${error.message}`)
-    throw error
+async function decode(exchange: Exchange): Promise<PreparedQuery> {
+  const { Template, Service, DNS, ...rest } = (await decodeBody(exchange, preparedQuery)) ?? {}
+  return {
+    ...NO_QUERY,
+    ...rest,
+    Template: { ...NO_QUERY.Template, ...Template },
+    Service: { ...NO_QUERY.Service, ...Service, Failover: { ...NO_QUERY.Service.Failover, ...Service?.Failover } },
+    DNS: { ...NO_QUERY.DNS, ...DNS },
   }
 }
 

@@ -11,11 +11,12 @@ import { ask } from './read.ts'
 
 export async function createSession(exchange: Exchange): Promise<HttpResponse> {
   refuseNamespace(exchange)
+  const Datacenter = datacenter(exchange)
   const id = await exchange.backend.call('Session.Apply', {
-    Datacenter: datacenter(exchange),
+    Datacenter,
     Token: token(exchange),
     Op: 'create',
-    Session: decodeSession(exchange),
+    Session: await decodeSession(exchange),
   })
   return jsonCompact(exchange, `{"ID":${jsonText(id)}}`)
 }

@@ -20,7 +20,6 @@ import { jsonText } from '../../wire/json.ts'
 import {
   bool,
   type Decode,
-  decodeJson,
   duration,
   int,
   JsonError,
@@ -39,13 +38,14 @@ import { bareCheckJson, bareServiceJson, kvJson, nodeJson } from '../../wire/jso
 import { serviceAddresses } from './bodies.ts'
 import { HttpError } from './errors.ts'
 import { type Exchange, jsonCompact } from './exchange.ts'
+import { readJson } from './json-body.ts'
 import { datacenter, readOptions, token } from './options.ts'
 import { ask } from './read.ts'
 
 const LIMIT_DOCS = 'https://www.consul.io/docs/agent/options.html#txn_max_req_len'
 
-export function txn(exchange: Exchange): HttpResponse | Promise<HttpResponse> {
-  const { ops, writes } = convert(exchange, decode(exchange))
+export async function txn(exchange: Exchange): Promise<HttpResponse> {
+  const { ops, writes } = convert(exchange, await decode(exchange))
   if (!writes) {
     const args = { ...readOptions(exchange), Ops: ops }
     return ask(exchange, 'Txn.Read', args, (_, reply) => readAnswer(exchange, reply))
@@ -230,18 +230,14 @@ const op = struct<GivenOp>(
 
 const ops = list(op, 'api.TxnOps')
 
-function decode({ request, door }: Exchange): Partial<GivenOp>[] {
+async function decode(exchange: Exchange): Promise<Partial<GivenOp>[]> {
+  const { request, door } = exchange
   if (request.tooLarge) {
     const length = request.header('content-length')
     const size = length === undefined ? '' : `(${length} bytes)`
     throw new HttpError(413, `Request body${size} too large, max size: ${door.txnBytesMax} bytes. See ${LIMIT_DOCS}.`)
   }
-  try {
-    return decodeJson(request.body, ops) ?? []
-  } catch (error) {
-    if (error instanceof JsonError) throw new HttpError(400, `Failed to parse body: ${error.message}`)
-    throw error
-  }
+  return (await readJson(exchange, ops, (why) => new HttpError(400, `Failed to parse body: ${why}`))) ?? []
 }
 
 const KV_WRITES = new Set<string>(['set', 'delete', 'delete-cas', 'delete-tree', 'cas', 'lock', 'unlock'])

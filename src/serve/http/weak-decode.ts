@@ -2,9 +2,13 @@
  * Values whose types are taken loosely, as mitchellh's mapstructure reads them with weakly typed input: "8080" is a
  * port, 1 is true, one thing stands for a list of it. Configuration entries are read so, since they are written by hand.
  * Names compare in any case and may have a second spelling; names that nobody asked for are gathered.
+ *
+ * Loops over what may be many are resumable (base/resumable.ts), so that a long entry is read in slices. What is found is
+ * told where it is told once: in a loop's beginning or its rounds, or of a value that has no loop.
  */
 import { goDurationFault, parseGoDuration } from '../../base/go-duration.ts'
 import { quoteGo } from '../../base/go-quote.ts'
+import { loop } from '../../base/resumable.ts'
 
 /** What was read and could not be, each by its place: complaints and names that are not known. */
 export interface Findings {
@@ -86,8 +90,8 @@ export const weakDuration: Weak<number> = (given, at, found) => {
 export function weakList<T>(item: Weak<T>): Weak<T[] | null> {
   return (value, at, found) => {
     if (value === null || value === undefined) return null
-    const items = Array.isArray(value) ? value : isMap(value) && Object.keys(value).length === 0 ? [] : [value]
-    return items.map((each, i) => item(each, `${at}[${i}]`, found))
+    if (Array.isArray(value)) return mapped(value, (each, i) => item(each, `${at}[${i}]`, found))
+    return isMap(value) && Object.keys(value).length === 0 ? [] : [item(value, `${at}[0]`, found)]
   }
 }
 
@@ -99,8 +103,30 @@ export function weakMap<T>(item: Weak<T>): Weak<Record<string, T> | null> {
       found.faults.push(`'${at}' expected a map, got '${kindName(value)}'`)
       return null
     }
-    return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, item(each, `${at}[${name}]`, found)]))
+    return mappedFields(value, (each, name) => item(each, `${at}[${name}]`, found))
   }
+}
+
+function mapped<T>(list: readonly unknown[], make: (each: unknown, i: number) => T): T[] {
+  const makeNext = (made: T[]) => {
+    const i = made.length
+    if (i === list.length) return false
+    made.push(make(list[i], i))
+    return true
+  }
+  return loop(list, () => [], makeNext)
+}
+
+function mappedFields<T>(map: Record<string, unknown>, make: (each: unknown, name: string) => T): Record<string, T> {
+  const makeNext = (state: { names: string[]; made: T[] }) => {
+    const name = state.names[state.made.length]
+    if (name === undefined) return false
+    state.made.push(make(map[name], name))
+    return true
+  }
+  const { names, made } = loop(map, () => ({ names: Object.keys(map), made: [] }), makeNext)
+  // fromEntries defines each name as an own property, `__proto__` too.
+  return Object.fromEntries(names.map((name, i) => [name, made[i]!]))
 }
 
 /**
@@ -111,10 +137,9 @@ export const untypedValue: Weak<unknown> = (value) =>
   (Array.isArray(value) && value.length === 1 ? unpacked(value[0]) : value) ?? null
 
 function unpacked(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(unpacked)
+  if (Array.isArray(value)) return mapped(value, unpacked)
   if (!isMap(value)) return value
-  const item = (each: unknown) => unpacked(Array.isArray(each) && each.length === 1 ? each[0] : each)
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, item(each)]))
+  return mappedFields(value, (each) => unpacked(Array.isArray(each) && each.length === 1 ? each[0] : each))
 }
 
 /** @param aliases second spellings: the usual one wins where both are given */
@@ -125,23 +150,35 @@ export function weakStruct<T extends object>(
   const names = Object.keys(fields) as (keyof T & string)[]
   const byName = new Map<string, keyof T & string>(names.map((name) => [name.toLowerCase(), name]))
   const byAlias = new Map(Object.entries(aliases))
-  return (value, at, found) => {
+  const givenFields = (map: Record<string, unknown>, at: string, found: Findings) => {
     const given = new Map<string, unknown>()
-    const map = single(value)
-    if (isMap(map)) {
-      for (const [name, each] of Object.entries(map)) {
-        const lower = name.toLowerCase()
-        const known = byName.get(lower)
-        const meant = known ?? byAlias.get(lower)
-        if (meant === undefined) found.unused.push(at === '' ? name : `${at}.${name}`)
-        else if (known !== undefined || !given.has(meant)) given.set(meant, each)
-      }
-    } else if (map !== null && map !== undefined) {
-      found.faults.push(`'${at}' expected a map, got '${kindName(map)}'`)
+    for (const [name, each] of Object.entries(map)) {
+      const lower = name.toLowerCase()
+      const known = byName.get(lower)
+      const meant = known ?? byAlias.get(lower)
+      if (meant === undefined) found.unused.push(at === '' ? name : `${at}.${name}`)
+      else if (known !== undefined || !given.has(meant)) given.set(meant, each)
     }
-    const out = {} as T
-    for (const name of names) out[name] = fields[name](given.get(name), at === '' ? name : `${at}.${name}`, found)
-    return out
+    return { given, next: 0, out: {} as T }
+  }
+  const readField = (name: keyof T & string, value: unknown, at: string, found: Findings) =>
+    fields[name](value, at === '' ? name : `${at}.${name}`, found)
+  return (value, at, found) => {
+    const map = single(value)
+    if (!isMap(map)) {
+      if (map !== null && map !== undefined) found.faults.push(`'${at}' expected a map, got '${kindName(map)}'`)
+      const out = {} as T
+      for (const name of names) out[name] = readField(name, undefined, at, found)
+      return out
+    }
+    const begin = () => givenFields(map, at, found)
+    return loop(map, begin, (state) => {
+      const name = names[state.next]
+      if (name === undefined) return false
+      state.out[name] = readField(name, state.given.get(name), at, found)
+      state.next += 1
+      return true
+    }).out
   }
 }
 
