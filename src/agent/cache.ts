@@ -8,7 +8,7 @@ import { type Instant, NANOS_PER_MS } from '../base/units.ts'
 import type { Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { QueryMeta, QueryOptions } from '../model/query.ts'
-import type { Args, CallContext, Caller, Reply } from '../model/rpc.ts'
+import type { Args, CallContext, Caller, Gone, Reply } from '../model/rpc.ts'
 import type { CachedMethod, CachedReply } from '../serve/backend.ts'
 
 /** Kept fresh in the background, or asked for anew when too old. */
@@ -136,7 +136,7 @@ export function makeCache(host: Pick<Host, 'now' | 'wake'>, caller: Pick<Caller,
   }
 
   /** Resolves at the next answer (true) or when the time is up (false); rejects with the next failure. */
-  function next(entry: Entry, until: Instant | null, signal: AbortSignal | undefined): Promise<boolean> {
+  function next(entry: Entry, until: Instant | null, signal: Gone | undefined): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const end = () => {
         cancel?.()

@@ -22,6 +22,8 @@ import type { Router } from './router.ts'
 
 /** A blocking read's wait is stretched by a random part of it up to this, so that crowds spread. */
 const WAIT_JITTER_FRACTION = 1 / 16
+/** In so many steps: timers that run as long as others cost the system of timers next to nothing. */
+const WAIT_JITTER_STEPS = 64
 const HERE = 'here'
 
 /** The methods that the server answers from itself rather than from the state. */
@@ -212,7 +214,8 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     const can = authorize(options.Token)
     if (!options.MinQueryIndex) return withMeta<M>(await reads.find(meaning, args, can, context.signal))
     const asked = Math.min(options.MaxQueryTime || config.defaultQueryTime, config.maxQueryTime)
-    const waitMs = (asked / NANOS_PER_MS) * (1 + host.random.float() * WAIT_JITTER_FRACTION)
+    const jitter = Math.floor(host.random.float() * WAIT_JITTER_STEPS) / WAIT_JITTER_STEPS
+    const waitMs = Math.ceil((asked / NANOS_PER_MS) * (1 + jitter * WAIT_JITTER_FRACTION))
     const fresh = (found: unknown) => passed(found, options)
     const wait = { fresh, until: host.now() + waitMs, signal: context.signal }
     const ended = meters.blocks()

@@ -7,7 +7,7 @@ import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
 import type { Address, Cancel, Host } from '../host/host.ts'
 import { errorFromText } from '../model/errors.ts'
-import type { Args, Method, Reply } from '../model/rpc.ts'
+import type { Args, Gone, Method, Reply } from '../model/rpc.ts'
 import { METHOD_CODECS, type MethodCodec } from '../wire/methods.ts'
 import { MsgpackError } from '../wire/msgpack.ts'
 import { AnswerReader, encodeCall } from '../wire/rpc.ts'
@@ -39,7 +39,7 @@ export class ConnectionLost extends Error {
 
 export interface CallOptions {
   /** Gives the call up; it then rejects. */
-  signal?: AbortSignal
+  signal?: Gone
   timeoutMs?: Millis
 }
 

@@ -8,7 +8,7 @@ import { seededRandom } from '../base/random.ts'
 import type { Host } from '../host/host.ts'
 import { nodeHost } from '../host/node.ts'
 import { ConsulError } from '../model/errors.ts'
-import type { Caller, Method } from '../model/rpc.ts'
+import type { Caller, Gone, Method } from '../model/rpc.ts'
 import { METHOD_CODECS } from '../wire/methods.ts'
 import { AnswerReader, encodeCall } from '../wire/rpc.ts'
 import { bindServerPort, type ServerPort } from './accept.ts'
@@ -24,7 +24,7 @@ interface Stage {
   calls: {
     method: Method
     args: unknown
-    signal?: AbortSignal
+    signal?: Gone
     resolve(reply: unknown): void
     reject(e: Error): void
   }[]

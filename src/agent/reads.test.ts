@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { allowAll } from '../core/acl/authorizer.ts'
 import { kvMethods } from '../core/methods/kv.ts'
+import type { Read } from '../core/methods/table.ts'
 import { memoryRows } from '../core/store/memory.ts'
 import { kvKeys, kvList, sampleEntry } from '../core/store/samples.ts'
 import { makeStore, type Store } from '../core/store/store.ts'
@@ -157,5 +158,77 @@ suite('a large read', () => {
     reads.stop()
     await assert.rejects(freed, { code: 'shutting-down' })
     assert.deepEqual([snapshots(), turns.timers.size], [0, 0])
+  })
+})
+
+suite('reads that wait for one key', () => {
+  const GET: Read<'KVS.Get'> = kvMethods['KVS.Get']
+  const args = { Key: 'k/0' }
+  const MANY = 10
+
+  function waiting() {
+    const { store } = fill(1)
+    const turns = makeTurns()
+    const reads = makeReads(turns.host, store)
+    const { Index: index } = reads.peek(GET, args, allowAll)!
+    const signal = new AbortController()
+    const wait = (until = 1e9, beyond = index, gone?: AbortSignal) =>
+      reads.findFresh(GET, args, allowAll, {
+        fresh: ({ Index }) => Index > beyond,
+        until,
+        ...(gone && { signal: gone }),
+      })
+    return { store, turns, index, signal, wait }
+  }
+
+  test('are answered in slices, between which others have their turn, and hold nothing afterwards', async () => {
+    const { store, turns, index, wait } = waiting()
+    let answered = 0
+    const all = Promise.all(Array.from({ length: MANY }, (_, i) => wait(1e9 + i).finally(() => answered++)))
+    assert.equal(turns.timers.size, MANY)
+    set(store, 'k/0', 1n)
+    const after: number[] = []
+    const { value } = await turns.until(all, () => after.push(answered))
+    assert.deepEqual(
+      value.map(({ Index }) => Index),
+      Array(MANY).fill(index + 1),
+    )
+    // The clock goes on by a slice at each look, so each turn is for one of them.
+    assert.deepEqual(
+      after,
+      Array.from({ length: MANY - 1 }, (_, i) => i + 1),
+    )
+    assert.equal(turns.timers.size, 0)
+  })
+
+  test('go on waiting when the change was not theirs to see, and see the next', async () => {
+    const { store, turns, index, wait } = waiting()
+    const patient = wait(1e9, index + 1)
+    set(store, 'k/0', 1n)
+    await assert.rejects(turns.until(patient), /it waits/)
+    set(store, 'k/0', 2n)
+    assert.equal((await turns.until(patient)).value.Entries![0]!.Flags, 2n)
+  })
+
+  test('may be given up, and run out of time, between being woken and their turn', async () => {
+    const { store, turns, index, signal, wait } = waiting()
+    const first = wait()
+    const left = assert.rejects(wait(1e9 + 1, index, signal.signal), { code: 'shutting-down' })
+    const late = wait(1e9 + 2)
+    set(store, 'k/0', 1n)
+    await first
+    signal.abort()
+    turns.timers.get(1e9 + 2)!()
+    assert.equal((await late).Entries![0]!.Flags, 1n)
+    await left
+    assert.equal(turns.timers.size, 0)
+  })
+
+  test('end when another state takes the place of this one, be its index lower', async () => {
+    const { store, turns, wait } = waiting()
+    const found = wait(1e9, 1_000)
+    store.restore(1, () => {})
+    assert.equal((await turns.until(found)).value.Entries, null)
+    assert.equal(turns.timers.size, 0)
   })
 })

@@ -8,36 +8,64 @@ import type { Authorizer } from '../core/acl/authorizer.ts'
 import type { FoundOf, Read } from '../core/methods/table.ts'
 import type { ReadTxn } from '../core/store/rows.ts'
 import { firstSlice } from '../core/store/slices.ts'
-import type { Footprint, Store } from '../core/store/store.ts'
+import type { Store } from '../core/store/store.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
-import type { Args, Method } from '../model/rpc.ts'
+import type { Args, Gone, Method } from '../model/rpc.ts'
 
-/** A large read gives way to others after so long. */
+/** A large read gives way to others after so long, and so do many that one change has woken. */
 const SLICE_MS = 4
+/**
+ * So many of those look again in a turn at most; what then becomes of what they found is done in the same turn, and not
+ * counted in the slice. Few enough that what they leave to the garbage collector is young when it comes by.
+ */
+const LOOKS_MAX = 128
 
 export interface Reads {
   /** At once; undefined when that would take more than one slice. */
   peek<M extends Method>(meaning: Read<M>, args: Args<M>, can: Authorizer): FoundOf<M> | undefined
   /** What is there now. @param signal ends it early, with an error that nobody is left to see */
-  find<M extends Method>(meaning: Read<M>, args: Args<M>, can: Authorizer, signal?: AbortSignal): Promise<FoundOf<M>>
+  find<M extends Method>(meaning: Read<M>, args: Args<M>, can: Authorizer, signal?: Gone): Promise<FoundOf<M>>
   /** What is there once it is `fresh`, or when the time is up. */
   findFresh<M extends Method>(
     meaning: Read<M>,
     args: Args<M>,
     can: Authorizer,
-    wait: { fresh(found: FoundOf<M>): boolean; until: Instant; signal?: AbortSignal },
+    wait: Wait<FoundOf<M>>,
   ): Promise<FoundOf<M>>
   /** Frees everyone who waits. */
   stop(): void
 }
 
-/** `replaced`: another state took the place of this one, and its indexes may be lower: waiting for them has no end. */
-type Ending = 'woken' | 'replaced' | 'time-up' | 'gone'
+export interface Wait<F> {
+  fresh(found: F): boolean
+  until: Instant
+  signal?: Gone | undefined
+}
 
 export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Store): Reads {
   let stopped = false
   const blocked = new Set<() => void>()
+  /** Those who were woken and have not looked yet. */
+  let woken: { look(): void }[] = []
+  let looked = 0
+
+  function lookLater(waiting: { look(): void }): void {
+    if (woken.push(waiting) === 1) void Promise.resolve().then(lookAgain)
+  }
+
+  function lookAgain(): void {
+    const until = host.now() + SLICE_MS
+    const end = Math.min(woken.length, looked + LOOKS_MAX)
+    do woken[looked++]!.look()
+    while (looked < end && host.now() < until)
+    if (looked < woken.length) {
+      host.soon(lookAgain)
+      return
+    }
+    woken = []
+    looked = 0
+  }
 
   function atOnce<M extends Method>(
     meaning: Read<M>,
@@ -49,7 +77,7 @@ export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Stor
   }
 
   /** To others first: who asks may stand within a batch of writes, where no snapshot can be taken. */
-  async function turn(signal: AbortSignal | undefined): Promise<void> {
+  async function turn(signal: Gone | undefined): Promise<void> {
     await new Promise<void>((done) => host.soon(done))
     if (stopped || signal?.aborted) throw new ConsulError('shutting-down')
   }
@@ -58,7 +86,7 @@ export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Stor
     { slices }: Read<M>,
     args: Args<M>,
     can: Authorizer,
-    signal: AbortSignal | undefined,
+    signal: Gone | undefined,
   ): Promise<FoundOf<M>> {
     await turn(signal)
     const { rows } = store.snapshot()
@@ -77,64 +105,125 @@ export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Stor
     }
   }
 
-  function changed(
-    footprint: Footprint,
-    until: Instant,
-    signal: AbortSignal | undefined,
-  ): { ended: Promise<Ending>; forget(): void } {
-    let finish: (how: Ending) => void = () => {}
-    const ended = new Promise<Ending>((resolve) => {
-      if (stopped || signal?.aborted) return resolve('gone')
-      let unwatch: Cancel | undefined
-      finish = (how) => {
-        unwatch?.()
-        cancel()
-        blocked.delete(gone)
-        signal?.removeEventListener('abort', gone)
-        resolve(how)
-      }
-      const gone = () => finish('gone')
-      const cancel = host.wake(until, () => finish('time-up'))
-      unwatch = store.watch(footprint, (replaced) => finish(replaced ? 'replaced' : 'woken'))
-      blocked.add(gone)
-      signal?.addEventListener('abort', gone)
-    })
-    return { ended, forget: () => finish('gone') }
-  }
-
   const find: Reads['find'] = async (meaning, args, can, signal) =>
     store.read((txn) => atOnce(meaning, txn, args, can)) ?? (await inSlices(meaning, args, can, signal))
+
+  /** A read that is made again at each change of what it found, until that is fresh. Holds nothing once it is over. */
+  class Waiting<M extends Method> {
+    readonly #meaning: Read<M>
+    readonly #args: Args<M>
+    readonly #can: Authorizer
+    readonly #wait: Wait<FoundOf<M>>
+    readonly #resolve: (found: FoundOf<M>) => void
+    readonly #reject: (error: unknown) => void
+    #over = false
+    /** What is found next counts, fresh or not. */
+    #last = false
+    #gathering = false
+    /** What is being gathered has changed since. */
+    #changed = false
+    #unwatch: Cancel | undefined
+    #unwake: Cancel | undefined
+
+    constructor(
+      [meaning, args, can, wait]: Parameters<typeof findFresh<M>>,
+      resolve: (found: FoundOf<M>) => void,
+      reject: (error: unknown) => void,
+    ) {
+      this.#meaning = meaning
+      this.#args = args
+      this.#can = can
+      this.#wait = wait
+      this.#resolve = resolve
+      this.#reject = reject
+    }
+
+    look(): void {
+      if (this.#over || this.#gathering) return
+      try {
+        const { value, footprint } = store.trace((txn) => atOnce(this.#meaning, txn, this.#args, this.#can))
+        if (value !== undefined && (this.#last || this.#wait.fresh(value))) return this.#end(value)
+        // The footprint is whole after the first slice, and watched from then on: nothing is missed while gathering.
+        if (!this.#last) this.#unwatch = store.watch(footprint, (replaced) => this.#touched(replaced))
+        this.#hold()
+        if (value === undefined) this.#gather()
+      } catch (error) {
+        this.#fail(error)
+      }
+    }
+
+    #hold(): void {
+      if (this.#unwake !== undefined) return
+      const { until, signal } = this.#wait
+      this.#unwake = host.wake(until, () => this.#timeUp())
+      blocked.add(this.#leave)
+      signal?.addEventListener('abort', this.#leave)
+      if (stopped || signal?.aborted) this.#leave()
+    }
+
+    /** @param replaced another state took the place of this one, and its indexes may be lower: waiting for them has no end */
+    #touched(replaced: boolean): void {
+      this.#unwatch = undefined
+      if (replaced) this.#last = true
+      if (this.#gathering) this.#changed = true
+      else lookLater(this)
+    }
+
+    #timeUp(): void {
+      this.#last = true
+      this.look()
+    }
+
+    #gather(): void {
+      this.#gathering = true
+      inSlices(this.#meaning, this.#args, this.#can, this.#wait.signal).then(
+        (found) => {
+          this.#gathering = false
+          if (this.#over) return
+          if (this.#wait.fresh(found) || (this.#last && !this.#changed)) this.#end(found)
+          else if (this.#changed) {
+            this.#changed = false
+            this.look()
+          }
+        },
+        (error: unknown) => this.#fail(error),
+      )
+    }
+
+    readonly #leave = (): void => this.#fail(new ConsulError('shutting-down'))
+
+    #end(found: FoundOf<M>): void {
+      this.#release()
+      this.#resolve(found)
+    }
+
+    #fail(error: unknown): void {
+      this.#release()
+      this.#reject(error)
+    }
+
+    #release(): void {
+      this.#over = true
+      this.#unwatch?.()
+      this.#unwake?.()
+      blocked.delete(this.#leave)
+      this.#wait.signal?.removeEventListener('abort', this.#leave)
+    }
+  }
+
+  const findFresh: Reads['findFresh'] = (...asked) =>
+    new Promise((resolve, reject) => new Waiting(asked, resolve, reject).look())
 
   return {
     peek: (meaning, args, can) => store.read((txn) => atOnce(meaning, txn, args, can)),
 
     find,
 
-    async findFresh(meaning, args, can, { fresh, until, signal }) {
-      for (;;) {
-        const { value, footprint } = store.trace((txn) => atOnce(meaning, txn, args, can))
-        if (value !== undefined && fresh(value)) return value
-        // The footprint is whole after the first slice, and watched from then on: nothing is missed while gathering.
-        const change = changed(footprint, until, signal)
-        if (value === undefined) {
-          let stale = false
-          try {
-            const gathered = await inSlices(meaning, args, can, signal)
-            stale = !fresh(gathered)
-            if (!stale) return gathered
-          } finally {
-            if (!stale) change.forget()
-          }
-        }
-        const how = await change.ended
-        if (how === 'time-up' || how === 'replaced') return find(meaning, args, can, signal)
-        if (how === 'gone') throw new ConsulError('shutting-down')
-      }
-    },
+    findFresh,
 
     stop() {
       stopped = true
-      for (const gone of [...blocked]) gone()
+      for (const leave of [...blocked]) leave()
     },
   }
 }

@@ -38,9 +38,16 @@ export type Method = keyof Methods
 export type Args<M extends Method> = Methods[M]['args']
 export type Reply<M extends Method> = Methods[M]['reply']
 
+/** As much of an AbortSignal as calls look at: thousands of them may wait, and a whole one is many objects. */
+export interface Gone {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', run: () => void): void
+  removeEventListener(type: 'abort', run: () => void): void
+}
+
 export interface CallContext {
   /** Aborted when the asker is gone: a blocking read then frees all it holds. */
-  signal?: AbortSignal
+  signal?: Gone
 }
 
 export interface Caller {

@@ -9,7 +9,7 @@ import { allowAll } from '../../src/core/acl/authorizer.ts'
 import { type LocalInput, makeLocal } from '../../src/core/local/local.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../../src/host/host.ts'
 import { ConsulError } from '../../src/model/errors.ts'
-import type { Args, Method, Reply } from '../../src/model/rpc.ts'
+import type { Args, Gone, Method, Reply } from '../../src/model/rpc.ts'
 import type { Backend, Self } from '../../src/serve/backend.ts'
 import { type HttpOptions, makeHttpHandler } from '../../src/serve/http/index.ts'
 import { aCheck, aRegistration, aService, makeCluster } from './cluster.ts'
@@ -26,7 +26,7 @@ const SERVER_META = {
 export interface Call {
   method: Method
   args: Record<string, unknown>
-  signal?: AbortSignal
+  signal?: Gone
 }
 
 export interface TestDoor {

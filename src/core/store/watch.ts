@@ -43,7 +43,7 @@ export class TracingTxn implements ReadTxn {
 class Watcher {
   readonly footprint: Footprint
   readonly wake: (replaced: boolean) => void
-  stopped = false
+  state: 'watching' | 'due' | 'stopped' = 'watching'
 
   constructor(footprint: Footprint, wake: (replaced: boolean) => void) {
     this.footprint = footprint
@@ -51,21 +51,24 @@ class Watcher {
   }
 }
 
+/** All who watch the same key, or the same range. */
+type Crowd = Set<Watcher>
+
 /** Watchers of one table. */
 class TableWatchers {
-  readonly keys = new Map<string, Set<Watcher>>()
-  readonly prefixes = new Map<string, Set<Watcher>>()
+  private readonly keys = new Map<string, Crowd>()
+  private readonly prefixes = new Map<string, Crowd>()
   /** Lengths of the watched prefixes, in rising order, and how many prefixes have each. */
   private readonly lengths: { length: number; prefixes: number }[] = []
 
   add(watcher: Watcher, text: string, isPrefix: boolean): void {
-    const sets = isPrefix ? this.prefixes : this.keys
-    const set = sets.get(text)
-    if (set !== undefined) {
-      set.add(watcher)
+    const crowds = isPrefix ? this.prefixes : this.keys
+    const crowd = crowds.get(text)
+    if (crowd !== undefined) {
+      crowd.add(watcher)
       return
     }
-    sets.set(text, new Set([watcher]))
+    crowds.set(text, new Set([watcher]))
     if (!isPrefix) return
     const at = this.lengths.findIndex((entry) => entry.length >= text.length)
     if (at >= 0 && this.lengths[at]!.length === text.length) this.lengths[at]!.prefixes += 1
@@ -73,49 +76,67 @@ class TableWatchers {
   }
 
   remove(watcher: Watcher, text: string, isPrefix: boolean): void {
-    const sets = isPrefix ? this.prefixes : this.keys
-    const set = sets.get(text)
-    if (set === undefined || !set.delete(watcher) || set.size > 0) return
-    sets.delete(text)
-    if (!isPrefix) return
+    const crowd = (isPrefix ? this.prefixes : this.keys).get(text)
+    if (crowd?.delete(watcher) && crowd.size === 0) this.forget(text, isPrefix)
+  }
+
+  /** Takes out all who watch something that went. Looks at each text that is watched: they are fewer than what goes at once. */
+  takeRange(range: RangeGone, into: Crowd[]): void {
+    for (const key of this.keys.keys()) if (range.held(key)) this.take(key, false, into)
+    for (const prefix of this.prefixes.keys()) if (range.heldUnder(prefix)) this.take(prefix, true, into)
+  }
+
+  /** Takes out all whom that key concerns. */
+  takeKey(key: string, into: Crowd[]): void {
+    if (this.keys.size > 0) this.take(key, false, into)
+    // From the longest on: what is taken makes the list shorter behind the place looked at.
+    for (let i = this.lengths.length - 1; i >= 0; i--) {
+      const { length } = this.lengths[i]!
+      if (length <= key.length) this.take(key.slice(0, length), true, into)
+    }
+  }
+
+  takeAll(into: Crowd[]): void {
+    for (const crowds of [this.keys, this.prefixes]) for (const crowd of crowds.values()) into.push(crowd)
+    this.keys.clear()
+    this.prefixes.clear()
+    this.lengths.length = 0
+  }
+
+  private take(text: string, isPrefix: boolean, into: Crowd[]): void {
+    const crowd = (isPrefix ? this.prefixes : this.keys).get(text)
+    if (crowd === undefined) return
+    into.push(crowd)
+    this.forget(text, isPrefix)
+  }
+
+  private forget(text: string, isPrefix: boolean): void {
+    if (!isPrefix) {
+      this.keys.delete(text)
+      return
+    }
+    this.prefixes.delete(text)
     const at = this.lengths.findIndex((entry) => entry.length === text.length)
     this.lengths[at]!.prefixes -= 1
     if (this.lengths[at]!.prefixes === 0) this.lengths.splice(at, 1)
   }
-
-  /** All who watch something that went. Looks at each text that is watched: they are fewer than what goes at once. */
-  collectRange(range: RangeGone, into: Set<Watcher>): void {
-    for (const [key, watchers] of this.keys) if (range.held(key)) addAll(watchers, into)
-    for (const [prefix, watchers] of this.prefixes) if (range.heldUnder(prefix)) addAll(watchers, into)
-  }
-
-  collect(key: string, into: Set<Watcher>): void {
-    if (this.keys.size > 0) addAll(this.keys.get(key), into)
-    for (const { length } of this.lengths) {
-      if (length > key.length) break
-      addAll(this.prefixes.get(key.slice(0, length)), into)
-    }
-  }
-}
-
-function addAll(from: Set<Watcher> | undefined, into: Set<Watcher>): void {
-  if (from !== undefined) for (const watcher of from) into.add(watcher)
 }
 
 export class Watches {
   private readonly tables = new Map<string, TableWatchers>()
-  private readonly watchers = new Set<Watcher>()
-  /** Touched, not yet woken. */
-  private readonly touched = new Set<Watcher>()
+  /** Of those whom nothing has touched yet; with them, until they are woken, those who are in `touched`. */
+  private watching = 0
+  /** Crowds that something has touched, taken out whole: waking many costs no look at each before its turn. */
+  private touched: Crowd[] = []
 
   get size(): number {
-    return this.watchers.size
+    return this.watching
   }
 
   /** @returns how to stop watching, which may be called at any time */
   add(footprint: Footprint, wake: (replaced: boolean) => void): () => void {
     const watcher = new Watcher(footprint, wake)
-    this.watchers.add(watcher)
+    this.watching += 1
     this.eachPart(watcher, (table, text, isPrefix) => {
       let watchers = this.tables.get(table)
       if (watchers === undefined) {
@@ -125,8 +146,8 @@ export class Watches {
       watchers.add(watcher, text, isPrefix)
     })
     return () => {
-      watcher.stopped = true
-      this.remove(watcher)
+      if (watcher.state === 'watching') this.leave(watcher)
+      watcher.state = 'stopped'
     }
   }
 
@@ -134,13 +155,13 @@ export class Watches {
   touch(changes: readonly Change[]): void {
     for (const { table, key, range } of changes) {
       const watchers = this.tables.get(table)
-      if (range === undefined) watchers?.collect(key, this.touched)
-      else watchers?.collectRange(range, this.touched)
+      if (range === undefined) watchers?.takeKey(key, this.touched)
+      else watchers?.takeRange(range, this.touched)
     }
   }
 
   touchAll(): void {
-    addAll(this.watchers, this.touched)
+    for (const watchers of this.tables.values()) watchers.takeAll(this.touched)
   }
 
   /**
@@ -148,15 +169,26 @@ export class Watches {
    * @param replaced the whole state gave way to another: what they know of it counts no more
    */
   wake(replaced = false): void {
-    if (this.touched.size === 0) return
-    const due = [...this.touched]
-    for (const watcher of due) this.remove(watcher)
-    for (const watcher of due) if (!watcher.stopped) watcher.wake(replaced)
+    if (this.touched.length === 0) return
+    const due: Watcher[] = []
+    for (const crowd of this.touched) {
+      for (const watcher of crowd) {
+        if (watcher.state !== 'watching') continue
+        watcher.state = 'due'
+        this.leave(watcher)
+        due.push(watcher)
+      }
+    }
+    this.touched = []
+    for (const watcher of due) if (watcher.state === 'due') watcher.wake(replaced)
   }
 
-  private remove(watcher: Watcher): void {
-    this.touched.delete(watcher)
-    if (!this.watchers.delete(watcher)) return
+  /** Takes it out of all crowds but those that were taken out whole. */
+  private leave(watcher: Watcher): void {
+    this.watching -= 1
+    const { keys, prefixes } = watcher.footprint
+    // A due one's only crowd was taken out with it.
+    if (watcher.state === 'due' && keys.size + prefixes.size === 1) return
     this.eachPart(watcher, (table, text, isPrefix) => this.tables.get(table)?.remove(watcher, text, isPrefix))
   }
 

@@ -146,7 +146,10 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
       result = fail(exchange, error)
     }
     if (result instanceof Promise) {
-      return result.catch((error: unknown) => fail(exchange, error)).then((settled) => dress(request, settled))
+      return result.then(
+        (settled) => dress(request, settled),
+        (error: unknown) => dress(request, fail(exchange, error)),
+      )
     }
     return dress(request, result)
   }

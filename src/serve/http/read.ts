@@ -2,9 +2,9 @@
  * Asking the cluster on behalf of a request: at once when local state can answer, else by a call that is given up when
  * the asker goes away.
  */
-import type { HttpResponse } from '../../host/host.ts'
+import type { HttpRequest, HttpResponse } from '../../host/host.ts'
 import type { QueryMeta, QueryOptions } from '../../model/query.ts'
-import type { Args, Method, Reply } from '../../model/rpc.ts'
+import type { Args, CallContext, Gone, Method, Reply } from '../../model/rpc.ts'
 import type { CachedMethod } from '../backend.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -21,9 +21,7 @@ export function ask<M extends Method>(
   const { backend } = exchange
   const reply = backend.peek(method, args)
   if (reply !== undefined) return finish(exchange, reply)
-  const gone = new AbortController()
-  exchange.request.onGone(() => gone.abort())
-  return backend.call(method, args, { signal: gone.signal }).then((late) => finish(exchange, late))
+  return backend.call(method, args, contextOf(exchange)).then((late) => finish(exchange, late))
 }
 
 /**
@@ -40,9 +38,7 @@ export function askCatalog<M extends IndexedMethod>(
   if (!args.AllowStale || !(args.MaxStaleDuration! > 0)) {
     return ask(exchange, method, args, (_, reply) => finish(exchange, reply, args))
   }
-  const gone = new AbortController()
-  exchange.request.onGone(() => gone.abort())
-  const context = { signal: gone.signal }
+  const context = contextOf(exchange)
   const { backend } = exchange
   return backend.call(method, args, context).then(async (reply) => {
     if ((reply as QueryMeta).LastContact <= args.MaxStaleDuration!) return finish(exchange, reply, args)
@@ -64,12 +60,38 @@ export function askCached<M extends CachedMethod>(
 ): HttpResponse | Promise<HttpResponse> {
   if (!args.UseCache || !exchange.door.useCache) return otherwise()
   exchange.metaOnFailure = 'Datacenter' in args
-  const gone = new AbortController()
-  exchange.request.onGone(() => gone.abort())
-  return exchange.backend.cached(method, args, { signal: gone.signal }).then(({ reply, hit, ageMs }) => {
+  return exchange.backend.cached(method, args, contextOf(exchange)).then(({ reply, hit, ageMs }) => {
     const response = finish(exchange, reply)
     if (hit) response.headers.unshift('Age', (ageMs / 1000).toFixed(0))
     response.headers.push('X-Cache', hit ? 'HIT' : 'MISS')
     return response
   })
+}
+
+function contextOf({ request }: Exchange): CallContext {
+  return { signal: new Asker(request) }
+}
+
+/** Whoever waits for the answer to a request. */
+class Asker implements Gone {
+  aborted = false
+  readonly #told: (() => void)[] = []
+
+  constructor(request: HttpRequest) {
+    request.onGone(() => this.#leave())
+  }
+
+  addEventListener(_: 'abort', run: () => void): void {
+    this.#told.push(run)
+  }
+
+  removeEventListener(_: 'abort', run: () => void): void {
+    const at = this.#told.indexOf(run)
+    if (at >= 0) this.#told.splice(at, 1)
+  }
+
+  #leave(): void {
+    this.aborted = true
+    for (const run of this.#told.splice(0)) run()
+  }
 }
