@@ -112,12 +112,43 @@ suite('the agent’s cache', () => {
     await answer(['dc1'])
     assert.equal((await checked).hit, false)
     await turn(5000)
-    const either = ask({ MaxAge: 1, StaleIfError: 9000 * NANOS_PER_MS })
+    const tooOld = assert.rejects(ask({ MaxAge: 1, StaleIfError: 9000 * NANOS_PER_MS }), { code: 'no-leader' })
     await fail()
-    assert.equal((await either).ageMs, 5000)
-    const neither = assert.rejects(ask({ MaxAge: 1, StaleIfError: 1 }), { code: 'no-leader' })
+    await tooOld
+    // Looked at again in vain, it serves.
+    const looked = ask({ MustRevalidate: true })
     await fail()
-    await neither
+    assert.deepEqual([(await looked).hit, (await looked).ageMs], [false, 0])
+    const lookedWhileYoung = ask({ MustRevalidate: true, MaxAge: 9000 * NANOS_PER_MS })
+    await fail()
+    assert.equal((await lookedWhileYoung).hit, false)
+  })
+
+  test('says so when the time is up and nothing is known, and keeps on asking', async () => {
+    const { cache, calls, answer, turn } = setUp()
+    const options = { ...WEB, MaxQueryTime: 50 * NANOS_PER_MS }
+    const inVain = assert.rejects(
+      cache.get('Health.ServiceNodes', options),
+      /^ConsulError: internal error: response type/,
+    )
+    await turn(60)
+    await inVain
+    assert.equal(calls.length, 1)
+    await answer({ Index: 7 })
+    assert.equal((await cache.get('Health.ServiceNodes', options)).hit, true)
+  })
+
+  test('gives an error to those who know the index, and what it has to others', async () => {
+    const { cache, answer, fail } = setUp()
+    const first = cache.get('Health.ServiceNodes', WEB)
+    await answer({ Index: 7 })
+    await first
+    const waiting = assert.rejects(cache.get('Health.ServiceNodes', { ...WEB, MinQueryIndex: 7 }), {
+      code: 'no-leader',
+    })
+    await fail()
+    await waiting
+    assert.equal((await cache.get('Health.ServiceNodes', { ...WEB, MustRevalidate: true })).hit, true)
   })
 
   test('keeps no failure, and frees who waits when it stops or they leave', async () => {

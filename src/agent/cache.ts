@@ -185,13 +185,16 @@ export function makeCache(host: Pick<Host, 'now' | 'wake'>, caller: Pick<Caller,
       try {
         answered = await next(entry, until, context.signal)
       } catch (error) {
-        const ageMs = host.now() - entry.fetchedAt
-        // An old answer instead of an error, where the asker prefers it.
-        const staleMs = (options.StaleIfError ?? 0) / NANOS_PER_MS
-        if (entry.reply === undefined || ageMs >= staleMs) throw error
-        return { reply: entry.reply as Reply<M>, hit: true, ageMs }
+        // Having tried is enough: the old answer serves whoever wanted it looked at again, unless it is too old, or the
+        // index is known. That somebody takes a stale one if there is an error changes nothing, as it does not in 1.8.7.
+        const serves = !stopped && entry.reply !== undefined && isFresh(entry, options, refreshed, false, host.now())
+        if (!serves || context.signal?.aborted) throw error
+        return { reply: entry.reply as Reply<M>, hit: false, ageMs: 0 }
       }
-      if (!answered && entry.reply !== undefined) return { reply: entry.reply as Reply<M>, hit: false, ageMs: 0 }
+      if (answered) continue
+      // The time that the asker gave is up. With nothing known, the real one stumbles over that, in these words.
+      if (entry.reply === undefined) throw new ConsulError('refused', 'internal error: response type not correct')
+      return { reply: entry.reply as Reply<M>, hit: false, ageMs: 0 }
     }
   }
 

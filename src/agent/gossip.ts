@@ -3,7 +3,7 @@
  * message means is decided in core/gossip; who may be in the pool by what it is opened with.
  */
 import { isIP } from 'node:net'
-import { joinHostPort } from '../base/host-port.ts'
+import { quoteGo } from '../base/go-quote.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Random } from '../base/random.ts'
 import { systemWords } from '../base/system-words.ts'
@@ -31,6 +31,7 @@ import { SEAL_BYTES, seal } from '../wire/gossip-crypto.ts'
 import { encodeStream, StreamReader } from '../wire/gossip-stream.ts'
 import { gossipCodec } from '../wire/serf.ts'
 import { bound } from './bound.ts'
+import { dialWords } from './dial-words.ts'
 import { drive } from './drive.ts'
 import type { PoolKeys } from './keyring.ts'
 import { poolMeters } from './meters.ts'
@@ -234,7 +235,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
       driven.tell(input)
     }
     const fail = (error: unknown, conn?: Conn) =>
-      finish({ kind: 'stream-failed', id, error: dialError(error, to) }, conn)
+      finish({ kind: 'stream-failed', id, error: dialWords(error, to) }, conn)
     host.dial(to, timeoutMs).then((conn) => {
       if (stopped) {
         conn.destroy()
@@ -264,13 +265,17 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
   }
 
   /** A name stands for all of its addresses. */
-  async function resolve({ host: name, port }: GossipAddress): Promise<{ at: GossipAddress[]; problem?: string }> {
+  async function resolve(text: string, portHere: number): Promise<{ at: GossipAddress[]; problem?: string }> {
+    const problem = (why: string) => ({ at: [], problem: `Failed to resolve ${text}: ${why}` })
+    const { host: name, port } = parseJoin(text, portHere)
+    const portGiven = portFault(text)
+    if (portGiven !== undefined) return problem(portGiven)
     if (isIP(name) !== 0 || host.lookup === undefined) return { at: [{ host: name, port }] }
+    if (name === '') return problem('lookup : no such host')
     try {
       return { at: (await host.lookup(name)).map((address) => ({ host: address, port })) }
     } catch (error) {
-      const problem = `Failed to resolve ${joinHostPort(name, port)}: lookup ${name}: ${systemWords(error)}`
-      return { at: [], problem }
+      return problem(`lookup ${name}: ${systemWords(error)}`)
     }
   }
 
@@ -353,7 +358,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
     serf,
     members: () => serf.members().map(poolMember),
     async join(texts) {
-      const found = await Promise.all(texts.map((text) => resolve(parseJoin(text, port))))
+      const found = await Promise.all(texts.map((text) => resolve(text, port)))
       const unresolved = found.flatMap(({ problem }) => problem ?? [])
       for (const problem of unresolved) logs.memberlist.warn(`memberlist: ${problem}`)
       return ask({ kind: 'join', addresses: found.flatMap(({ at }) => at), unresolved, ignoreOldEvents: true })
@@ -429,15 +434,6 @@ function startError({ role, pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', er
   return new Error(what + listener, { cause: error })
 }
 
-function dialError(error: unknown, to: GossipAddress): string {
-  const { code, syscall } = error as NodeJS.ErrnoException
-  if (code === 'ENOTFOUND') return `lookup ${to.host}: ${systemWords(error)}`
-  if (syscall !== 'connect' && code !== 'ETIMEDOUT') return messageOf(error)
-  // Who waits gives up before the system does.
-  const why = code === 'ETIMEDOUT' ? 'i/o timeout' : `connect: ${systemWords(error)}`
-  return `dial tcp ${joinHostPort(to.host, to.port)}: ${why}`
-}
-
 /**
  * `10.0.0.1`, `10.0.0.1:8301`, `[::1]:8301`, `::1`, `name:8301`, each perhaps with `node/` in front.
  * @param portHere the pool's own, which counts where none is named
@@ -450,3 +446,13 @@ export function parseJoin(text: string, portHere: number): GossipAddress {
   if (parts.length !== 2) return { host: address, port: portHere }
   return { host: parts[0]!, port: Number(parts[1]) || portHere }
 }
+
+/** @returns why what stands for the port is none, in the words of Go's strconv */
+function portFault(text: string): string | undefined {
+  const [, port] = /^(?:[^/]*\/)?(?:\[[^\]]*\]|[^:[\]]*):([^:]*)$/.exec(text) ?? []
+  if (port === undefined) return undefined
+  const fault = /^\d+$/.test(port) ? (BigInt(port) > PORT_MAX ? 'value out of range' : '') : 'invalid syntax'
+  return fault === '' ? undefined : `strconv.ParseUint: parsing ${quoteGo(port)}: ${fault}`
+}
+
+const PORT_MAX = 65_535n

@@ -3,7 +3,6 @@
  * closed when idle for long; a stream for each call under way, kept and used again. It retries nothing: what may be
  * retried is known where the call is made.
  */
-import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
 import type { Address, Cancel, Host } from '../host/host.ts'
 import { errorFromText } from '../model/errors.ts'
@@ -11,6 +10,7 @@ import type { Args, Gone, Method, Reply } from '../model/rpc.ts'
 import { METHOD_CODECS, type MethodCodec } from '../wire/methods.ts'
 import { MsgpackError } from '../wire/msgpack.ts'
 import { AnswerReader, encodeCall } from '../wire/rpc.ts'
+import { dialWords } from './dial-words.ts'
 import type { Duplex, DuplexHandler } from './duplex.ts'
 import { type Mux, makeMux } from './mux.ts'
 
@@ -102,10 +102,12 @@ export function makePool(
 
   async function dial(address: string): Promise<Server> {
     let conn: Awaited<ReturnType<Host['dial']>>
+    let to: Address = { host: address, port: 0 }
     try {
-      conn = await host.dial(parseHostPort(address))
+      to = parseHostPort(address)
+      conn = await host.dial(to)
     } catch (error) {
-      const why = messageOf(error)
+      const why = dialWords(error, to, '<nil>->')
       throw new ConnectionLost(`rpc error getting client: failed to get conn: ${why}`, false, { cause: error })
     }
     if (stopped) {

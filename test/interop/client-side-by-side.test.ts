@@ -12,6 +12,7 @@ import { type AgentProcess, realConsul, startAgentProcess } from '../support/pro
 import { EXPLAINED } from './explained.ts'
 import { randomRequests } from './random-requests.ts'
 import { AGENT_REQUESTS } from './requests/agent.ts'
+import { CACHE_REQUESTS } from './requests/cache.ts'
 import { CATALOG_REQUESTS } from './requests/catalog.ts'
 import { HEALTH_REQUESTS } from './requests/health.ts'
 import { KV_REQUESTS } from './requests/kv.ts'
@@ -36,6 +37,7 @@ const TABLES: Record<string, readonly Request[]> = {
   'the key/value store': KV_REQUESTS,
   'the catalog': CATALOG_REQUESTS,
   health: HEALTH_REQUESTS,
+  'the cache': CACHE_REQUESTS,
   sessions: SESSION_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,

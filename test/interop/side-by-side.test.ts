@@ -15,6 +15,7 @@ import { randomNewer } from './random-newer.ts'
 import { randomRequests } from './random-requests.ts'
 import { missing, randomRoutes } from './random-routes.ts'
 import { AGENT_REQUESTS } from './requests/agent.ts'
+import { CACHE_REQUESTS } from './requests/cache.ts'
 import { CATALOG_REQUESTS } from './requests/catalog.ts'
 import { CONFIG_REQUESTS } from './requests/config.ts'
 import { FILTER_REQUESTS, randomFilters } from './requests/filter.ts'
@@ -59,6 +60,7 @@ const TABLES: Record<string, readonly Request[]> = {
   'prepared queries': QUERY_REQUESTS,
   'overviews for the UI, and coordinates': OVERVIEW_REQUESTS,
   operators: OPERATOR_REQUESTS,
+  'the cache': CACHE_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,
   [`chance among what is written less often, seed ${SEED}`]: randomNewer(SEED, RANDOM_REQUESTS),

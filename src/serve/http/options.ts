@@ -84,10 +84,16 @@ export function readCacheControl(header: string, options: QueryOptions): void {
   }
 }
 
+const INT64_MIN = -(2n ** 63n)
+const INT64_MAX = 2n ** 63n - 1n
+
+/** Seconds of more nanoseconds than 64 bits hold come to what is left of them there, as in Go. */
 function cacheSeconds(text: string): Nanos {
-  const isInt64 = /^[+-]?\d+$/.test(text) && Math.abs(Number(text)) < 2 ** 63
-  if (!isInt64) throw new HttpError(400, 'Invalid Cache-Control header.')
-  return Number(text) * NANOS_PER_SECOND
+  const seconds = /^[+-]?\d+$/.test(text) ? BigInt(text.replace('+', '')) : undefined
+  if (seconds === undefined || seconds < INT64_MIN || seconds > INT64_MAX) {
+    throw new HttpError(400, 'Invalid Cache-Control header.')
+  }
+  return Number(BigInt.asIntN(64, seconds * BigInt(NANOS_PER_SECOND)))
 }
 
 export function readWait({ params }: Exchange, options: QueryOptions): void {
