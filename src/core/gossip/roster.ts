@@ -24,6 +24,8 @@ export interface SerfMember {
 interface Entry extends SerfMember {
   statusTime: number
   goneSince: Instant
+  /** Left, but said to be back by a later word, though memberlist has not heard of it yet. */
+  returning: boolean
 }
 
 export type MemberEventKind = 'join' | 'leave' | 'failed' | 'update' | 'reap'
@@ -84,9 +86,10 @@ export class Roster {
   times(): { StatusLTimes: Record<string, number>; LeftMembers: string[] } {
     const StatusLTimes: Record<string, number> = {}
     const LeftMembers: string[] = []
-    for (const { name, status, statusTime } of this.#members.values()) {
+    for (const { name, status, statusTime, returning } of this.#members.values()) {
       StatusLTimes[name] = statusTime
-      if (status === 'left') LeftMembers.push(name)
+      // With the time of the later word, that it left would count as later still: all who know better believed it.
+      if (status === 'left' && !returning) LeftMembers.push(name)
     }
     return { StatusLTimes, LeftMembers }
   }
@@ -102,6 +105,7 @@ export class Roster {
       vsn: node.vsn,
       statusTime: known?.statusTime ?? 0,
       goneSince: 0,
+      returning: false,
     }
     if (known === undefined) {
       const intent = this.#intents.get(node.name)
@@ -146,6 +150,7 @@ export class Roster {
     if (LTime <= entry.statusTime) return false
     entry.statusTime = LTime
     if (entry.status === 'leaving') entry.status = 'alive'
+    entry.returning = entry.status === 'left'
     return true
   }
 
@@ -162,6 +167,7 @@ export class Roster {
     }
     if (LTime <= entry.statusTime) return false
     entry.statusTime = LTime
+    entry.returning = false
     switch (entry.status) {
       case 'alive':
         entry.status = 'leaving'

@@ -76,6 +76,33 @@ suite('serf', () => {
     )
   })
 
+  test('who has heard that a member is back, but not that it is alive, does not make others believe that it leaves', () => {
+    const { sim, all } = pool(3)
+    const [knowing, late, back] = all as [SimMember, SimMember, SimMember]
+    const ticket = sim.ticket()
+    sim.tell(back, { kind: 'leave', ticket })
+    sim.run(20_000, () => back.effects.some((effect) => effect.kind === 'done' && effect.ticket === ticket))
+    sim.kill(back)
+    sim.loss = 1
+    sim.restart(back)
+    sim.join(back, knowing)
+    sim.run(100)
+    assert.deepEqual(
+      [knowing, late].map((member) => sees(member, 'n2')),
+      ['alive', 'left'],
+    )
+    const LTime = back.serf.clocks().member
+    const body = gossipCodec.encodeSerf({ type: 'join', LTime, Node: 'n2' })
+    sim.tell(late, { kind: 'packet', from: back.address, messages: [{ type: 'user', body }] })
+    assert.equal(sees(late, 'n2'), 'left')
+    sim.join(late, knowing)
+    sim.run(100)
+    assert.deepEqual(
+      [knowing, late].map((member) => sees(member, 'n2')),
+      ['alive', 'alive'],
+    )
+  })
+
   test('a graceful leave is a leave for everybody, and never a failure', () => {
     const { sim, all } = pool(5)
     const ticket = sim.ticket()
