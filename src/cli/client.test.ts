@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { freePorts } from '../../test/support/process.ts'
 import { cannedAgent, run } from './canned.suite.ts'
 
 const DATACENTERS = { 'GET /v1/catalog/datacenters': { body: ['dc1', 'dc2'] } }
 const ASK = ['catalog', 'datacenters']
+/** A port of the system's that nothing uses, and that no other test is given. */
+const DESERTED = '127.0.0.1:1'
 
 let folder = ''
 before(() => {
@@ -142,7 +143,7 @@ suite('HTTPS', () => {
 
 suite('no answer', () => {
   test('refused', async () => {
-    const address = `127.0.0.1:${(await freePorts()).http}`
+    const address = DESERTED
     const { code, out, err } = await run(['members'], { env: { CONSUL_HTTP_ADDR: address } })
     assert.equal(code, 1)
     assert.equal(out, '')
@@ -152,7 +153,7 @@ suite('no answer', () => {
     )
   })
   test('refused, for a write', async () => {
-    const address = `127.0.0.1:${(await freePorts()).http}`
+    const address = DESERTED
     const { err } = await run(['kv', 'put', 'x', 'y'], { env: { CONSUL_HTTP_ADDR: address } })
     assert.equal(
       err,

@@ -8,7 +8,6 @@ import { type AddressInfo, createServer as createTcp, type Server as TcpServer }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { freePorts } from '../../test/support/process.ts'
 import type { Probe, ProbeResult } from '../model/check-run.ts'
 import { tryProbe } from './probes.ts'
 
@@ -29,10 +28,8 @@ async function listening(server: Server | TcpServer | Http2Server): Promise<stri
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** An address where nobody listens. */
-async function deserted(): Promise<string> {
-  return `127.0.0.1:${(await freePorts()).http}`
-}
+/** Where nobody listens: a port of the system's that nothing uses, and that no other test is given. */
+const DESERTED = '127.0.0.1:1'
 
 suite('HTTP probes', () => {
   const server = createHttp((request, response) => {
@@ -117,7 +114,7 @@ suite('HTTP probes', () => {
   })
 
   test('failures are critical and say what is wrong', async () => {
-    const nowhere = await deserted()
+    const nowhere = DESERTED
     const outputs = [
       [
         http('/slow', { timeout: 1_000 }),
@@ -214,7 +211,7 @@ suite('sockets', () => {
     const passed = await run({ kind: 'tcp', address, timeout: AMPLE_MS })
     assert.deepEqual(passed, { status: 'passing', output: `TCP connect ${address}: Success` })
     server.close()
-    const nowhere = await deserted()
+    const nowhere = DESERTED
     const refused = await run({ kind: 'tcp', address: nowhere, timeout: AMPLE_MS })
     assert.deepEqual(refused, { status: 'critical', output: `dial tcp ${nowhere}: connect: connection refused` })
     for (const [bad, output] of [
@@ -294,7 +291,7 @@ suite('HTTP/2', () => {
     assert.match((await grpc()).output, /^rpc error: code = Unavailable desc = unexpected HTTP status 503/)
     answer = () => {}
     assert.match((await grpc({ timeout: 1_000 })).output, /code = DeadlineExceeded/)
-    const nowhere = await deserted()
+    const nowhere = DESERTED
     assert.match((await grpc({ target: nowhere })).output, /Unavailable.*dial tcp .*: connect: connection refused/)
   })
 
@@ -305,7 +302,7 @@ suite('HTTP/2', () => {
     assert.equal((await ping(await listening(old))).status, 'critical')
     old.closeAllConnections()
     old.close()
-    assert.match((await ping(await deserted())).output, /^dial tcp .*refused$/)
+    assert.match((await ping(DESERTED)).output, /^dial tcp .*refused$/)
   })
 })
 

@@ -5,9 +5,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
-import { resolve } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 
 export { realConsul } from './real-consul.ts'
 
@@ -50,8 +52,9 @@ export interface AgentProcess {
 const PORTS = { from: 12_000, to: 31_999 }
 
 /**
- * Test files run side by side, each in a process. Of so many ports in a row each process takes one alone, by its number:
- * a port that was free when it was looked at must still be so when the agent comes to it, or comes back to it.
+ * Test files run side by side, each in a process. Of so many ports in a row each process takes one alone, by its number,
+ * and claims it from those with the like of its number: a port that was free when it was looked at must still be so when
+ * the agent comes to it, or comes back to it.
  */
 const SHARES = 50
 const handedOut = new Set<number>()
@@ -63,11 +66,49 @@ export async function freePorts(): Promise<Ports> {
     const port = PORTS.from + randomInt(each) * SHARES + (process.pid % SHARES)
     if (handedOut.has(port)) continue
     handedOut.add(port)
-    if (await isFree(port)) found.add(port)
+    if (isOurs(port) && (await isFree(port))) found.add(port)
     if (handedOut.size > each / 2) handedOut.clear()
   }
   const [http, dns, server, serfLan, serfWan] = found
   return { http: http!, dns: dns!, server: server!, serfLan: serfLan!, serfWan: serfWan! }
+}
+
+/** Whose port is whose among those that run at the same time, by a file each; one whose process has ended counts no more. */
+const CLAIMS = join(tmpdir(), 'proconsul-ports')
+const claimed: string[] = []
+
+/** Takes a port for this process until it ends. */
+function isOurs(port: number): boolean {
+  const path = join(CLAIMS, String(port))
+  const own = String(process.pid)
+  try {
+    if (claimed.length === 0) {
+      mkdirSync(CLAIMS, { recursive: true })
+      process.once('exit', () => {
+        for (const each of claimed) rmSync(each, { force: true })
+      })
+    }
+    if (existsSync(path)) {
+      const owner = readFileSync(path, 'utf8')
+      if (owner === own) return true
+      if (isAlive(Number(owner))) return false
+      rmSync(path, { force: true })
+    }
+    writeFileSync(path, own, { flag: 'wx' })
+    claimed.push(path)
+    return true
+  } catch (error) {
+    // Another was quicker; or the folder is another user's, and nobody can be told.
+    return (error as NodeJS.ErrnoException).code !== 'EEXIST'
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return pid === 0 || process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
 }
 
 /** For TCP and for UDP: DNS and gossip want both. */
