@@ -16,6 +16,10 @@ const PORT_BASE = 26_000
 /** What gossip has missed comes with a push/pull: every half minute, and perhaps the one that is asked has missed it, too. */
 const WAIT_MS = 120_000
 const POLL_MS = 25
+/** In dev mode a third of a second of silence is a death, in either pool: too little on a busy machine. */
+const PATIENT = ['lan', 'wan'].map(
+  (pool) => `-hcl=gossip_${pool} { probe_interval = "300ms" probe_timeout = "300ms" suspicion_mult = 12 }`,
+)
 export const KEY = 'MDEyMzQ1Njc4OWFiY2RlZg=='
 
 export interface Member {
@@ -83,8 +87,7 @@ export async function start(
     `-server-port=${ports.server}`,
     `-serf-lan-port=${ports.lan}`,
     '-log-level=debug',
-    // In dev mode a third of a second of silence is a death: too little on a busy machine.
-    ...(dev ? ['-hcl=gossip_lan { probe_interval = "300ms" probe_timeout = "300ms" suspicion_mult = 12 }'] : []),
+    ...(dev ? PATIENT : []),
     ...extra,
   ]
   const child: ChildProcess = spawn(kind.startsWith('ours') ? CONSUL : REAL!, args, {

@@ -88,6 +88,13 @@ const BODIES = [
 ]
 /** Places that an answer of the cache is sorted from. */
 const CACHED_FROM = ['', 'x', 'none', '_agent']
+/**
+ * Not asked of the cache by chance: who waits for little may see the real one stumble over having nothing yet, and what it
+ * was asked from one place serves it for others (CACHED_FROM).
+ */
+const NOT_WITH_CACHED = new Set(['index', 'hash', 'wait', 'near'])
+/** What the real one's cache takes for what is asked of the service itself. */
+const SHARES_CACHE = /^\/v1\/(health\/(connect|ingress)|catalog\/connect)\//
 const LONG = 'x'.repeat(6000)
 
 /** What can be wrong with a path, or odd about it. */
@@ -207,7 +214,10 @@ class Makers {
 
   byChance(all: readonly Target[]): Request {
     const target = this.#one(all)
-    const names = (target.operation.parameters ?? []).filter(() => this.#random.float() < 0.25)
+    const wanted = (target.operation.parameters ?? [])
+      .filter(() => this.#random.float() < 0.25)
+      .filter((name) => name !== 'cached' || !SHARES_CACHE.test(target.pattern))
+    const names = wanted.includes('cached') ? wanted.filter((name) => !NOT_WITH_CACHED.has(name)) : wanted
     if (names.length > 0 && this.#random.float() < 0.1) names.push(names[0]!)
     const request = this.request(target, names)
     if (this.#random.float() < 0.15) {
