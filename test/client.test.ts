@@ -61,6 +61,40 @@ suite('a client agent', { timeout: 180_000 }, () => {
     assert.equal((await ask(client, 'GET', '/v1/agent/members?wan=1')).body, 'null')
   })
 
+  test('takes bodies of megabytes, and its server has all that they say', async () => {
+    const client = await startClient()
+    await client.ready
+    const given = async <T>(path: string) => JSON.parse((await ask(agents[0]!, 'GET', path)).body) as T
+    const Output = 'a line of "output" with é in it\n'.repeat(50_000)
+    const check = { Node: 'large', Address: '10.0.0.1', Check: { Name: 'c', Status: 'passing', Output } }
+    const registered = await ask(client, 'PUT', '/v1/catalog/register', JSON.stringify(check))
+    assert.deepEqual([registered.status, registered.body], [200, 'true'])
+    const [kept] = await given<{ Output: string }[]>('/v1/health/node/large')
+    assert.ok(kept!.Output === Output)
+
+    const Tags = Array.from({ length: 60_000 }, (_, i) => `tag number ${i} of very many`)
+    const made = await ask(
+      client,
+      'POST',
+      '/v1/query',
+      JSON.stringify({ Name: 'q', Service: { Service: 'web', Tags } }),
+    )
+    assert.equal(made.status, 200)
+    const { ID } = JSON.parse(made.body) as { ID: string }
+    const [query] = await given<{ Service: { Tags: string[] } }[]>(`/v1/query/${ID}`)
+    assert.ok(JSON.stringify(query!.Service.Tags) === JSON.stringify(Tags))
+
+    const Config = Object.fromEntries(Array.from({ length: 30_000 }, (_, i) => [`key ${i}`, { at: i, of: ['x', 'y'] }]))
+    const entry = JSON.stringify({ Kind: 'proxy-defaults', Name: 'global', Config })
+    assert.equal((await ask(client, 'PUT', '/v1/config', entry)).body, 'true')
+    const back = await given<{ Config: Record<string, unknown> }>('/v1/config/proxy-defaults/global')
+    assert.deepEqual(back.Config['key 29999'], { at: 29999, of: ['x', 'y'] })
+    assert.equal(Object.keys(back.Config).length, 30_000)
+
+    const spoilt = await ask(client, 'PUT', '/v1/config', `${entry.slice(0, -2)},`)
+    assert.deepEqual([spoilt.status, spoilt.body], [400, 'Bad request: Request decoding failed: unexpected EOF'])
+  })
+
   test('asks no more than its limits allow', async () => {
     const client = await startClient({ limits: { rpc_rate: 0, rpc_max_burst: 20 } })
     const answers: string[] = []

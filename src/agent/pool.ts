@@ -13,6 +13,7 @@ import { AnswerReader, encodeCall } from '../wire/rpc.ts'
 import { dialWords } from './dial-words.ts'
 import type { Duplex, DuplexHandler } from './duplex.ts'
 import { type Mux, makeMux } from './mux.ts'
+import { tooLarge } from './too-large.ts'
 
 /** First byte of a connection that carries many streams of calls. */
 const MULTIPLEXED = new Uint8Array([4])
@@ -186,9 +187,17 @@ export function makePool(
     }
     const stream: Stream = {
       call(method, args, settle) {
-        current = { method, settle }
         const codec = METHOD_CODECS[method] as MethodCodec<Method>
-        duplex?.write(encodeCall(++seq, method, (w) => codec.args.write(w, args as never)))
+        let bytes: Uint8Array
+        try {
+          bytes = encodeCall(++seq, method, (w) => codec.args.write(w, args as never))
+        } catch (error) {
+          release()
+          settle.reject(tooLarge(error))
+          return
+        }
+        current = { method, settle }
+        duplex?.write(bytes)
       },
       giveUp(why) {
         const { settle } = current ?? {}

@@ -27,6 +27,7 @@ import { encodeCommand } from '../wire/command.ts'
 import { applyEntry } from './apply.ts'
 import { drive } from './drive.ts'
 import { replicaMeters } from './meters.ts'
+import { tooLarge } from './too-large.ts'
 import type { Transport } from './transport.ts'
 
 /** Applying never holds the event loop longer than this before others get their turn. */
@@ -360,7 +361,12 @@ export function makeReplica(parts: ReplicaParts): Replica {
 
   return {
     propose(command) {
-      const data = encodeCommand(command)
+      let data: Uint8Array
+      try {
+        data = encodeCommand(command)
+      } catch (error) {
+        return Promise.reject(tooLarge(error))
+      }
       const began = host.now()
       meters.proposed.add(1)
       if (command.type !== 'KVS' || data.length <= CHUNK_BYTES) {

@@ -83,9 +83,15 @@ const TYPES = new Map<number, CommandType>(
   Object.entries(COMMAND_NUMBERS).map(([type, number]) => [number, type as CommandType]),
 )
 
-const writer = new Writer(4096)
+/** One entry of the log, and of the message that brings it to a follower, which may have twice that. */
+const COMMAND_BYTES_MAX = 128 << 20
 
-/** @returns the command's bytes (see `Writer.take`) */
+const writer = new Writer(4096, 'plain', COMMAND_BYTES_MAX)
+
+/**
+ * @returns the command's bytes (see `Writer.take`)
+ * @throws MsgpackError (too-large)
+ */
 export function encodeCommand(command: Command | OpaqueCommand): Uint8Array {
   writer.clear()
   if (command.type === 'Opaque') {

@@ -1,6 +1,7 @@
 /** Values of msgpack.ts's dialect into bytes: one family for text and bytes, the shortest integers, floats as they are. */
 import { Buffer } from 'node:buffer'
 import { bytesFromText } from '../base/text.ts'
+import { MsgpackError } from './msgpack-format.ts'
 
 const TWO_32 = 0x1_0000_0000
 const U64_MAX = 0xffff_ffff_ffff_ffffn
@@ -23,9 +24,12 @@ export class Writer {
   #view: DataView
   readonly #initial: number
   readonly #event: boolean
+  readonly #bytesMax: number
 
-  constructor(bytesInitial = 1024, dialect: Dialect = 'plain') {
+  /** @param bytesMax where a value would be longer, writing it throws `MsgpackError` (too-large) */
+  constructor(bytesInitial = 1024, dialect: Dialect = 'plain', bytesMax: number = Number.POSITIVE_INFINITY) {
     this.#initial = bytesInitial
+    this.#bytesMax = bytesMax
     this.#event = dialect === 'event'
     this.#bytes = Buffer.allocUnsafeSlow(bytesInitial)
     this.#view = viewOf(this.#bytes)
@@ -242,18 +246,20 @@ export class Writer {
   #reserve(more: number): void {
     const needed = this.at + more
     if (needed <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
+    const max = this.#bytesMax
+    if (needed > max) throw new MsgpackError('too-large', `more than ${max} bytes`, max)
+    const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.#bytes.length * 2), max))
     grown.set(this.#bytes.subarray(0, this.at))
     this.#bytes = grown
     this.#view = viewOf(grown)
   }
 }
 
-/** Writes into memory that calls share, and returns a copy of what was written. Not to be nested. */
-export function encodeWith(write: (w: Writer) => void): Uint8Array<ArrayBuffer> {
-  shared.clear()
-  write(shared)
-  return shared.take()
+/** Writes into memory that calls share, or that of `writer`, and returns a copy of what was written. Not to be nested. */
+export function encodeWith(write: (w: Writer) => void, writer: Writer = shared): Uint8Array<ArrayBuffer> {
+  writer.clear()
+  write(writer)
+  return writer.take()
 }
 
 const shared = new Writer(4096)

@@ -364,6 +364,23 @@ suite('other values', () => {
     )
   })
 
+  test('a writer with a bound stops there, whatever is written, and then begins anew', () => {
+    const w = new Writer(4, 'plain', 100)
+    for (const write of [
+      () => w.text('x'.repeat(101)),
+      () => w.bytes(new Uint8Array(100)),
+      () => w.text('é'.repeat(60)),
+      () => {
+        for (let i = 0; i < 101; i++) w.int(1)
+      },
+    ]) {
+      assert.throws(write, { name: 'MsgpackError', fault: 'too-large' })
+      w.clear()
+    }
+    w.bytes(new Uint8Array(90))
+    assert.equal(w.take().length, 93)
+  })
+
   test('counts have the shortest header that fits', () => {
     assert.deepEqual(
       [0, 15, 16, 65535, 65536].map((n) => write((w) => w.arrayHeader(n))),

@@ -4,14 +4,17 @@
  * owner's. Calls of one stream are answered one after the other, in order.
  */
 import { Buffer } from 'node:buffer'
-import { encodeWith, MsgpackError, Reader, type Writer } from './msgpack.ts'
+import { encodeWith, MsgpackError, Reader, Writer } from './msgpack.ts'
 import { ValueScanner } from './msgpack-stream.ts'
 import { int, struct, text } from './schema.ts'
 
 /** Headers hold a number and the name of a method. */
 const HEADER_BYTES_MAX = 4096
-/** Calls are at most as large as `kv_max_value_size` and `txn_max_req_len` let them be, which users set to megabytes. */
-const CALL_BYTES_MAX = 64 << 20
+/**
+ * The largest are registrations of many checks: with the names of all fields, given or not, they take three or four times
+ * the bytes that their JSON had, and of that HTTP takes 32 MiB. As long may a command of the log be (wire/command.ts).
+ */
+const CALL_BYTES_MAX = 128 << 20
 /** Answers can list a whole state; they come from servers, whom we asked. */
 const ANSWER_BYTES_MAX = 1 << 30
 
@@ -28,11 +31,14 @@ export interface AnswerHeader extends CallHeader {
 const callHeader = struct<CallHeader>({ Seq: int, ServiceMethod: text })
 const answerHeader = struct<AnswerHeader>({ Error: text, Seq: int, ServiceMethod: text })
 
+const callWriter = new Writer(4096, 'plain', CALL_BYTES_MAX)
+
+/** Throws `MsgpackError` (too-large) for what no server would take. */
 export function encodeCall(seq: number, method: string, body: (w: Writer) => void): Uint8Array {
   return encodeWith((w) => {
     callHeader.write(w, { Seq: seq, ServiceMethod: method })
     body(w)
-  })
+  }, callWriter)
 }
 
 export function encodeAnswer(seq: number, method: string, body: (w: Writer) => void): Uint8Array {
