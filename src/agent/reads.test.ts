@@ -7,21 +7,21 @@ import { memoryRows } from '../core/store/memory.ts'
 import { kvKeys, kvList, sampleEntry } from '../core/store/samples.ts'
 import { makeStore, type Store } from '../core/store/store.ts'
 import type { IndexedDirEntries } from '../model/kv.ts'
-import type { Found } from '../model/query.ts'
+import type { Found, QueryOptions } from '../model/query.ts'
 import { makeReads } from './reads.ts'
 
 const KEYS = 20_000
 const LIST = kvMethods['KVS.List']
 const all = { Key: 'k/' }
 
-/** A host whose clock goes on by a slice at each look, and whose turns are taken by hand. */
-function makeTurns() {
+/** A host whose clock goes on by that, a slice at least, at each look, and whose turns are taken by hand. */
+function makeTurns(stepMs = 5) {
   let now = 0
   const queue: (() => void)[] = []
   const timers = new Map<number, () => void>()
   return {
     host: {
-      now: () => (now += 5),
+      now: () => (now += stepMs),
       soon: (run: () => void) => void queue.push(run),
       wake(at: number, run: () => void) {
         timers.set(at, run)
@@ -199,6 +199,39 @@ suite('reads that wait for one key', () => {
       Array.from({ length: MANY - 1 }, (_, i) => i + 1),
     )
     assert.equal(turns.timers.size, 0)
+  })
+
+  test('look once for all who ask the same, each for what he asked', async () => {
+    const { store } = fill(3)
+    const turns = makeTurns(0)
+    let looks = 0
+    const counted: Store = Object.assign(Object.create(store) as Store, {
+      trace: ((query) => {
+        looks += 1
+        return store.trace(query)
+      }) satisfies Store['trace'],
+    })
+    const reads = makeReads(turns.host, counted)
+    const { applied } = store
+    const ask = (asked: QueryOptions & { Key: string }) =>
+      reads.findFresh(GET, asked, allowAll, { fresh: ({ Index }) => Index > applied, until: 1e9 })
+    const asked = ['k/0', 'k/0', 'k/0', 'k/1', 'k/1'].map((Key, i) => ask({ Key, MinQueryIndex: i + 1 }))
+    const withToken = ask({ Key: 'k/1', Token: 't' })
+    looks = 0
+    store.batch(() => {
+      set(store, 'k/0', 7n)
+      set(store, 'k/1', 8n)
+    })
+    const found = await Promise.all([...asked, withToken])
+    assert.deepEqual(
+      found.map(({ Entries }) => Entries![0]!.Flags),
+      [7n, 7n, 7n, 8n, 8n, 8n],
+    )
+    assert.equal(looks, 3)
+
+    const later = ask({ Key: 'k/0' })
+    assert.equal((await later).Entries![0]!.Flags, 7n)
+    assert.equal(looks, 4)
   })
 
   test('go on waiting when the change was not theirs to see, and see the next', async () => {

@@ -8,7 +8,7 @@ import type { Authorizer } from '../core/acl/authorizer.ts'
 import type { FoundOf, Read } from '../core/methods/table.ts'
 import type { ReadTxn } from '../core/store/rows.ts'
 import { firstSlice } from '../core/store/slices.ts'
-import type { Store } from '../core/store/store.ts'
+import type { Footprint, Store } from '../core/store/store.ts'
 import type { Cancel, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Args, Gone, Method } from '../model/rpc.ts'
@@ -43,22 +43,31 @@ export interface Wait<F> {
   signal?: Gone | undefined
 }
 
+/** A look: what it found, unless that takes more than one slice, and what it depended on. */
+interface Seen<F> {
+  value: F | undefined
+  footprint: Footprint
+}
+
 export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Store): Reads {
   let stopped = false
   const blocked = new Set<() => void>()
   /** Those who were woken and have not looked yet. */
-  let woken: { look(): void }[] = []
+  let woken: { look(shares: boolean): void }[] = []
   let looked = 0
+  /** What the latest of them found: within a turn it is that for all who asked the same. */
+  let shared: { meaning: unknown; args: object; can: Authorizer; seen: Seen<unknown> } | undefined
 
-  function lookLater(waiting: { look(): void }): void {
+  function lookLater(waiting: { look(shares: boolean): void }): void {
     if (woken.push(waiting) === 1) void Promise.resolve().then(lookAgain)
   }
 
   function lookAgain(): void {
     const until = host.now() + SLICE_MS
     const end = Math.min(woken.length, looked + LOOKS_MAX)
-    do woken[looked++]!.look()
+    do woken[looked++]!.look(true)
     while (looked < end && host.now() < until)
+    shared = undefined
     if (looked < woken.length) {
       host.soon(lookAgain)
       return
@@ -138,10 +147,11 @@ export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Stor
       this.#reject = reject
     }
 
-    look(): void {
+    /** @param shares nothing is written between this look and others that share */
+    look(shares = false): void {
       if (this.#over || this.#gathering) return
       try {
-        const { value, footprint } = store.trace((txn) => atOnce(this.#meaning, txn, this.#args, this.#can))
+        const { value, footprint } = shares ? this.#share() : this.#see()
         if (value !== undefined && (this.#last || this.#wait.fresh(value))) return this.#end(value)
         // The footprint is whole after the first slice, and watched from then on: nothing is missed while gathering.
         if (!this.#last) this.#unwatch = store.watch(footprint, (replaced) => this.#touched(replaced))
@@ -150,6 +160,18 @@ export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Stor
       } catch (error) {
         this.#fail(error)
       }
+    }
+
+    #see(): Seen<FoundOf<M>> {
+      return store.trace((txn) => atOnce(this.#meaning, txn, this.#args, this.#can))
+    }
+
+    #share(): Seen<FoundOf<M>> {
+      const [meaning, args, can] = [this.#meaning, this.#args, this.#can]
+      if (shared?.meaning !== meaning || shared.can !== can || !asksSame(shared.args, args)) {
+        shared = { meaning, args, can, seen: this.#see() }
+      }
+      return shared.seen as Seen<FoundOf<M>>
     }
 
     #hold(): void {
@@ -226,4 +248,19 @@ export function makeReads(host: Pick<Host, 'now' | 'wake' | 'soon'>, store: Stor
       for (const leave of [...blocked]) leave()
     },
   }
+}
+
+/** These say when to answer, not what. */
+const WHEN = new Set(['MinQueryIndex', 'MaxQueryTime'])
+
+function asksSame(one: object, other: object): boolean {
+  return covers(one as Parts, other as Parts) && covers(other as Parts, one as Parts)
+}
+
+type Parts = Record<string, unknown>
+
+/** Whether all parts of the one are the same in the other. Of parts within parts only those of the same object are. */
+function covers(one: Parts, other: Parts): boolean {
+  for (const name in one) if (one[name] !== other[name] && !WHEN.has(name)) return false
+  return true
 }
