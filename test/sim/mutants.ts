@@ -113,6 +113,13 @@ export const MUTANTS = {
       },
     ],
   },
+  'acknowledged-and-dropped': {
+    about:
+      'entries on their way to the disk give way to a snapshot that ends before them, and are acknowledged all the same',
+    // One in many thousands shows it.
+    seeds: { from: 50_410, step: 1 },
+    patches: [{ file: 'follower.ts', from: '    raft.disown(meta.index)\n', to: '' }],
+  },
   'majority-of-all': {
     about: 'half of the voters count as a majority',
     patches: [

@@ -163,6 +163,7 @@ export function restored(raft: RaftState, id: number, ok: boolean): void {
     raft.configurations.reset(meta.configuration, meta.configurationIndex, meta.index)
   } else {
     writes.replaced(Math.min(log.firstIndex, meta.index + 1), meta.index)
+    raft.disown(meta.index)
     // Beyond it nothing that we took for committed counts: see `refuseAstray`.
     if (meta.index <= raft.commitIndex) raft.commitKnown = meta.index
     log.reset(meta.index, meta.term)

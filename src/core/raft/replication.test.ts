@@ -313,6 +313,19 @@ suite('snapshots for followers (paper, section 7)', () => {
     assert.equal(script.status.commitIndex, 20)
   })
 
+  test('what follows it in a log that is not durable so far goes, and is acknowledged to nobody', () => {
+    const script = new Script({ entries: Array.from({ length: 18 }, (_, n) => command(n + 2, 2)) })
+    script.durable = false
+    assert.equal(script.asked(appendOf(2, [19, 2], [command(20, 2), command(21, 2)])), undefined)
+    const appended = script.lastRequest
+    const [writing] = script.seen('persist')
+    assert.equal(script.asked(request), undefined)
+    script.tell({ kind: 'restored', id: script.lastRequest, ok: true }, { kind: 'persisted', write: writing!.write })
+    assert.equal(script.status.lastIndex, 20)
+    const answer = script.answerTo(appended)
+    assert(answer?.type === 'append' && !answer.success, 'entry 21 was dropped')
+  })
+
   test('a snapshot that could not be stored, or is old news, changes nothing', () => {
     const script = new Script({ entries: [command(2, 1)] })
     script.asked(request)

@@ -169,6 +169,14 @@ export class RaftState {
     this.log.truncateFrom(from)
     this.writes.truncated(from)
     this.configurations.truncateFrom(from)
+    this.disown(from - 1)
+  }
+
+  /** The log goes no further than `index` now: nobody is told that we have what came after. */
+  disown(index: Index): void {
+    for (const { id, body } of this.writes.disowned(index)) {
+      this.effects.push({ kind: 'answer', id, body: this.turnedDown(body) })
+    }
   }
 
   /**

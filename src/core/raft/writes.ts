@@ -20,6 +20,8 @@ interface Held {
   write: number
   id: number
   body: RaftReply
+  /** It says that the log is durable so far. */
+  index: Index
 }
 
 export class Writes {
@@ -153,7 +155,15 @@ export class Writes {
   /** Keeps an answer until the hard state is durable, and the log up to `index`. */
   hold(id: number, body: RaftReply, index: Index): void {
     const write = index > this.durableIndex ? this.writeOf(index) : 0
-    this.held.push({ write: Math.max(write, this.hardStateWrite), id, body })
+    this.held.push({ write: Math.max(write, this.hardStateWrite), id, body, index })
+  }
+
+  /** @returns the answers that speak for entries after `index`, which are gone: they will not become true */
+  disowned(index: Index): Held[] {
+    if (this.held.length === 0) return this.held
+    const gone = this.held.filter((each) => each.index > index)
+    if (gone.length > 0) this.held = this.held.filter((each) => each.index <= index)
+    return gone
   }
 
   private writeOf(index: Index): number {
