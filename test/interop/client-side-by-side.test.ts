@@ -16,6 +16,7 @@ import { CACHE_REQUESTS } from './requests/cache.ts'
 import { CATALOG_REQUESTS } from './requests/catalog.ts'
 import { HEALTH_REQUESTS } from './requests/health.ts'
 import { KV_REQUESTS } from './requests/kv.ts'
+import { LARGE_REQUESTS } from './requests/large.ts'
 import { PROTOCOL_REQUESTS } from './requests/protocol.ts'
 import { SESSION_REQUESTS } from './requests/session.ts'
 import type { Request } from './requests.ts'
@@ -40,6 +41,7 @@ const TABLES: Record<string, readonly Request[]> = {
   'the cache': CACHE_REQUESTS,
   sessions: SESSION_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
+  'bodies of more than a MiB': LARGE_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,
   [`chance, seed ${SEED}`]: randomRequests(SEED, RANDOM_REQUESTS),
 }

@@ -22,6 +22,7 @@ import { FILTER_REQUESTS, randomFilters } from './requests/filter.ts'
 import { HEALTH_REQUESTS } from './requests/health.ts'
 import { INTENTION_REQUESTS } from './requests/intention.ts'
 import { KV_REQUESTS } from './requests/kv.ts'
+import { LARGE_REQUESTS } from './requests/large.ts'
 import { OPERATOR_REQUESTS } from './requests/operator.ts'
 import { OVERVIEW_REQUESTS } from './requests/overview.ts'
 import { PROTOCOL_REQUESTS } from './requests/protocol.ts'
@@ -62,6 +63,7 @@ const TABLES: Record<string, readonly Request[]> = {
   operators: OPERATOR_REQUESTS,
   'the cache': CACHE_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
+  'bodies of more than a MiB': LARGE_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,
   [`chance among what is written less often, seed ${SEED}`]: randomNewer(SEED, RANDOM_REQUESTS),
   [`chance, seed ${SEED}`]: randomRequests(SEED, RANDOM_REQUESTS),

@@ -68,7 +68,10 @@ const RAFT_INDEX = { CreateIndex: uint64, ModifyIndex: uint64 }
 
 export const weights = struct<Weights>({ Passing: int, Warning: int }, { type: 'structs.Weights' })
 const serviceAddress = struct<ServiceAddress>({ Address: text, Port: int }, { type: 'structs.ServiceAddress' })
-const meshGateway = struct<MeshGatewayConfig>({ Mode: text }, { type: 'structs.MeshGatewayConfig' })
+const meshGateway = struct<MeshGatewayConfig>(
+  { Mode: textOf('structs.MeshGatewayMode') },
+  { type: 'structs.MeshGatewayConfig' },
+)
 
 export const serviceAddresses: Decode<Record<string, ServiceAddress> | null> = map<ServiceAddress>(
   (value, at) => ({ Address: '', Port: 0, ...serviceAddress(value, at) }),

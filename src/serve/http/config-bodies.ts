@@ -35,11 +35,12 @@ import {
   weakOptional,
   weakStruct,
   weakText,
+  weakTextOf,
 } from './weak-decode.ts'
 
 const texts = weakList(weakText)
 const textMap = weakMap(weakText)
-const meshGateway = weakStruct<MeshGatewayConfig>({ Mode: weakText })
+const meshGateway = weakStruct<MeshGatewayConfig>({ Mode: weakTextOf('structs.MeshGatewayMode') })
 const expose = weakStruct<ExposeConfig>({
   Checks: weakBool,
   Paths: weakList(

@@ -19,15 +19,20 @@ export interface Findings {
 /** @param at where the value stands, for complaints */
 export type Weak<T> = (value: unknown, at: string, found: Findings) => T
 
-export const weakText: Weak<string> = (given, at, found) => {
-  const value = single(given)
-  if (value === null || value === undefined) return ''
-  if (typeof value === 'string') return value
-  if (typeof value === 'number') return String(value)
-  if (typeof value === 'boolean') return value ? '1' : '0'
-  found.faults.push(`'${at}' expected type 'string', got unconvertible type '${typeName(value)}'`)
-  return ''
+/** @param type Go's name of the type: it has some that are strings by another name */
+export function weakTextOf(type: string): Weak<string> {
+  return (given, at, found) => {
+    const value = single(given)
+    if (value === null || value === undefined) return ''
+    if (typeof value === 'string') return value
+    if (typeof value === 'number') return String(value)
+    if (typeof value === 'boolean') return value ? '1' : '0'
+    found.faults.push(`'${at}' expected type '${type}', got unconvertible type '${typeName(value)}'`)
+    return ''
+  }
 }
+
+export const weakText: Weak<string> = weakTextOf('string')
 
 export const weakInt: Weak<number> = (given, at, found) => {
   const value = single(given)

@@ -38,6 +38,7 @@ const REGISTRATIONS: Request[] = [
     { Node: 'N1', Address: '10.0.0.9' },
     { Node: 'n2', Address: 'host.example' },
     { Node: 'n2', Address: 'fe80::1', NodeMeta: null },
+    { Node: 'n1', Address: '10.0.0.1', Service: { Service: 'web', Proxy: { MeshGateway: { Mode: 1 } } } },
     { Node: 'n1', Address: '10.0.0.1', Service: { Service: 'web' } },
     {
       Node: 'n1',
