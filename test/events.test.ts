@@ -11,10 +11,13 @@ interface UserEvent {
   LTime: number
 }
 
+/** In dev mode a third of a second of silence is a death: too little on a busy machine. */
+const PATIENT = { probe_interval: '500ms', probe_timeout: '500ms', suspicion_mult: 8 }
+
 suite('events and members over HTTP', () => {
   let agent: Agent
   before(async () => {
-    agent = await startTestAgent({ config: { node_name: 'x' } })
+    agent = await startTestAgent({ config: { node_name: 'x', gossip_lan: PATIENT } })
   })
   after(() => agent.stop())
 
@@ -98,7 +101,9 @@ suite('events and members over HTTP', () => {
       const members = (await (await fetch(`${of.http}/v1/agent/members`)).json()) as { Port: number }[]
       return members[0]!.Port
     }
-    const other = await startTestAgent({ config: { node_name: 'z', retry_join: [`127.0.0.1:${await port(agent)}`] } })
+    const other = await startTestAgent({
+      config: { node_name: 'z', gossip_lan: PATIENT, retry_join: [`127.0.0.1:${await port(agent)}`] },
+    })
     const names = async (of: Agent) => {
       const members = (await (await fetch(`${of.http}/v1/agent/members`)).json()) as { Name: string; Status: number }[]
       return members

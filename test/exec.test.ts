@@ -15,7 +15,9 @@ suite('jobs on nodes', { timeout: 180_000 }, () => {
 
   before(async () => {
     const settings = join(folder, 'settings.json')
-    writeFileSync(settings, JSON.stringify({ disable_remote_exec: false }))
+    // In dev mode a third of a second of silence is a death, which ends the session that a job is kept by.
+    const gossip = { probe_interval: '1s', probe_timeout: '500ms', suspicion_mult: 8 }
+    writeFileSync(settings, JSON.stringify({ disable_remote_exec: false, gossip_lan: gossip }))
     agents.push(await startAgentProcess(['-dev', '-node=runs', `-config-file=${settings}`]))
     agents.push(
       await startAgentProcess([
