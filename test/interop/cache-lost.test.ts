@@ -17,7 +17,7 @@ const skip =
 const LOOK_MS = 100
 const WAIT_MS = 120_000
 /** Soon enough found out, but not by a moment's silence on a busy machine. */
-const GOSSIP = '-hcl=gossip_lan { probe_interval = "500ms" probe_timeout = "300ms" suspicion_mult = 3 }'
+const GOSSIP = '-hcl=gossip_lan { probe_interval = "500ms" probe_timeout = "300ms" suspicion_mult = 8 }'
 
 /** Kept fresh by a query in the background. */
 const REFRESHED = ['health/service/cc-web', 'catalog/services', 'catalog/service/cc-web', 'discovery-chain/cc-web']
