@@ -55,7 +55,8 @@ export async function openState(
   const snapshot = await restoreNewest(snapshots, store, chunks, log)
   const kept = { newest: snapshot?.index ?? 0, before: 0 }
   const logDisk = await disk.openLog()
-  const { hardState, entries, last } = logDisk.load(kept.newest + 1)
+  // With the entry that the snapshot ends with, if it is still there: its term tells whether the log goes with the snapshot.
+  const { hardState, entries, last } = logDisk.load(Math.max(1, kept.newest))
   const saved = { hardState, snapshot, entries }
   refuseGap(saved, last)
   return { store, saved, logDisk: reachingBack(logDisk, last, kept), snapshots, kept, chunks }
@@ -68,7 +69,7 @@ export async function openState(
 function refuseGap({ snapshot, entries }: Saved, last: Index): void {
   const next = (snapshot?.index ?? 0) + 1
   const first = entries[0]?.index
-  const complete = first === undefined ? last < next : first === next
+  const complete = first === undefined ? last < next : first <= next
   if (complete) return
   const state = snapshot === null ? 'no snapshot can be used' : `the newest usable snapshot ends with entry ${next - 1}`
   const log = first === undefined ? 'the raft log is empty' : `the raft log begins with entry ${first}`

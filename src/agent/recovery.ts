@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
 import { faultOf } from '../core/raft/configuration.ts'
 import type { Configuration, Server, SnapshotMeta } from '../core/raft/messages.ts'
+import { usableEntries } from '../core/raft/state.ts'
 import type { Disk, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
 import { encodeState } from '../wire/snapshot.ts'
@@ -95,7 +96,8 @@ async function rewrite(
   configuration: Configuration,
   host: RecoveryParts['host'],
 ): Promise<OpenedState['saved']> {
-  const { hardState, snapshot, entries } = saved
+  const { hardState, snapshot } = saved
+  const entries = usableEntries(snapshot, saved.entries)
   if (snapshot === null && entries.length === 0) {
     const why = 'refused to recover cluster with no initial state, this is probably an operator error'
     throw new ConsulError('refused', `recovery failed: ${why}`)
@@ -115,7 +117,7 @@ async function rewrite(
   }
   kept.before = index
   kept.newest = index
-  await logDisk.write({ truncateFrom: null, entries: [], hardState: null, compactTo: index })
+  await logDisk.write({ truncateFrom: index + 1, entries: [], hardState: null, compactTo: index })
   return { hardState, snapshot: meta, entries: [] }
 }
 

@@ -351,7 +351,7 @@ const ROLE_WORDS: Record<Role, string> = {
  * The saved entries that go with the snapshot. A crash between storing an installed snapshot and dropping the old log
  * leaves entries that end before the snapshot, or differ from it: then none are used.
  */
-function usableEntries(snapshot: SnapshotMeta | null, entries: Entry[]): Entry[] {
+export function usableEntries(snapshot: SnapshotMeta | null, entries: Entry[]): Entry[] {
   if (entries.length === 0) return entries
   const first = entries[0]!.index
   assert(first <= (snapshot?.index ?? 0) + 1, 'the saved log begins after the snapshot ends')
