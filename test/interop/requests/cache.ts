@@ -1,6 +1,7 @@
 /**
  * What `Cache-Control` does to reads, with the agent's cache (`?cached`) and without: directives alone and together, well
- * and badly written, on all that the cache keeps and on some of what it does not.
+ * and badly written, on all that the cache keeps and on some of what it does not. No age that is allowed is so small that
+ * a busy machine could reach it between two requests.
  */
 import { ask, put, type Request } from '../requests.ts'
 
@@ -30,7 +31,7 @@ const NOT_CACHED = [
     'agent/service/cc-own',
     'agent/checks',
     'event/list',
-    'coordinate/nodes',
+
     'internal/ui/services',
   ],
   ...[
@@ -43,7 +44,7 @@ const NOT_CACHED = [
 ]
 
 const CONTROLS = [
-  ...['max-age=0', 'max-age=60', 'max-age=1', 'max-age=-1', 'max-age=+5', 'max-age=05', 'max-age=-0'],
+  ...['max-age=0', 'max-age=60', 'max-age=30', 'max-age=-1', 'max-age=+5', 'max-age=05', 'max-age=-0'],
   ...[
     'max-age=x',
     'max-age=',
@@ -56,8 +57,8 @@ const CONTROLS = [
     'max-age=1e3',
   ],
   ...['max-age=1_000', 'max-age=0x10', 'max-age=99999999999999999999', 'max-age=9223372036854775807'],
-  // Of nanoseconds, these are more than 64 bits hold: what is left of them is 0, little, or below 0.
-  ...['max-age=36028797018963968', 'max-age=18446744074', 'max-age=9223372037'],
+  // Of nanoseconds, these are more than 64 bits hold: what is left of them is 0, an hour, or below 0.
+  ...['max-age=36028797018963968', 'max-age=18446747674', 'max-age=9223372037'],
   ...[
     'stale-if-error=60',
     'stale-if-error=0',
