@@ -101,6 +101,11 @@ async function snapshotNames(folder: string): Promise<string[]> {
     .sort((a, b) => -compareNames(a, b))
 }
 
+/** The index of the last entry, if the name is like Consul's. */
+function indexOf(name: string): number {
+  return Number(name.split('-')[1] ?? 0)
+}
+
 function compareNames(a: string, b: string): number {
   const left = a.split('-')
   const right = b.split('-')
@@ -153,8 +158,11 @@ async function replace(finished: string, path: string): Promise<void> {
   await rm(aside, { recursive: true, force: true })
 }
 
+/** One from beyond the newest is of a history that lost, and must not stand in for it when it breaks. */
 async function removeOld(folder: string, log: Log): Promise<void> {
-  for (const name of (await snapshotNames(folder)).slice(KEPT)) {
+  const [newest, ...others] = await snapshotNames(folder)
+  for (const [at, name] of others.entries()) {
+    if (at < KEPT - 1 && !(indexOf(name) > indexOf(newest!))) continue
     try {
       await rm(join(folder, name), { recursive: true, force: true })
     } catch (error) {

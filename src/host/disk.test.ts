@@ -211,6 +211,17 @@ suite('snapshots', () => {
     await withDisk(folder, async (disk) => assert.deepEqual(await found(await disk.openSnapshots()), ['third', '']))
   })
 
+  test('from beyond the newest are of a history that lost: they go, and never stand in for it', async () => {
+    await withDisk(folder, async (disk) => {
+      const snapshots = await disk.openSnapshots()
+      await snapshots.save('1-50-1', bytes('lost'), chunks('a'))
+      await snapshots.save('2-40-2', bytes('good'), chunks('b'))
+      assert.deepEqual(names(), ['2-40-2'])
+      await snapshots.save('1-60-3', bytes('late'), chunks('c'))
+      assert.deepEqual(names(), ['2-40-2'])
+    })
+  })
+
   test('that are broken are skipped, and named in the log', async () => {
     const records: LogRecord[] = []
     const log = makeLog(

@@ -194,7 +194,8 @@ export class SimDisk {
       const [left, right] = [place.get(a)!, place.get(b)!]
       return right.term - left.term || right.index - left.index
     })
-    this.snapshots.length = Math.min(this.snapshots.length, SNAPSHOTS_KEPT)
+    const newest = place.get(this.snapshots[0]!)!
+    this.snapshots = this.snapshots.filter((each) => place.get(each)!.index <= newest.index).slice(0, SNAPSHOTS_KEPT)
   }
 
   private forget(snapshot: Snapshot | undefined): void {
