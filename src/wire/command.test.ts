@@ -4,7 +4,10 @@ import fc from 'fast-check'
 import { COMMAND_NUMBERS, type Command, type CommandType, IGNORABLE } from '../model/command.ts'
 import type { ConfigEntryRequest } from '../model/config-entry.ts'
 import { decodeCommand, encodeCommand } from './command.ts'
+import { JSON_DEPTH_MAX } from './json.ts'
+import { decodeJson, untypedMap } from './json-decode.ts'
 import { MsgpackError } from './msgpack.ts'
+import { emptyEntry } from './structs/config-entry.ts'
 import { noVectors, says, type Vector, vectorFile, vectors } from './testdata/vectors.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
@@ -38,6 +41,18 @@ suite('log commands', () => {
       },
     })
     assert.equal(hex(encodeCommand(command)), hex(KVS_SET))
+  })
+
+  test('what JSON lets in comes out of the log again, however deep it nests', () => {
+    const within = JSON_DEPTH_MAX - 2
+    const body = Buffer.from(
+      `{"a":${'{"b":'.repeat(within / 2)}${'['.repeat(within / 2)}1${']'.repeat(within / 2)}${'}'.repeat(within / 2)}}`,
+    )
+    const Config = decodeJson(body, untypedMap)!
+    const Entry = { ...emptyEntry('proxy-defaults', 'global'), Config } as ConfigEntryRequest['Entry']
+    const command: Command = { type: 'ConfigEntry', body: { Datacenter: 'dc1', Op: 'upsert', Token: '', Entry } }
+    const { body: back } = decodeCommand(encodeCommand(command)) as { body: { Entry: { Config: unknown } } }
+    assert.equal(JSON.stringify(back.Entry.Config), JSON.stringify(Config))
   })
 
   test('coordinates carry the bit that lets an older server pass over them', () => {

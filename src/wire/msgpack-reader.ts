@@ -3,8 +3,11 @@ import { Buffer } from 'node:buffer'
 import { textFromBytes } from '../base/text.ts'
 import { BAD, FIXED, MAP, MsgpackError, type MsgpackFault, RAW, SHAPES } from './msgpack-format.ts'
 
-/** Untyped values nest at most so deep. Consul sets no limit; configurations of real services stay below ten. */
-export const DEPTH_MAX = 100
+/**
+ * Untyped values nest at most so deep. Consul sets no limit; configurations of real services stay below ten. It must be
+ * more than JSON_DEPTH_MAX, with what is around a value in a command: what HTTP lets into the log comes out of it again.
+ */
+export const DEPTH_MAX = 1100
 /**
  * Fields that a message may unpack to beyond one for each of its bytes. A struct on the wire spells out its field names,
  * so real ones stay far below; a hostile list of empty structs, one byte each, does not.
