@@ -43,11 +43,14 @@ export class TracingTxn implements ReadTxn {
 class Watcher {
   readonly footprint: Footprint
   readonly wake: (replaced: boolean) => void
-  state: 'watching' | 'due' | 'stopped' = 'watching'
+  /** Whoever watches but one thing needs no look at what it was when that was touched. */
+  readonly single: boolean
+  over = false
 
   constructor(footprint: Footprint, wake: (replaced: boolean) => void) {
     this.footprint = footprint
     this.wake = wake
+    this.single = footprint.keys.size + footprint.prefixes.size === 1
   }
 }
 
@@ -146,8 +149,7 @@ export class Watches {
       watchers.add(watcher, text, isPrefix)
     })
     return () => {
-      if (watcher.state === 'watching') this.leave(watcher)
-      watcher.state = 'stopped'
+      if (!watcher.over) this.leave(watcher)
     }
   }
 
@@ -165,30 +167,31 @@ export class Watches {
   }
 
   /**
-   * Wakes the marked, each once; all are forgotten before the first of them runs.
+   * Wakes the marked, each once.
    * @param replaced the whole state gave way to another: what they know of it counts no more
    */
   wake(replaced = false): void {
     if (this.touched.length === 0) return
-    const due: Watcher[] = []
-    for (const crowd of this.touched) {
+    const { touched } = this
+    this.touched = []
+    for (const crowd of touched) {
       for (const watcher of crowd) {
-        if (watcher.state !== 'watching') continue
-        watcher.state = 'due'
-        this.leave(watcher)
-        due.push(watcher)
+        if (watcher.over) continue
+        if (watcher.single) this.end(watcher)
+        else this.leave(watcher)
+        watcher.wake(replaced)
       }
     }
-    this.touched = []
-    for (const watcher of due) if (watcher.state === 'due') watcher.wake(replaced)
+  }
+
+  private end(watcher: Watcher): void {
+    watcher.over = true
+    this.watching -= 1
   }
 
   /** Takes it out of all crowds but those that were taken out whole. */
   private leave(watcher: Watcher): void {
-    this.watching -= 1
-    const { keys, prefixes } = watcher.footprint
-    // A due one's only crowd was taken out with it.
-    if (watcher.state === 'due' && keys.size + prefixes.size === 1) return
+    this.end(watcher)
     this.eachPart(watcher, (table, text, isPrefix) => this.tables.get(table)?.remove(watcher, text, isPrefix))
   }
 
