@@ -43,8 +43,8 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
         const failure = forwarded(error) as Error
         log.error('RPC failed to server', { method, server: server.address, error: failure.message })
         if (error instanceof ConnectionLost || mayRetry(method, error)) router.failed(server)
-        // Gossip counts it as failed, and all others too: it was asked in case that gossip is late, and is not waited for.
-        if (server.failed && error instanceof ConnectionLost && !error.sent) {
+        // Gossip counts all of them as failed: each was asked in case that gossip is late, and none is waited for.
+        if (server.failed && tries >= servers.length && error instanceof ConnectionLost && !error.sent) {
           throw new ConsulError('no-servers', undefined, { cause: error })
         }
         if (error instanceof ConnectionLost) until = holdUntil(until, began, host.now(), config.rpcHoldTimeout)

@@ -26,14 +26,7 @@ const CACHED = [
 ]
 const NOT_CACHED = [
   ...['kv/cc-none', 'catalog/nodes', 'health/node/cc', 'query/{cached}', 'query/{cached}/explain', 'session/list'],
-  ...[
-    'status/leader',
-    'agent/service/cc-own',
-    'agent/checks',
-    'event/list',
-
-    'internal/ui/services',
-  ],
+  ...['status/leader', 'agent/service/cc-own', 'agent/checks', 'event/list', 'internal/ui/services'],
   ...[
     'operator/raft/configuration',
     'config/service-defaults',
