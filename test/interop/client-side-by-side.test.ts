@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { HTTP_QUESTIONS } from '../support/http-questions.ts'
-import { type AgentProcess, realConsul, startAgentProcess } from '../support/process.ts'
+import { type AgentProcess, realConsul, settled, startAgentProcess } from '../support/process.ts'
 import { EXPLAINED } from './explained.ts'
 import { randomRequests } from './random-requests.ts'
 import { AGENT_REQUESTS } from './requests/agent.ts'
@@ -70,6 +70,8 @@ for (const kind of ['ours', 'theirs'] as const) {
           const serverArgs = ['-dev', '-node=s', '-log-level=err', PATIENT_GOSSIP]
           const server = await startAgentProcess(serverArgs, kind === 'ours' ? {} : { command: real! })
           agents.push(server)
+          // What a server tells of itself after the comparison has begun would have an index of its own time.
+          await settled(server, 's')
           const args = [
             '-node=x',
             '-bind=127.0.0.1',
