@@ -51,8 +51,8 @@ const TABLES: Record<string, readonly Request[]> = {
  * mesh, and a time to live of a nanosecond is over before or after the check is known, as chance will have it.
  */
 const FOR_SERVERS = /"Checks?":\[null\]|"SidecarService"|"TTL":1\}/
-/** Which of two nodes that measure their distance is nearer is chance, and changes. */
-const MEASURED = /near=(_agent|\{node\}|x|s)\b/
+/** Where two nodes stand that measure their distance, and which is nearer, is chance, and changes. */
+const MEASURED = /near=(_agent|\{node\}|x|s)\b|^\/v1\/coordinate\/node/
 
 /** In dev mode a third of a second of silence is a death, which ends sessions: too little on a busy machine. */
 const PATIENT_GOSSIP = '-hcl=gossip_lan { probe_interval = "1s" probe_timeout = "500ms" suspicion_mult = 8 }'
