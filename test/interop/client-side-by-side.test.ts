@@ -54,6 +54,9 @@ const FOR_SERVERS = /"Checks?":\[null\]|"SidecarService"|"TTL":1\}/
 /** Where two nodes stand that measure their distance, and which is nearer, is chance, and changes. */
 const MEASURED = /near=(_agent|\{node\}|x|s)\b|^\/v1\/coordinate\/node/
 
+/** A name that is that of no node is looked for among the beginnings of ids: by chance `b2` would be found. */
+const IDS = { server: '77777777-7777-4777-8777-777777777777', client: '99999999-9999-4999-8999-999999999999' }
+
 /** In dev mode a third of a second of silence is a death, which ends sessions: too little on a busy machine. */
 const PATIENT_GOSSIP = '-hcl=gossip_lan { probe_interval = "1s" probe_timeout = "500ms" suspicion_mult = 8 }'
 
@@ -67,13 +70,14 @@ for (const kind of ['ours', 'theirs'] as const) {
     before(async () => {
       const sides = await Promise.all(
         [{}, { command: real! }].map(async (client, at) => {
-          const serverArgs = ['-dev', '-node=s', '-log-level=err', PATIENT_GOSSIP]
+          const serverArgs = ['-dev', '-node=s', `-node-id=${IDS.server}`, '-log-level=err', PATIENT_GOSSIP]
           const server = await startAgentProcess(serverArgs, kind === 'ours' ? {} : { command: real! })
           agents.push(server)
           // What a server tells of itself after the comparison has begun would have an index of its own time.
           await settled(server, 's')
           const args = [
             '-node=x',
+            `-node-id=${IDS.client}`,
             '-bind=127.0.0.1',
             `-data-dir=${join(folder, String(at))}`,
             `-retry-join=127.0.0.1:${server.ports.serfLan}`,

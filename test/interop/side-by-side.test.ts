@@ -77,8 +77,10 @@ suite('side by side with the real Consul', { skip }, () => {
 
   before(async () => {
     const args = ['-dev', '-node=x', '-log-level=err', '-hcl=enable_central_service_config = true']
-    agents = [await startAgentProcess(args)]
-    agents.push(await startAgentProcess(args, { command: real }))
+    // A name that is that of no node is looked for among the beginnings of ids: by chance `b2` would be found.
+    agents = [await startAgentProcess([...args, '-node-id=77777777-7777-4777-8777-777777777777'])]
+    const realId = '-node-id=99999999-9999-4999-8999-999999999999'
+    agents.push(await startAgentProcess([...args, realId], { command: real }))
     both = new SideBySide(agents[0]!, agents[1]!, EXPLAINED)
     both.heard = (...heard) => described.hear(...heard)
     await both.begin()
