@@ -260,7 +260,8 @@ export function makeReplica(parts: ReplicaParts): Replica {
 
   function replaceAll(meta: SnapshotMeta, commit: () => void): void {
     commit()
-    for (const [at, batch] of queue.entries()) queue[at] = batch.filter(({ index }) => index > meta.index)
+    // Whatever comes after it is committed anew.
+    queue.length = 0
     applied = { index: meta.index, term: meta.term }
     snapshotIndex = meta.index
     bytesAtSnapshot = bytesApplied
