@@ -260,8 +260,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
 
   function replaceAll(meta: SnapshotMeta, commit: () => void): void {
     commit()
-    // Whatever comes after it is committed anew.
-    queue.length = 0
+    for (const [at, batch] of queue.entries()) queue[at] = batch.filter(({ index }) => index > meta.index)
     applied = { index: meta.index, term: meta.term }
     snapshotIndex = meta.index
     bytesAtSnapshot = bytesApplied

@@ -463,23 +463,7 @@ suite("a user's snapshot in place of the state", () => {
     assert.equal(script.status.commitIndex, 10)
   })
 
-  test('having said that, it takes whatever snapshot the leader of that term has, and only then', () => {
-    const snapshot = { index: 100, term: 3, configuration: votersOf(3), configurationIndex: 1 }
-    const script = new Script({ snapshot, hardState: { term: 3, votedTerm: 0, votedFor: '' } })
-    const leader = serverOf(2).address
-    const place = { lastIndex: 90, lastTerm: 3, configuration: votersOf(3), configurationIndex: 1 }
-    const install = { type: 'install', term: 4, leader, ...place, size: 0 } as const
-    assert.equal(taken(script.asked(appendOf(4, [99, 3], [command(100, 4, 'theirs')]))), false)
-    assert.equal(script.asked(install), undefined)
-    const [restore] = script.seen('restore')
-    script.tell({ kind: 'restored', id: restore!.id, ok: true })
-    assert.deepEqual([script.status.commitIndex, script.status.lastIndex], [90, 90])
-    assert.equal(taken(script.asked(appendOf(4, [90, 3], [command(91, 4, 'theirs')], 91))), true)
-    assert.equal(taken(script.asked(install)), true, 'that is old news by now')
-    assert.deepEqual([script.seen('restore'), script.status.commitIndex], [[], 91])
-  })
-
-  test('a leader sends its state as it stands, though nobody else has what comes after', () => {
+  test('a leader sends a snapshot that reaches beyond where they differ, when it has applied so far', () => {
     const script = new Script({ entries: [command(2, 1), command(3, 1)] }).leadAll()
     script.tell({ kind: 'applied', index: 4 }).forget()
     script.tell({ kind: 'propose', ticket: 1, data: command(5, 2, 'x').data })
@@ -491,9 +475,14 @@ suite("a user's snapshot in place of the state", () => {
       id: append.id,
       body: { type: 'append', term, lastIndex: 0, success: false, noRetryBackoff: false },
     })
-    const [sent] = script.wait(100).sentTo('s2')
+    const [other] = script.sentTo('s3')
+    script.wait(100)
+    assert.deepEqual(script.sentTo('s2'), [], 'entry 5 is not applied')
+    script.accept(other!)
+    script.tell({ kind: 'applied', index: 5 }).forget().wait(500)
+    const [sent] = script.sentTo('s2')
     assert(sent?.body.type === 'install')
-    assert.deepEqual([sent.body.lastIndex, sent.body.lastTerm], [4, term])
+    assert.deepEqual([sent.body.lastIndex, sent.body.lastTerm], [5, term])
     script.tell({ kind: 'reply', id: sent.id, body: { type: 'install', term, success: true } })
     script.forget().tell({ kind: 'propose', ticket: 2, data: command(6, 2, 'y').data })
     const [after] = script.sentTo('s2')

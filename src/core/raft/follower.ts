@@ -93,7 +93,6 @@ export function onAppend(raft: RaftState, id: number, request: AppendRequest): v
  */
 function refuseAstray(raft: RaftState, id: number, index: Index, leader: string): void {
   raft.say('error', 'our state is not the cluster’s, waiting for a snapshot', { index, leader })
-  raft.astrayIn = raft.term
   raft.answer(id, { type: 'append', term: raft.term, lastIndex: 0, success: false, noRetryBackoff: false }, 0)
 }
 
@@ -140,7 +139,7 @@ export function onInstall(raft: RaftState, id: number, request: InstallRequest):
     return
   }
   const { lastIndex: index, lastTerm: term, configuration, configurationIndex } = request
-  if (raft.astrayIn !== raft.term && index <= raft.commitIndex && !raft.log.contradicts(index, term)) {
+  if (index <= raft.commitIndex && !raft.log.contradicts(index, term)) {
     raft.answer(id, { type: 'install', term: raft.term, success: true }, 0)
     return
   }
@@ -159,9 +158,7 @@ export function restored(raft: RaftState, id: number, ok: boolean): void {
   }
   const { meta } = restoring
   const { log, writes } = raft
-  const astray = raft.astrayIn === raft.term
-  raft.astrayIn = 0
-  if (!astray && log.termAt(meta.index) === meta.term && writes.durableIndex >= meta.index) {
+  if (log.termAt(meta.index) === meta.term && writes.durableIndex >= meta.index) {
     // What follows the snapshot is ours and good (paper, section 7, rule 6).
     raft.configurations.reset(meta.configuration, meta.configurationIndex, meta.index)
   } else {

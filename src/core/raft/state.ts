@@ -101,8 +101,6 @@ export class RaftState {
    * has: so until it is known to count, or to be gone, we take nothing from a leader and do not stand.
    */
   replacing: number | null = null
-  /** The term whose leader we told that our state is not the cluster's: any snapshot of its takes the place of it. */
-  astrayIn: Term = 0
 
   lastContact: Instant | null = null
   /** Until then a leader may count on our not voting for anybody else: it reads by that, see `Leading.leaseHolds`. */
