@@ -16,7 +16,8 @@ suite('planted bugs are found', () => {
       const { from, step } = mutant.seeds ?? { from: 1, step: 1 }
       for (let seed = from; seed < from + SEEDS_MAX * step; seed += step) {
         const { violation } = await simulate({ seed, makeRaft })
-        if (violation === undefined) continue
+        // What the sound core shows too, if anything, is not what was planted.
+        if (violation === undefined || (await simulate({ seed })).violation !== undefined) continue
         context.diagnostic(`seed ${seed}: ${violation.slice(0, 200)}`)
         return
       }

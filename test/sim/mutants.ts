@@ -101,18 +101,6 @@ export const MUTANTS = {
       },
     ],
   },
-  'unsettled-follower': {
-    about: 'a deposed leader takes entries while a snapshot is being stored that will stand in their place',
-    // About one in two hundred shows it.
-    seeds: { from: 130 * RESTORES_EVERY, step: RESTORES_EVERY },
-    patches: [
-      {
-        file: 'state.ts',
-        from: 'return this.restoring !== null || this.replacing !== null',
-        to: 'return this.restoring !== null',
-      },
-    ],
-  },
   'acknowledged-and-dropped': {
     about:
       'entries on their way to the disk give way to a snapshot that ends before them, and are acknowledged all the same',
