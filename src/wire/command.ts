@@ -106,8 +106,8 @@ export function encodeCommand(command: Command | OpaqueCommand): Uint8Array {
 }
 
 /**
- * Byte values in the result may be views of `data`: nobody may write to it afterwards. Bytes after the body are ignored,
- * as Consul does.
+ * Larger byte values in the result, which are those of keys, are views of `data`: nobody may write to it afterwards, and who
+ * keeps one keeps the log around it. The store copies them. Bytes after the body are ignored, as Consul does.
  * @throws MsgpackError when it is empty, cut off, or no body of its type
  */
 export function decodeCommand(data: Uint8Array): Command | OpaqueCommand {
@@ -116,6 +116,6 @@ export function decodeCommand(data: Uint8Array): Command | OpaqueCommand {
   const type = TYPES.get(number)
   if (type === undefined)
     return { type: 'Opaque', number, ignorable: (data[0]! & IGNORABLE) !== 0, data: data.subarray(1) }
-  const body = BODIES[type].read(new Reader(data, 1))
+  const body = BODIES[type].read(new Reader(data, 1, data.length, true))
   return { type, body } as Command
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { RaftReply, RaftRequest } from '../core/raft/messages.ts'
-import { MsgpackError } from './msgpack.ts'
+import { encodeWith, MsgpackError, type Writer } from './msgpack.ts'
 import {
   encodeRefusal,
   encodeReply,
@@ -190,4 +190,63 @@ test('arbitrary and damaged bytes are refused or read, and never anything else',
     ),
     { numRuns: 1000 },
   )
+})
+
+const ENTRY_FIELDS: Record<string, (w: Writer) => void> = {
+  Data: (w) => w.bytes(Uint8Array.of(7, 8)),
+  Extensions: (w) => w.bytes(Uint8Array.of(9)),
+  Index: (w) => w.int(5),
+  Term: (w) => w.int(2),
+  Type: (w) => w.int(0),
+  Later: (w) => w.text('?'),
+}
+
+/** An append with one entry whose fields come in this order. */
+function appendWith(names: string[]): RaftIncoming[] {
+  const bytes = encodeWith((w) => {
+    w.byte(0)
+    w.mapHeader(2)
+    w.text('ProtocolVersion')
+    w.int(3)
+    w.text('Entries')
+    w.arrayHeader(1)
+    w.mapHeader(names.length)
+    for (const name of names) {
+      w.text(name)
+      ENTRY_FIELDS[name]!(w)
+    }
+  })
+  return readAll(bytes)
+}
+
+test('an entry reads the same in whatever order its fields come, and with unknown ones', () => {
+  const usual = ['Data', 'Extensions', 'Index', 'Term', 'Type']
+  const entry = { index: 5, term: 2, type: 'command', data: Uint8Array.of(7, 8), extensions: Uint8Array.of(9) }
+  const orders = usual.map((_, turn) => [...usual.slice(turn), ...usual.slice(0, turn)])
+  for (const names of [...orders, [...usual, 'Later'], ['Later', ...usual]]) {
+    const [only] = appendWith(names)
+    assert.ok(only?.kind === 'request' && only.body.type === 'append')
+    assert.deepEqual(only.body.entries, [entry], names.join())
+  }
+  const [fewer] = appendWith(['Index', 'Term'])
+  assert.ok(fewer?.kind === 'request' && fewer.body.type === 'append')
+  assert.deepEqual(fewer.body.entries, [{ ...entry, data: new Uint8Array(), extensions: null }])
+})
+
+test('entries of a message that came in pieces keep no other bytes alive', () => {
+  const data = new Uint8Array(200).fill(3)
+  const bytes = encodeRequest({
+    type: 'append',
+    term: 1,
+    leader: 'a',
+    prevIndex: 0,
+    prevTerm: 0,
+    entries: [{ index: 1, term: 1, type: 'command', data, extensions: null }],
+    commit: 0,
+  })
+  const [only] = readAll(bytes, 100)
+  assert.ok(only?.kind === 'request' && only.body.type === 'append')
+  const kept = only.body.entries![0]!.data
+  assert.deepEqual(kept, data)
+  assert.ok(kept.buffer.byteLength <= bytes.length)
 })

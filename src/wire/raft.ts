@@ -16,7 +16,7 @@ import {
 import { encodeWith, MsgpackError, Reader } from './msgpack.ts'
 import { ValueScanner } from './msgpack-stream.ts'
 import { decodeConfiguration, encodeConfiguration, encodePeers } from './raft-log.ts'
-import { bool, bytes, type Codec, int, list, struct, text } from './schema.ts'
+import { bool, bytes, type Codec, int, keyOf, list, struct, text } from './schema.ts'
 
 /** Type 4 is younger than Consul 1.8.7: only peers that know it may be asked (`PRE_VOTE_KNOWN`). */
 const TYPE_BYTES = { append: 0, vote: 1, install: 2, 'timeout-now': 3, 'pre-vote': 4 } as const satisfies Record<
@@ -46,7 +46,15 @@ const ENTRY_TYPE_NAMES = Object.keys(ENTRY_TYPES) as EntryType[]
 const NO_DATA = new Uint8Array()
 const wireEntry = struct<WireEntry>({ Index: int, Term: int, Type: int, Data: bytes, Extensions: bytes })
 
-/** Straight between our entries and the wire: the hottest of all structs here. */
+/** Fields in the order in which every peer writes them: that of their names. */
+const DATA = keyOf('Data')
+const EXTENSIONS = keyOf('Extensions')
+const INDEX = keyOf('Index')
+const TERM = keyOf('Term')
+const TYPE = keyOf('Type')
+const FIELD_COUNT = 5
+
+/** Straight between our entries and the wire: the hottest of all structs here, so its usual form is read without looking fields up. */
 const entry: Codec<Entry> = {
   write(w, value) {
     const { index, term, type, data, extensions } = value!
@@ -59,14 +67,37 @@ const entry: Codec<Entry> = {
     })
   },
   read(r) {
+    const { at } = r
+    const usual = readUsual(r)
+    if (usual !== undefined) return usual
+    r.at = at
     const { Index, Term, Type, Data, Extensions } = wireEntry.read(r)
-    const type = ENTRY_TYPE_NAMES[Type]
-    if (type === undefined) throw new MsgpackError('range', `a log entry of type ${Type}`, r.at)
-    return { index: Index, term: Term, type, data: Data ?? NO_DATA, extensions: Extensions }
+    return { index: Index, term: Term, type: entryType(Type, r), data: Data ?? NO_DATA, extensions: Extensions }
   },
   zero: () => ({ index: 0, term: 0, type: 'noop', data: NO_DATA, extensions: null }),
   fields: wireEntry.fields,
   shape: { kind: 'opaque' },
+}
+
+/** @returns undefined, somewhere inside the entry, when its fields are others or in another order */
+function readUsual(r: Reader): Entry | undefined {
+  if (r.mapHeader() !== FIELD_COUNT || !r.key(DATA)) return undefined
+  const data = r.bytes() ?? NO_DATA
+  if (!r.key(EXTENSIONS)) return undefined
+  const extensions = r.bytes()
+  if (!r.key(INDEX)) return undefined
+  const index = r.int()
+  if (!r.key(TERM)) return undefined
+  const term = r.int()
+  if (!r.key(TYPE)) return undefined
+  r.charge(FIELD_COUNT)
+  return { index, term, type: entryType(r.int(), r), data, extensions }
+}
+
+function entryType(number: number, r: Reader): EntryType {
+  const type = ENTRY_TYPE_NAMES[number]
+  if (type === undefined) throw new MsgpackError('range', `a log entry of type ${number}`, r.at)
+  return type
 }
 
 /** An address, written as bytes. */
@@ -254,12 +285,12 @@ export class RequestReader {
         this.#parts.push(part)
         break
       }
-      const whole = this.#parts.length === 0 ? part : Buffer.concat([...this.#parts, part])
+      const whole = this.#parts.length === 0 ? part : joined([...this.#parts, part])
       this.#parts = []
       at = end
       const type = this.#type
       this.#type = undefined
-      this.#read(type, new Reader(whole), found)
+      this.#read(type, new Reader(whole, 0, whole.length, true), found)
     }
     return found
   }
@@ -277,6 +308,17 @@ export class RequestReader {
     this.#snapshot = body.size
     if (body.size === 0) found.push({ kind: 'snapshot', bytes: NO_DATA, last: true })
   }
+}
+
+/** In memory of its own: what is kept of it, as entries are, then holds nothing else. */
+function joined(parts: Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
 }
 
 function readRequest(type: WireType, r: Reader): { version: number; body: RaftRequest } {

@@ -37,9 +37,12 @@ export const text: Codec<string> = {
   shape: { kind: 'text' },
 }
 
+/** Text of which nearly every message has one of a few: the names of operations, of datacenters. */
+const recurringText: Codec<string> = { ...text, read: (r) => r.recurring() }
+
 /** Text whose known values have names; whatever else a peer sends is kept. */
 export function textOf<T extends string>(): Codec<T> {
-  return text as Codec<string> as Codec<T>
+  return recurringText as Codec<T>
 }
 
 export const bool: Codec<boolean> = {
@@ -275,7 +278,7 @@ export function struct<T extends object>(fields: Fields<T>): Codec<T> {
 
 /** Fields of the structs that Consul embeds in many others. */
 export const RAFT_INDEX = { CreateIndex: int, ModifyIndex: int }
-export const WRITE_REQUEST = { Token: text, Datacenter: text }
+export const WRITE_REQUEST = { Token: text, Datacenter: recurringText }
 
 /** Field names recur in many structs; their bytes are made once. */
 const KEYS = new Map<string, Uint8Array>()
