@@ -52,28 +52,48 @@ export async function openState(
   const store = makeStore(rows)
   const chunks = new ChunkAssembler()
   const snapshots = await disk.openSnapshots()
-  const snapshot = await restoreNewest(snapshots, store, chunks, log)
+  const found = await snapshots.open()
+  const snapshot = found && metaOf(found)
   const kept = { newest: snapshot?.index ?? 0, before: 0 }
-  const logDisk = await disk.openLog()
+  const openedLog = await disk.openLog()
   // With the entry that the snapshot ends with, if it is still there: its term tells whether the log goes with the snapshot.
-  const { hardState, entries, last } = logDisk.load(Math.max(1, kept.newest))
+  const { hardState, entries, last } = openedLog.load(Math.max(1, kept.newest))
   const saved = { hardState, snapshot, entries }
-  refuseGap(saved, last)
-  return { store, saved, logDisk: reachingBack(logDisk, last, kept), snapshots, kept, chunks }
+  const logDisk = reachingBack(openedLog, last, kept)
+  if (isGap(saved, last)) {
+    if (!isGivenUp(saved, last)) throw new ConsulError('refused', gapText(saved))
+    saved.entries = []
+    await logDisk.write({ truncateFrom: kept.newest + 1, entries: [], hardState: null, compactTo: null })
+  }
+  // Rows on disk may be ahead of the newest snapshot: then they stand, and only the log behind them is replayed. Unless
+  // they may be of the state that was given up.
+  const standing = hardState.floor === null && store.applied >= kept.newest
+  if (found !== null && !standing) await restoreState(found, store, chunks, log)
+  return { store, saved, logDisk, snapshots, kept, chunks }
 }
 
 /**
  * What was acknowledged lies in the gap: a server that went on without it would serve a past that never was.
  * @param last where the log ended, also when no entry is left of it
  */
-function refuseGap({ snapshot, entries }: Saved, last: Index): void {
+function isGap({ snapshot, entries }: Saved, last: Index): boolean {
   const next = (snapshot?.index ?? 0) + 1
   const first = entries[0]?.index
-  const complete = first === undefined ? last < next : first <= next
-  if (complete) return
-  const state = snapshot === null ? 'no snapshot can be used' : `the newest usable snapshot ends with entry ${next - 1}`
+  return first === undefined ? last >= next : first > next
+}
+
+/** A crash came after a leader's snapshot had taken the place of ours, and before the log had followed. */
+function isGivenUp({ hardState: { floor }, snapshot, entries }: Saved, last: Index): boolean {
+  if (floor === null || snapshot === null) return false
+  return last <= floor.index && (entries.at(-1)?.term ?? 0) <= floor.term
+}
+
+function gapText({ snapshot, entries }: Saved): string {
+  const first = entries[0]?.index
+  const state =
+    snapshot === null ? 'no snapshot can be used' : `the newest usable snapshot ends with entry ${snapshot.index}`
   const log = first === undefined ? 'the raft log is empty' : `the raft log begins with entry ${first}`
-  throw new ConsulError('refused', `the data directory is incomplete: ${state}, and ${log}. Restore it from a backup`)
+  return `the data directory is incomplete: ${state}, and ${log}. Restore it from a backup`
 }
 
 /** The log, kept back to the snapshot before the newest: should the newest turn out broken, nothing is missing. */
@@ -91,17 +111,18 @@ function reachingBack(disk: LogDisk, last: Index, kept: KeptSnapshots): LogDisk 
   }
 }
 
-async function restoreNewest(
-  snapshots: SnapshotDisk,
+function metaOf(found: { meta: Uint8Array }): SnapshotMeta {
+  const { id: _id, size: _size, ...meta } = decodeMeta(found.meta)
+  return meta
+}
+
+async function restoreState(
+  found: { meta: Uint8Array; state: AsyncIterable<Uint8Array> },
   store: Store,
   chunks: ChunkAssembler,
   log: Log,
-): Promise<SnapshotMeta | null> {
-  const found = await snapshots.open()
-  if (found === null) return null
-  const { id, size: _size, ...meta } = decodeMeta(found.meta)
-  // Rows on disk may be ahead of the newest snapshot: then they stand, and only the log behind them is replayed.
-  if (store.applied >= meta.index) return meta
+): Promise<void> {
+  const { id, index } = decodeMeta(found.meta)
   const replacement = store.replace()
   try {
     const { pending } = await readState(found.state, replacement.txn)
@@ -110,9 +131,8 @@ async function restoreNewest(
     replacement.abandon()
     throw error
   }
-  replacement.commit(meta.index)
-  log.info('restored from snapshot', { id, index: meta.index })
-  return meta
+  replacement.commit(index)
+  log.info('restored from snapshot', { id, index })
 }
 
 export interface SnapshotParts {

@@ -4,7 +4,7 @@
  * are good and durable.
  */
 import type { Index } from '../base/units.ts'
-import type { SnapshotMeta } from '../core/raft/messages.ts'
+import type { RaftEffect, SnapshotMeta } from '../core/raft/messages.ts'
 import type { Store } from '../core/store/store.ts'
 import type { Cancel, Host, SnapshotDisk } from '../host/host.ts'
 import type { ChunkAssembler } from '../wire/chunking.ts'
@@ -112,6 +112,8 @@ export function makeSource(parts: InstallParts): SnapshotSource {
   }
 }
 
+export type Restore = Extract<RaftEffect, { kind: 'restore' }>
+
 export interface SnapshotSink {
   /** @returns false when the sender should wait for `drained`. @throws when these cannot be the bytes of a state */
   write(bytes: Uint8Array): boolean
@@ -122,7 +124,7 @@ export interface SnapshotSink {
 
 export function makeSink(
   { host, store, snapshots, kept, chunks }: InstallParts,
-  meta: SnapshotMeta,
+  { meta, alone }: Pick<Restore, 'meta' | 'alone'>,
   size: number,
   drained: () => void,
 ): SnapshotSink {
@@ -130,7 +132,7 @@ export function makeSink(
   const replacement = store.replace()
   const reader = new StateReader(replacement.txn)
   const pipe = makePipe(drained)
-  const saving = snapshots.save(id, encodeMeta(meta, id, size), pipe.chunks).finally(() => pipe.unwanted())
+  const saving = snapshots.save(id, encodeMeta(meta, id, size), pipe.chunks, alone).finally(() => pipe.unwanted())
   // Whoever finishes or aborts hears of it.
   saving.catch(() => {})
   let abandoned = false
@@ -148,7 +150,7 @@ export function makeSink(
       return () => {
         replacement.commit(meta.index)
         chunks.restore(pending)
-        kept.before = kept.newest
+        kept.before = alone ? 0 : kept.newest
         kept.newest = meta.index
       }
     },

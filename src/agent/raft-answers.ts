@@ -10,7 +10,7 @@ import type { RaftReply, RaftRequest, SnapshotMeta } from '../core/raft/messages
 import type { Conn, ConnHandler } from '../host/host.ts'
 import { MsgpackError } from '../wire/msgpack.ts'
 import { encodeRefusal, encodeReply, type RaftIncoming, RequestReader } from '../wire/raft.ts'
-import type { SnapshotSink } from './install.ts'
+import type { Restore, SnapshotSink } from './install.ts'
 import { asksForPreVote, PRE_VOTE_KNOWN } from './pre-vote.ts'
 import type { RaftEnd, TransportParts } from './transport.ts'
 

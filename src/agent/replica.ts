@@ -207,7 +207,7 @@ export function makeReplica(parts: ReplicaParts): Replica {
         transport.answer(effect.id, effect.body)
         return
       case 'restore':
-        transport.restore(effect.id, effect.meta)
+        transport.restore(effect)
         return
       case 'replace':
         void replaceState(effect.ticket, effect.meta)
@@ -260,7 +260,8 @@ export function makeReplica(parts: ReplicaParts): Replica {
 
   function replaceAll(meta: SnapshotMeta, commit: () => void): void {
     commit()
-    for (const [at, batch] of queue.entries()) queue[at] = batch.filter(({ index }) => index > meta.index)
+    // Whatever comes after it is committed anew.
+    queue.length = 0
     applied = { index: meta.index, term: meta.term }
     snapshotIndex = meta.index
     bytesAtSnapshot = bytesApplied

@@ -26,6 +26,7 @@ import { type NodeParts, type RunningNode, runCommon } from './node.ts'
 import { operatorActs } from './operator.ts'
 import { makePool } from './pool.ts'
 import { openPools } from './pools.ts'
+import { limitedCaller, reloadedLimit } from './rate-limit.ts'
 import { reconcileDuty } from './reconcile.ts'
 import { recover } from './recovery.ts'
 import { makeReplica, type Replica } from './replica.ts'
@@ -107,7 +108,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
   const transport = makeTransport({
     host,
     source: makeSource(installs),
-    sink: (meta, size, drained) => makeSink(installs, meta, size, drained),
+    sink: (restore, size, drained) => makeSink(installs, restore, size, drained),
     log: log.named('raft'),
   })
   const replica: Replica = makeReplica({
@@ -190,7 +191,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     ...parts,
     config,
     pools,
-    caller: dispatch,
+    caller: limitedCaller(dispatch, host, reloadedLimit(config, host, parts.reloads.onReload)),
     snapshot,
     facts: () => ({ kind: 'server', raft: replica.status(), datacenters: router.datacenters().length || 1 }),
     leave,

@@ -127,7 +127,8 @@ suite('a snapshot for a follower', { timeout: 120_000 }, () => {
       if (input.kind !== 'request') return
       if (input.body.type !== 'install') return
       const { lastIndex: index, lastTerm: term, configuration, configurationIndex } = input.body
-      taking.restore(input.id, { index, term, configuration, configurationIndex })
+      const meta = { index, term, configuration, configurationIndex }
+      taking.restore({ kind: 'restore', id: input.id, meta, alone: false })
       taking.answer(input.id, { type: 'install', term: 1, success: true })
     }
     taking.start({ tell, tellNow: tell, installed: () => {} })

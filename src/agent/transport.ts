@@ -16,7 +16,7 @@ import type {
 } from '../core/raft/messages.ts'
 import type { Conn, ConnHandler, Host } from '../host/host.ts'
 import { encodeRequest } from '../wire/raft.ts'
-import type { SnapshotSink, SnapshotSource } from './install.ts'
+import type { Restore, SnapshotSink, SnapshotSource } from './install.ts'
 import { parseHostPort } from './pool.ts'
 import { makeAnswers } from './raft-answers.ts'
 import { type Channel, makeChannel } from './raft-channel.ts'

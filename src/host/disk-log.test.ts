@@ -11,8 +11,8 @@ import type { Entry, HardState } from '../core/raft/messages.ts'
 import { openLogDisk } from './disk-log.ts'
 import type { LogDisk } from './host.ts'
 
-const NO_STATE: HardState = { term: 0, votedTerm: 0, votedFor: '' }
-const STATE: HardState = { term: 3, votedTerm: 2, votedFor: '10.0.0.1:8300' }
+const NO_STATE: HardState = { term: 0, votedTerm: 0, votedFor: '', floor: null }
+const STATE: HardState = { term: 3, votedTerm: 2, votedFor: '10.0.0.1:8300', floor: null }
 
 let folder: string
 let path: string
@@ -189,7 +189,7 @@ suite('the raft log on disk', () => {
         const added = entries(last + 1, last + each.append, 10, term)
         model = [...model, ...added]
         last += added.length
-        if (each.state) hardState = { term, votedTerm: term, votedFor: `n${term}` }
+        if (each.state) hardState = { term, votedTerm: term, votedFor: `n${term}`, floor: null }
         const compactTo = each.compact === null ? null : Math.max(0, last - each.compact)
         if (compactTo !== null) model = model.filter(({ index }) => index > compactTo)
         writes.push(log.write({ truncateFrom, entries: added, hardState: each.state ? hardState : null, compactTo }))

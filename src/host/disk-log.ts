@@ -13,7 +13,7 @@ import { constants } from 'node:os'
 import type { RootDatabase } from 'lmdb'
 import type { Log } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
-import type { Entry } from '../core/raft/messages.ts'
+import { type Entry, NO_HARD_STATE } from '../core/raft/messages.ts'
 import {
   CorruptEntry,
   decodeEntry,
@@ -246,7 +246,7 @@ function readState(database: RootDatabase<Uint8Array, number>, path: string): St
   const bytes = database.get(STATE_KEY)
   if (bytes === undefined) {
     for (const key of database.getKeys({ limit: 1 })) throw corruptLog(path, `it has entry ${key}, but not the vote`)
-    return { hardState: { term: 0, votedTerm: 0, votedFor: '' }, first: 1, last: 0, garbage: [] }
+    return { hardState: NO_HARD_STATE, first: 1, last: 0, garbage: [] }
   }
   const state = decodeOrRefuse(path, 'the record of the vote', () => decodeLogState(bytes))
   const [lowest] = database.getKeys({ start: STATE_KEY + 1, limit: 1 })

@@ -1,4 +1,5 @@
 /** The disk of dev mode: it accepts everything and keeps nothing but the small files, for as long as the agent runs. */
+import { NO_HARD_STATE } from '../core/raft/messages.ts'
 import type { Disk } from './host.ts'
 
 export function memoryDisk(): Disk {
@@ -21,7 +22,7 @@ export function memoryDisk(): Disk {
         .filter((name) => !name.includes('/'))
         .sort(),
     openLog: async () => ({
-      load: () => ({ hardState: { term: 0, votedTerm: 0, votedFor: '' }, entries: [], last: 0 }),
+      load: () => ({ hardState: NO_HARD_STATE, entries: [], last: 0 }),
       write: async () => {},
       close: async () => {},
     }),

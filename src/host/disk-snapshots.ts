@@ -22,10 +22,19 @@ const KEPT = 2
 const READ_BYTES = 1024 * 1024
 const FOLDER_MODE = 0o755
 
+interface Received extends ReceivedState {
+  /** As `keep`, and all others are gone when it resolves. */
+  keepAlone(name: string, meta: Uint8Array): Promise<void>
+}
+
 /** @param folder exists, and holds nothing but snapshots */
 export async function openSnapshotDisk(folder: string, log: Log): Promise<SnapshotDisk> {
   await removeUnfinished(folder)
   let receptions = 0
+  /** How often one snapshot was kept alone. */
+  let swept = 0
+  /** The last of those that get their names, one after the other. */
+  let naming: Promise<unknown> = Promise.resolve()
 
   return {
     async open() {
@@ -42,15 +51,29 @@ export async function openSnapshotDisk(folder: string, log: Log): Promise<Snapsh
       return null
     },
 
-    async save(name, meta, state) {
+    async save(name, meta, state, alone = false) {
+      const began = swept
       const received = await receive(name, state)
-      await received.keep(name, meta)
+      await inTurn(async () => {
+        if (began !== swept) {
+          await received.discard()
+          throw new DiskError('closed', `snapshot "${join(folder, name)}": another state took the place of this one`)
+        }
+        if (alone) await received.keepAlone(name, meta)
+        else await received.keep(name, meta)
+      })
     },
 
     receive: (state) => receive(`received-${++receptions}`, state),
   }
 
-  async function receive(as: string, state: AsyncIterable<Uint8Array>): Promise<ReceivedState> {
+  function inTurn(run: () => Promise<void>): Promise<void> {
+    const turn = naming.then(run)
+    naming = turn.catch(() => {})
+    return turn
+  }
+
+  async function receive(as: string, state: AsyncIterable<Uint8Array>): Promise<Received> {
     const unfinished = join(folder, as) + UNFINISHED
     const discard = () => rm(unfinished, { recursive: true, force: true }).catch(() => {})
     /** Whatever fails, nothing is left lying about. */
@@ -68,19 +91,27 @@ export async function openSnapshotDisk(folder: string, log: Log): Promise<Snapsh
       return writeSummed(join(unfinished, STATE), state)
     })
     let kept: string | undefined
+    async function give(name: string, meta: Uint8Array): Promise<void> {
+      const path = join(folder, name)
+      kept = path
+      await guarded(path, async () => {
+        const metaSum = await writeSummed(join(unfinished, META), [meta])
+        const sums = `${metaSum}  ${META}\n${stateSum}  ${STATE}\n`
+        await writeSummed(join(unfinished, SUMS), [Buffer.from(sums)])
+        await syncFolder(unfinished)
+        await replace(unfinished, path)
+        await syncFolder(folder)
+      })
+    }
     return {
       async keep(name, meta) {
-        const path = join(folder, name)
-        kept = path
-        await guarded(path, async () => {
-          const metaSum = await writeSummed(join(unfinished, META), [meta])
-          const sums = `${metaSum}  ${META}\n${stateSum}  ${STATE}\n`
-          await writeSummed(join(unfinished, SUMS), [Buffer.from(sums)])
-          await syncFolder(unfinished)
-          await replace(unfinished, path)
-          await syncFolder(folder)
-        })
+        await give(name, meta)
         await removeOld(folder, log)
+      },
+      async keepAlone(name, meta) {
+        await give(name, meta)
+        await guarded(join(folder, name), () => removeOthers(folder, name))
+        swept++
       },
       async discard() {
         await discard()
@@ -169,6 +200,13 @@ async function removeOld(folder: string, log: Log): Promise<void> {
       log.warn('failed to remove an old snapshot', { path: join(folder, name), error: messageOf(error) })
     }
   }
+}
+
+/** The newest last: until it is gone a restart finds it, as before. @throws when one of them stays */
+async function removeOthers(folder: string, name: string): Promise<void> {
+  for (const other of (await snapshotNames(folder)).reverse())
+    if (other !== name) await rm(join(folder, other), { recursive: true, force: true })
+  await syncFolder(folder)
 }
 
 async function removeUnfinished(folder: string): Promise<void> {

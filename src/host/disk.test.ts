@@ -222,6 +222,32 @@ suite('snapshots', () => {
     })
   })
 
+  test('may be kept alone: then none is found but that one, also after a restart, and none that began before', async () => {
+    await withDisk(folder, async (disk) => {
+      const snapshots = await disk.openSnapshots()
+      await snapshots.save('3-40-1', bytes('before'), chunks('a'))
+      await snapshots.save('3-50-2', bytes('lost'), chunks('b'))
+      let go = () => {}
+      const held = new Promise<void>((done) => {
+        go = done
+      })
+      async function* slow() {
+        await held
+        yield bytes('late')
+      }
+      const late = snapshots.save('3-60-3', bytes('late'), slow())
+      await snapshots.save('2-10-4', bytes('theirs'), chunks('c'), true)
+      assert(names().includes('2-10-4') && !names().includes('3-50-2'), names().join())
+      go()
+      await assert.rejects(late, /another state took the place of this one/)
+      assert.deepEqual(names(), ['2-10-4'])
+      assert.deepEqual(await found(snapshots), ['theirs', 'c'])
+      await snapshots.save('4-12-5', bytes('next'), chunks('d'))
+      assert.deepEqual(names(), ['2-10-4', '4-12-5'])
+    })
+    await withDisk(folder, async (disk) => assert.deepEqual(await found(await disk.openSnapshots()), ['next', 'd']))
+  })
+
   test('that are broken are skipped, and named in the log', async () => {
     const records: LogRecord[] = []
     const log = makeLog(

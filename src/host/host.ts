@@ -147,8 +147,12 @@ export interface LogDisk {
 export interface SnapshotDisk {
   /** Newest usable snapshot, its checksum verified; older or broken ones are named in `skipped`. */
   open(): Promise<{ meta: Uint8Array; state: AsyncIterable<Uint8Array> } | null>
-  /** Atomic: a crash leaves the old ones. Keeps the newest two. */
-  save(name: string, meta: Uint8Array, state: AsyncIterable<Uint8Array>): Promise<void>
+  /**
+   * Atomic: a crash leaves the old ones. Keeps the newest two.
+   * @param alone keeps this one and no other, also where others are newer by their names; what began to be saved before
+   * is refused. A crash leaves the newest by name of the old ones and this one, or this one.
+   */
+  save(name: string, meta: Uint8Array, state: AsyncIterable<Uint8Array>, alone?: boolean): Promise<void>
   /**
    * The same in two steps, for a state that comes in before it is known whether it will do, and under which name.
    * Resolves when all of it is durable. Absent where nobody restores from outside.

@@ -7,7 +7,7 @@
  */
 import type { Random } from '../base/random.ts'
 import type { Index } from '../base/units.ts'
-import type { Entry, HardState } from '../core/raft/messages.ts'
+import { type Entry, type HardState, NO_HARD_STATE } from '../core/raft/messages.ts'
 import { memoryDisk } from '../host/disk-memory.ts'
 import type { Disk, LogDisk, ReceivedState, SnapshotDisk } from '../host/host.ts'
 import { decodeEntry, encodeEntry } from '../wire/raft-log.ts'
@@ -34,13 +34,15 @@ export class SimDisk {
   full = false
   /** A write takes up to this long. */
   delayMs = 3
-  hardState: HardState = { term: 0, votedTerm: 0, votedFor: '' }
+  hardState: HardState = NO_HARD_STATE
   first: Index = 1
   last: Index = 0
   /** Snapshots, newest first. */
   snapshots: Snapshot[] = []
   /** The newest snapshot cannot be read: the one before it must do. */
   rotten = false
+  /** How often one snapshot was to be the only one. */
+  private swept = 0
   private readonly bytes = new Map<Index, Uint8Array>()
   /** The terms of what is in `bytes`, for the judges. */
   private readonly terms = new Map<Index, number>()
@@ -155,9 +157,15 @@ export class SimDisk {
         const found = this.snapshots[this.rotten ? 1 : 0]
         return found === undefined ? null : { meta: found.meta, state: each(found.state) }
       },
-      save: async (_name, meta, state) => {
+      save: async (_name, meta, state, alone = false) => {
+        const began = this.swept
         const chunks = await copied(state)
-        await this.rename(live, 4, () => this.keep({ meta, state: chunks }))
+        const snapshot = { meta, state: chunks }
+        await this.rename(live, 4, () => {
+          if (began === this.swept) this.keep(snapshot, alone ? Number.POSITIVE_INFINITY : SNAPSHOTS_KEPT)
+        })
+        if (began !== this.swept) throw new Error('another state took the place of this one')
+        if (alone) await this.rename(live, 1, () => this.sweep(snapshot), false)
       },
       receive: async (state): Promise<ReceivedState> => {
         const chunks = await copied(state)
@@ -185,7 +193,7 @@ export class SimDisk {
   }
 
   /** The newest is the one of the highest term and index, whenever it was taken. */
-  private keep(snapshot: Snapshot): void {
+  private keep(snapshot: Snapshot, max = SNAPSHOTS_KEPT): void {
     if (this.rotten) this.snapshots.shift()
     this.rotten = false
     this.snapshots.push(snapshot)
@@ -195,7 +203,13 @@ export class SimDisk {
       return right.term - left.term || right.index - left.index
     })
     const newest = place.get(this.snapshots[0]!)!
-    this.snapshots = this.snapshots.filter((each) => place.get(each)!.index <= newest.index).slice(0, SNAPSHOTS_KEPT)
+    this.snapshots = this.snapshots.filter((each) => place.get(each)!.index <= newest.index).slice(0, max)
+  }
+
+  private sweep(snapshot: Snapshot): void {
+    this.swept++
+    this.snapshots = [snapshot]
+    this.rotten = false
   }
 
   private forget(snapshot: Snapshot | undefined): void {

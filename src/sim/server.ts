@@ -207,8 +207,8 @@ export class SimServer {
         return { receive: there.running.wire.receive, live: (run) => there.live(run), knows: there.knowsPreVote }
       },
       source: makeSource(installs),
-      sink: (meta, size, drained) => {
-        const sink = makeSink(installs, meta, size, drained)
+      sink: (restore, size, drained) => {
+        const sink = makeSink(installs, restore, size, drained)
         return {
           ...sink,
           finish: async () => {
@@ -216,7 +216,7 @@ export class SimServer {
             return () => {
               commit()
               this.states++
-              checkers.restored(this, meta)
+              checkers.restored(this, restore.meta)
             }
           },
         }

@@ -4,10 +4,10 @@
  * and go into the real sink, chunk by chunk.
  */
 
-import type { SnapshotSink, SnapshotSource } from '../agent/install.ts'
+import type { Restore, SnapshotSink, SnapshotSource } from '../agent/install.ts'
 import type { RaftEnd, Transport } from '../agent/transport.ts'
 import type { Millis } from '../base/units.ts'
-import type { RaftReply, RaftRequest, SnapshotMeta } from '../core/raft/messages.ts'
+import type { RaftReply, RaftRequest } from '../core/raft/messages.ts'
 import type { Network } from './network.ts'
 import type { World } from './world.ts'
 
@@ -32,14 +32,14 @@ export interface WireParts {
   /** The peer's end, or undefined while it is down; `knows` says whether it is one that knows pre-votes. */
   peer(id: string): { receive: Wire['receive']; live(run: () => void): () => void; knows: boolean } | undefined
   source: SnapshotSource
-  sink(meta: SnapshotMeta, size: number, drained: () => void): SnapshotSink
+  sink(restore: Restore, size: number, drained: () => void): SnapshotSink
   /** Draws whether a snapshot's stream breaks off. */
   breaksOff(): boolean
 }
 
 interface Asked {
   answer(body: RaftReply): void
-  begin: ((meta: SnapshotMeta) => void) | undefined
+  begin: ((restore: Restore) => void) | undefined
 }
 
 export function makeWire({ name, world, network, live, peer, source, sink, breaksOff }: WireParts): Wire {
@@ -122,10 +122,10 @@ export function makeWire({ name, world, network, live, peer, source, sink, break
       slot?.answer(body)
     },
 
-    restore(id, meta) {
-      const begin = asked.get(id)?.begin
-      if (begin === undefined) end?.tell({ kind: 'restored', id, ok: false })
-      else begin(meta)
+    restore(restore) {
+      const begin = asked.get(restore.id)?.begin
+      if (begin === undefined) end?.tell({ kind: 'restored', id: restore.id, ok: false })
+      else begin(restore)
     },
 
     receive(body, chunks, answer) {
@@ -136,8 +136,8 @@ export function makeWire({ name, world, network, live, peer, source, sink, break
         end?.tell({ kind: 'request', id, body })
         return
       }
-      slot.begin = (meta) => {
-        const into = sink(meta, body.size, () => {})
+      slot.begin = (restore) => {
+        const into = sink(restore, body.size, () => {})
         const fail = (error: unknown) => {
           into.abort(error)
           end?.tell({ kind: 'restored', id, ok: false })
@@ -156,7 +156,7 @@ export function makeWire({ name, world, network, live, peer, source, sink, break
           )
           return
         }
-        into.finish().then((commit) => live(() => end?.installed(id, meta, commit))(), fail)
+        into.finish().then((commit) => live(() => end?.installed(id, restore.meta, commit))(), fail)
       }
       end?.tellNow({ kind: 'request', id, body })
       slot.begin = undefined

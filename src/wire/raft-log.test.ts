@@ -60,12 +60,32 @@ suite('log entries on disk', () => {
 
 suite("the log's state on disk", () => {
   test('comes back as it was, also with an address that is not UTF-8', () => {
-    const state = { first: 5, last: 4, hardState: { term: 2 ** 40, votedTerm: 9, votedFor: '10.0.0.1:8300\udcff' } }
+    const state = {
+      first: 5,
+      last: 4,
+      hardState: { term: 2 ** 40, votedTerm: 9, votedFor: '10.0.0.1:8300\udcff', floor: null },
+    }
     assert.deepEqual(decodeLogState(encodeLogState(state)), state)
+    const given = { ...state, hardState: { ...state.hardState, floor: { index: 2 ** 41, term: 7 } } }
+    assert.deepEqual(decodeLogState(encodeLogState(given)), given)
+  })
+
+  test('is read in the form of earlier versions too', () => {
+    const bytes = Buffer.from(
+      '01000000c8b04f8a000000000000f03f00000000000022400000000000000040000000000000f03f613a31',
+      'hex',
+    )
+    assert.deepEqual(decodeLogState(bytes), {
+      first: 1,
+      last: 9,
+      hardState: { term: 2, votedTerm: 1, votedFor: 'a:1', floor: null },
+    })
   })
 
   test('a changed bit or a missing byte is found out', () => {
-    const good = plain(encodeLogState({ first: 1, last: 9, hardState: { term: 2, votedTerm: 2, votedFor: 'a:1' } }))
+    const good = plain(
+      encodeLogState({ first: 1, last: 9, hardState: { term: 2, votedTerm: 2, votedFor: 'a:1', floor: null } }),
+    )
     for (let bit = 0; bit < good.length * 8; bit++) {
       const bad = good.slice()
       bad[bit >> 3]! ^= 1 << (bit & 7)

@@ -85,18 +85,26 @@ export interface LogState {
   last: number
 }
 
-const STATE_FORMAT = 1
+/** The format before had no floor, and the vote's text where that begins now. */
+const STATE_FORMAT = 2
+const STATE_BYTES = { 1: 40, 2: 56 }
 
-/** Little-endian: u8 format, 3 bytes 0, u32 checksum as above, f64 first, last, term, voted term, then the vote's text. */
+/**
+ * Little-endian: u8 format, 3 bytes 0, u32 checksum as above, f64 first, last, term, voted term, index and term of the
+ * floor (0 for none), then the vote's text.
+ */
 export function encodeLogState(state: LogState): Uint8Array {
-  const votedFor = bytesFromText(state.hardState.votedFor)
-  const out = Buffer.alloc(40 + votedFor.length)
+  const { term, votedTerm, votedFor, floor } = state.hardState
+  const candidate = bytesFromText(votedFor)
+  const out = Buffer.alloc(STATE_BYTES[STATE_FORMAT] + candidate.length)
   out[0] = STATE_FORMAT
   out.writeDoubleLE(state.first, 8)
   out.writeDoubleLE(state.last, 16)
-  out.writeDoubleLE(state.hardState.term, 24)
-  out.writeDoubleLE(state.hardState.votedTerm, 32)
-  out.set(votedFor, 40)
+  out.writeDoubleLE(term, 24)
+  out.writeDoubleLE(votedTerm, 32)
+  out.writeDoubleLE(floor?.index ?? 0, 40)
+  out.writeDoubleLE(floor?.term ?? 0, 48)
+  out.set(candidate, STATE_BYTES[STATE_FORMAT])
   out.writeUInt32LE(checksum(out), CHECKSUM_AT)
   return out
 }
@@ -104,8 +112,10 @@ export function encodeLogState(state: LogState): Uint8Array {
 /** @throws CorruptEntry when `bytes` are not what was written */
 export function decodeLogState(bytes: Uint8Array): LogState {
   const from = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  if (from.length < 40) throw new CorruptEntry(`${from.length} bytes are too few`)
-  if (from[0] !== STATE_FORMAT) throw new CorruptEntry(`unknown format ${from[0]}`)
+  const format = from[0]
+  if (format !== 1 && format !== STATE_FORMAT) throw new CorruptEntry(`unknown format ${format}`)
+  const head = STATE_BYTES[format]
+  if (from.length < head) throw new CorruptEntry(`${from.length} bytes are too few`)
   if (from.readUInt32LE(CHECKSUM_AT) !== checksum(from)) throw new CorruptEntry('its checksum does not match')
   return {
     first: from.readDoubleLE(8),
@@ -113,7 +123,11 @@ export function decodeLogState(bytes: Uint8Array): LogState {
     hardState: {
       term: from.readDoubleLE(24),
       votedTerm: from.readDoubleLE(32),
-      votedFor: textFromBytes(from.subarray(40)),
+      votedFor: textFromBytes(from.subarray(head)),
+      floor:
+        format === 1 || from.readDoubleLE(40) === 0
+          ? null
+          : { index: from.readDoubleLE(40), term: from.readDoubleLE(48) },
     },
   }
 }

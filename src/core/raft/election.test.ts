@@ -13,7 +13,7 @@ suite('votes (paper, sections 5.2 and 5.4.1)', () => {
     script.durable = false
     assert.equal(script.asked(voteFor(2, 2, [1, 1])), undefined)
     const [write] = script.seen('persist')
-    assert.deepEqual(write?.hardState, { term: 2, votedTerm: 2, votedFor: serverOf(2).address })
+    assert.deepEqual(write?.hardState, { term: 2, votedTerm: 2, votedFor: serverOf(2).address, floor: null })
     script.tell({ kind: 'persisted', write: write!.write })
     assert.deepEqual(script.answerTo(1), { type: 'vote', term: 2, granted: true })
   })
@@ -28,7 +28,10 @@ suite('votes (paper, sections 5.2 and 5.4.1)', () => {
   })
 
   test('one vote a term, also after a restart; the same candidate may ask again', () => {
-    const script = new Script({ ...awake, hardState: { term: 2, votedTerm: 2, votedFor: serverOf(2).address } })
+    const script = new Script({
+      ...awake,
+      hardState: { term: 2, votedTerm: 2, votedFor: serverOf(2).address, floor: null },
+    })
     assert.deepEqual(script.asked(voteFor(3, 2, [9, 1])), { type: 'vote', term: 2, granted: false })
     assert.deepEqual(script.asked(voteFor(2, 2, [1, 1])), { type: 'vote', term: 2, granted: true })
     assert.deepEqual(script.asked(voteFor(3, 3, [9, 1])), { type: 'vote', term: 3, granted: true })
@@ -44,7 +47,7 @@ suite('votes (paper, sections 5.2 and 5.4.1)', () => {
   })
 
   test('an older term gets nothing', () => {
-    const script = new Script({ hardState: { term: 4, votedTerm: 0, votedFor: '' } })
+    const script = new Script({ hardState: { term: 4, votedTerm: 0, votedFor: '', floor: null } })
     assert.deepEqual(script.asked(voteFor(2, 3, [9, 3])), { type: 'vote', term: 4, granted: false })
   })
 
@@ -253,7 +256,7 @@ suite('the lease by which a leader reads (thesis, section 6.4.1)', () => {
     assert.deepEqual(ask(), { type: 'vote', term: 1, granted: false }, 'clocks run at different speeds')
     script.now += lease
     assert.deepEqual(ask(), { type: 'vote', term: 7, granted: true })
-    const fresh = new Script({ hardState: { term: 0, votedTerm: 0, votedFor: '' } })
+    const fresh = new Script({ hardState: { term: 0, votedTerm: 0, votedFor: '', floor: null } })
     assert.deepEqual(fresh.asked(voteFor(3, 7, [9, 2])), { type: 'vote', term: 7, granted: true }, 'it owes nobody')
   })
 

@@ -4,6 +4,7 @@
  */
 import type { ServerId } from '../../base/units.ts'
 import { becomeLeader } from './leader.ts'
+import { endsBefore } from './log.ts'
 import type { PreVoteRequest, VoteRequest } from './messages.ts'
 import { majority } from './quorum.ts'
 import type { RaftState, Standing } from './state.ts'
@@ -185,26 +186,25 @@ export function onPreVote(raft: RaftState, id: number, request: PreVoteRequest):
 
 /** Paper, section 5.4.1: who votes must not know more than the candidate. */
 function isUpToDate(raft: RaftState, { candidate, lastTerm, lastIndex }: VoteRequest | PreVoteRequest): boolean {
-  const { log } = raft
-  if (log.lastTerm > lastTerm) {
+  const { owed } = raft
+  if (!endsBefore({ index: lastIndex, term: lastTerm }, owed)) return true
+  if (owed.term > lastTerm) {
     raft.say('warn', 'rejecting vote request since our last term is greater', {
       candidate,
-      'last-term': log.lastTerm,
+      'last-term': owed.term,
       'last-candidate-term': lastTerm,
     })
-    return false
-  }
-  if (log.lastTerm === lastTerm && log.lastIndex > lastIndex) {
+  } else {
     raft.say('warn', 'rejecting vote request since our last index is greater', {
       candidate,
-      'last-index': log.lastIndex,
+      'last-index': owed.index,
       'last-candidate-index': lastIndex,
     })
-    return false
   }
-  return true
+  return false
 }
 
+/** Whoever gave up a log for an older state waits for a leader to bring the rest: it would not even vote for itself. */
 export function mayStand(raft: RaftState): boolean {
-  return !raft.unsettled && raft.configurations.mayStand(raft.id)
+  return !raft.unsettled && !endsBefore(raft.log.end, raft.owed) && raft.configurations.mayStand(raft.id)
 }

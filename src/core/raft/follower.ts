@@ -4,6 +4,7 @@
  */
 import type { Index, Term } from '../../base/units.ts'
 import { faultOf } from './configuration.ts'
+import { endsBefore } from './log.ts'
 import type { AppendRequest, Configuration, Entry, InstallRequest } from './messages.ts'
 import type { RaftState } from './state.ts'
 
@@ -89,10 +90,16 @@ export function onAppend(raft: RaftState, id: number, request: AppendRequest): v
 /**
  * A user's snapshot that we put in place of the state as the leader reached nobody else, and the others went on with the
  * old one. What we have of the log is not theirs, also where we no longer know its entries: to take theirs for ours
- * would count us among those who hold them. Only a snapshot of theirs helps, and that is what 0 asks for.
+ * would count us among those who hold them. Only a snapshot of theirs helps, and that is what 0 asks for. It may end
+ * before ours, where the leader needs us to commit more: our vote then still goes by what we had before.
  */
 function refuseAstray(raft: RaftState, id: number, index: Index, leader: string): void {
   raft.say('error', 'our state is not the cluster’s, waiting for a snapshot', { index, leader })
+  raft.astrayIn = raft.term
+  if (raft.floor === null || endsBefore(raft.floor, raft.log.end)) {
+    raft.floor = raft.log.end
+    raft.saveHardState()
+  }
   raft.answer(id, { type: 'append', term: raft.term, lastIndex: 0, success: false, noRetryBackoff: false }, 0)
 }
 
@@ -139,12 +146,13 @@ export function onInstall(raft: RaftState, id: number, request: InstallRequest):
     return
   }
   const { lastIndex: index, lastTerm: term, configuration, configurationIndex } = request
-  if (index <= raft.commitIndex && !raft.log.contradicts(index, term)) {
+  const astray = raft.astrayIn === raft.term
+  if (!astray && index <= raft.commitIndex && !raft.log.contradicts(index, term)) {
     raft.answer(id, { type: 'install', term: raft.term, success: true }, 0)
     return
   }
-  raft.restoring = { id, meta: { index, term, configuration, configurationIndex } }
-  raft.effects.push({ kind: 'restore', id, meta: raft.restoring.meta })
+  raft.restoring = { id, meta: { index, term, configuration, configurationIndex }, astray }
+  raft.effects.push({ kind: 'restore', id, meta: raft.restoring.meta, alone: astray })
 }
 
 export function restored(raft: RaftState, id: number, ok: boolean): void {
@@ -156,9 +164,10 @@ export function restored(raft: RaftState, id: number, ok: boolean): void {
     raft.effects.push({ kind: 'answer', id, body: { type: 'install', term: raft.term, success: false } })
     return
   }
-  const { meta } = restoring
+  const { meta, astray } = restoring
   const { log, writes } = raft
-  if (log.termAt(meta.index) === meta.term && writes.durableIndex >= meta.index) {
+  if (astray) raft.astrayIn = 0
+  if (!astray && log.termAt(meta.index) === meta.term && writes.durableIndex >= meta.index) {
     // What follows the snapshot is ours and good (paper, section 7, rule 6).
     raft.configurations.reset(meta.configuration, meta.configurationIndex, meta.index)
   } else {

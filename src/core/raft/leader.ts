@@ -129,7 +129,7 @@ export function answeredByPeer(
 
 function advancePeer(raft: RaftState, leading: Leading, peer: Progress, sent: Carried): void {
   const before = peer.match
-  if (sent.kind === 'install') peer.astrayTo = null
+  if (sent.kind === 'install') peer.astray = false
   if (peer.accepted(sent.epoch, sent.upTo, raft.now, raft.log.lastIndex)) {
     raft.say('info', 'pipelining replication', { peer: describeServer(peer.server) })
   }
@@ -149,7 +149,7 @@ function retreatPeer(raft: RaftState, peer: Progress, sent: Carried, body: Appen
   }
   // An empty log would be a disagreement; this is a follower that asks for a snapshot.
   if (body.lastIndex === 0 && !body.noRetryBackoff && sent.prevIndex > 0) {
-    peer.astrayTo = Math.max(sent.upTo, peer.astrayTo ?? 0)
+    peer.astray = true
     peer.restartAt(sent.prevIndex + 1)
     peer.failed(raft.now)
     raft.say('warn', 'the state of a follower is not ours, sending a snapshot', { peer: name })

@@ -5,10 +5,15 @@
  */
 import { assert } from '../../base/assert.ts'
 import type { Index, Term } from '../../base/units.ts'
-import type { Entry } from './messages.ts'
+import type { Entry, LogEnd } from './messages.ts'
 
 /** What one entry costs on the wire besides its data, roughly; keeps batches of tiny entries honest. */
 const ENTRY_OVERHEAD_BYTES = 64
+
+/** Whether a log that ends at `a` may lack what one that ends at `b` has (paper, section 5.4.1). */
+export function endsBefore(a: LogEnd, b: LogEnd): boolean {
+  return a.term === b.term ? a.index < b.index : a.term < b.term
+}
 
 export class RaftLog {
   /** Index just before the first entry held; 0 for a log from its beginning. */
@@ -35,6 +40,10 @@ export class RaftLog {
 
   get lastTerm(): Term {
     return this.entries.length > 0 ? this.entries[this.entries.length - 1]!.term : this.baseTerm!
+  }
+
+  get end(): LogEnd {
+    return { index: this.lastIndex, term: this.lastTerm }
   }
 
   /** undefined for an index that is not here: compacted away, or not yet written. */

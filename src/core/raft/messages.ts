@@ -134,6 +134,20 @@ export interface HardState {
   votedTerm: Term
   /** Address of the candidate, or "". */
   votedFor: string
+  /**
+   * Where a log of ours ended that we are giving up for an older state of the leader's, or gave up. Until we have what
+   * came in its place, whoever knows less gets no vote from us: we may have helped to commit it. Null for none.
+   */
+  floor: LogEnd | null
+}
+
+/** Of a server that never heard of any term. */
+export const NO_HARD_STATE: HardState = { term: 0, votedTerm: 0, votedFor: '', floor: null }
+
+/** The last entry of a log. */
+export interface LogEnd {
+  index: Index
+  term: Term
 }
 
 export interface SnapshotMeta {
@@ -224,8 +238,11 @@ export type RaftEffect =
   /** A barrier, verify, change or transfer is done. */
   | { kind: 'resolved'; ticket: number }
   | { kind: 'role'; role: Role; term: Term; leader: Server | null }
-  /** Replace the state by the snapshot that came with request `id`; then say `restored`. */
-  | { kind: 'restore'; id: number; meta: SnapshotMeta }
+  /**
+   * Replace the state by the snapshot that came with request `id`; then say `restored`. With `alone` set, none that is
+   * there already may be found after a restart, newer or not: they are of a history that lost.
+   */
+  | { kind: 'restore'; id: number; meta: SnapshotMeta; alone: boolean }
   /**
    * Store the user's snapshot of that ticket as one of `meta`, put it in place of the state, and say `replaced`. Until
    * then nothing is added to the log. Its ticket is `resolved` once the other servers follow, or `refused`: when it is

@@ -47,8 +47,8 @@ export class Progress {
   retryAt: Instant = 0
   /** Set when it left the configuration: it still gets the entries up to there, then nothing. */
   leavesAt: Index | null = null
-  /** Its log is not ours in a place where entries cannot mend it: it needs a snapshot that reaches so far. */
-  astrayTo: Index | null = null
+  /** Its state is not ours, which entries cannot mend: it needs a snapshot. */
+  astray = false
   /** A failure was reported and nothing was heard since. */
   unreachable = false
   private readonly pace = new Pace(APPENDS_UNDER_WAY_MAX)

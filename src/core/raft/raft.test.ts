@@ -7,7 +7,7 @@ import { bytes, serverOf } from './simulation.suite.ts'
 
 const propose = (ticket: number, data: string): RaftInput => ({ kind: 'propose', ticket, data: bytes(data) })
 
-const EMPTY = { hardState: { term: 0, votedTerm: 0, votedFor: '' }, snapshot: null, entries: [] }
+const EMPTY = { hardState: { term: 0, votedTerm: 0, votedFor: '', floor: null }, snapshot: null, entries: [] }
 
 /** A lone voter that leads, with `durable` writes from here on. */
 function loneLeader(): Script {
@@ -66,7 +66,7 @@ suite('a lone server', () => {
     script.wait(0)
     assert.equal(script.status.role, 'candidate')
     const [write] = script.seen('persist')
-    assert.deepEqual(write?.hardState, { term: 2, votedTerm: 2, votedFor: serverOf(1).address })
+    assert.deepEqual(write?.hardState, { term: 2, votedTerm: 2, votedFor: serverOf(1).address, floor: null })
     script.tell({ kind: 'persisted', write: write!.write })
     assert.equal(script.status.role, 'leader')
   })

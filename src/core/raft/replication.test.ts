@@ -70,7 +70,7 @@ suite('a follower (paper, section 5.3)', () => {
   })
 
   test('refuses an older term', () => {
-    const script = new Script({ hardState: { term: 5, votedTerm: 0, votedFor: '' } })
+    const script = new Script({ hardState: { term: 5, votedTerm: 0, votedFor: '', floor: null } })
     const body = { ...no(5, 1), noRetryBackoff: false }
     assert.deepEqual(script.asked(appendOf(4, [1, 1], [command(2, 4)])), body)
     assert.equal(script.status.leader, null)
@@ -209,7 +209,7 @@ suite('a leader (paper, section 5.3)', () => {
     // s1 leads term 4 and has an entry of term 2, which the follower takes in an append of its own.
     const script = new Script({
       entries: [command(2, 2, 'old')],
-      hardState: { term: 3, votedTerm: 0, votedFor: '' },
+      hardState: { term: 3, votedTerm: 0, votedFor: '', floor: null },
       options: { appendEntriesMax: 1 },
     }).lead()
     script.tell({ kind: 'reply', id: script.sentTo('s2')[0]!.id, body: no(4, 1) })
@@ -286,7 +286,7 @@ suite('snapshots for followers (paper, section 7)', () => {
   test('a follower puts it in place of log and state, and answers when that is done', () => {
     const script = new Script({ entries: [command(2, 1), command(3, 1)] })
     assert.equal(script.asked(request), undefined)
-    assert.deepEqual(script.seen('restore'), [{ kind: 'restore', id: 1, meta }])
+    assert.deepEqual(script.seen('restore'), [{ kind: 'restore', id: 1, meta, alone: false }])
     const busy = script.asked(appendOf(2, [3, 1], [command(4, 2)]))
     assert(busy?.type === 'append' && !busy.success)
     script.asked(appendOf(2, [3, 1], [], 3))
@@ -335,7 +335,7 @@ suite('snapshots for followers (paper, section 7)', () => {
     const old = new Script({ snapshot: { ...meta, index: 30 }, entries: [] })
     assert.deepEqual(old.asked(request), { type: 'install', term: 2, success: true })
     assert.deepEqual(old.seen('restore'), [])
-    const stale = new Script({ hardState: { term: 5, votedTerm: 0, votedFor: '' } })
+    const stale = new Script({ hardState: { term: 5, votedTerm: 0, votedFor: '', floor: null } })
     assert.deepEqual(stale.asked(request), { type: 'install', term: 5, success: false })
   })
 })

@@ -43,8 +43,8 @@ export function syncPeers(raft: RaftState, leading: Leading): void {
 export function replicate(raft: RaftState, leading: Leading, peer: Progress): void {
   const { log } = raft
   while (peer.wantsAppend(raft.now, log.lastIndex)) {
-    if (peer.astrayTo !== null) {
-      sendSnapshotTo(raft, leading, peer, peer.astrayTo)
+    if (peer.astray) {
+      sendState(raft, leading, peer)
       return
     }
     const prevIndex = peer.next - 1
@@ -103,15 +103,15 @@ function appendFor(
   return leading.lastAppend
 }
 
-/** A snapshot that reaches to `index` at least: the newest one, or one of the state as it stands, which will be taken. */
-function sendSnapshotTo(raft: RaftState, leading: Leading, peer: Progress, index: Index): void {
+/** The newest snapshot, or one of the state as it stands, which will be taken. */
+function sendState(raft: RaftState, leading: Leading, peer: Progress): void {
   const { snapshot, appliedIndex, configurations } = raft
-  if (snapshot !== null && snapshot.index >= index) {
+  if (snapshot !== null) {
     sendSnapshot(raft, leading, peer, snapshot)
     return
   }
   const term = raft.log.termAt(appliedIndex)
-  if (appliedIndex < index || term === undefined) {
+  if (appliedIndex === 0 || term === undefined) {
     peer.failed(raft.now)
     return
   }

@@ -81,7 +81,7 @@ export class Script {
       appendEntriesMax: 64,
       codec,
       saved: {
-        hardState: setting.hardState ?? { term: entries.at(-1)?.term ?? 1, votedTerm: 0, votedFor: '' },
+        hardState: setting.hardState ?? { term: entries.at(-1)?.term ?? 1, votedTerm: 0, votedFor: '', floor: null },
         snapshot: setting.snapshot ?? null,
         entries: setting.snapshot === undefined ? [configurationEntry(1, 1, configuration), ...entries] : entries,
       },

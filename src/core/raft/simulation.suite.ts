@@ -7,18 +7,19 @@ import assert from 'node:assert/strict'
 import type { Random } from '../../base/random.ts'
 import type { Index, ServerId } from '../../base/units.ts'
 import { Invariants } from './invariants.suite.ts'
-import type {
-  ConfigurationCodec,
-  Entry,
-  HardState,
-  RaftEffect,
-  RaftInput,
-  RaftReply,
-  RaftRequest,
-  RaftTiming,
-  Role,
-  Server,
-  SnapshotMeta,
+import {
+  type ConfigurationCodec,
+  type Entry,
+  type HardState,
+  NO_HARD_STATE,
+  type RaftEffect,
+  type RaftInput,
+  type RaftReply,
+  type RaftRequest,
+  type RaftTiming,
+  type Role,
+  type Server,
+  type SnapshotMeta,
 } from './messages.ts'
 import { makeRaft, type Raft } from './raft.ts'
 
@@ -75,7 +76,7 @@ type Send = Extract<RaftEffect, { kind: 'send' }>
 export class Node {
   readonly server: Server
   readonly disk: Disk = {
-    hardState: { term: 0, votedTerm: 0, votedFor: '' },
+    hardState: NO_HARD_STATE,
     entries: [],
     lastIndex: 0,
     snapshot: null,

@@ -8,12 +8,13 @@ import type { Random } from '../../base/random.ts'
 import type { Index, Instant, Millis, ServerId, Term } from '../../base/units.ts'
 import { Configurations, noConfiguration } from './configuration.ts'
 import type { Leading } from './leading.ts'
-import { RaftLog } from './log.ts'
+import { endsBefore, RaftLog } from './log.ts'
 import type {
   Configuration,
   ConfigurationCodec,
   Entry,
   EntryType,
+  LogEnd,
   RaftEffect,
   RaftReply,
   RaftRequest,
@@ -83,6 +84,7 @@ export class RaftState {
   term: Term
   votedTerm: Term
   votedFor: string
+  floor: LogEnd | null
   /** Address of the leader that we know of, or "". */
   leader = ''
 
@@ -95,7 +97,9 @@ export class RaftState {
   commitKnown: Index
   appliedIndex: Index
   /** A snapshot that the driver is storing for us. Until then nothing is committed and we do not stand. */
-  restoring: { id: number; meta: SnapshotMeta } | null = null
+  restoring: { id: number; meta: SnapshotMeta; astray: boolean } | null = null
+  /** The term whose leader we told that our state is not the cluster’s: any snapshot of its may take the place of it. */
+  astrayIn: Term = 0
   /**
    * The ticket of a user's snapshot that the driver is storing. After a crash it may stand in place of all that our log
    * has: so until it is known to count, or to be gone, we take nothing from a leader and do not stand.
@@ -153,6 +157,7 @@ export class RaftState {
     this.term = Math.max(hardState.term, this.log.lastTerm)
     this.votedTerm = hardState.votedTerm
     this.votedFor = hardState.votedFor
+    this.floor = hardState.floor
     this.awaitLeader()
   }
 
@@ -191,11 +196,17 @@ export class RaftState {
     this.commitIndex = to
     this.effects.push({ kind: 'commit', entries })
     this.configurations.commitTo(to)
+    if (this.floor !== null && entries.at(-1)!.term > this.floor.term) {
+      // What is committed never goes away again, and says more than the floor.
+      this.floor = null
+      this.saveHardState()
+    }
     return true
   }
 
   saveHardState(): void {
-    this.writes.setHardState({ term: this.term, votedTerm: this.votedTerm, votedFor: this.votedFor })
+    const { term, votedTerm, votedFor, floor } = this
+    this.writes.setHardState({ term, votedTerm, votedFor, floor })
   }
 
   /** Gives answers that were held until a write was durable. A success that came too late for its term is none. */
@@ -286,6 +297,12 @@ export class RaftState {
       body,
       heartbeat: sent.kind === 'heartbeat',
     })
+  }
+
+  /** Whoever wants our vote must have a log that ends here or later. */
+  get owed(): LogEnd {
+    const { end } = this.log
+    return this.floor !== null && endsBefore(end, this.floor) ? this.floor : end
   }
 
   /** What our log stands on is being exchanged. */
