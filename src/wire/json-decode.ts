@@ -99,9 +99,16 @@ export const float: Decode<number> = (value, at) => {
   return number
 }
 
+const INT64_MIN = -(2 ** 63)
+
+/** What is beyond 64 bits becomes the least of all numbers, as the processors that Go is built for have it. */
+function nanosOf(number: number): number {
+  return Math.abs(number) < -INT64_MIN ? Math.trunc(number) : INT64_MIN
+}
+
 /** Text ("10s") or a number of nanoseconds; anything else is passed over, as Consul does. */
 export const duration: Decode<number> = (value) => {
-  if (value instanceof JsonNumber) return Math.trunc(Number(value.text))
+  if (value instanceof JsonNumber) return nanosOf(Number(value.text))
   if (typeof value !== 'string') return undefined
   const nanos = parseGoDuration(value)
   if (nanos === undefined) throw new JsonError(goDurationFault(value))

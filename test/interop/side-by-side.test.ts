@@ -28,6 +28,7 @@ import { OVERVIEW_REQUESTS } from './requests/overview.ts'
 import { PROTOCOL_REQUESTS } from './requests/protocol.ts'
 import { QUERY_REQUESTS } from './requests/query.ts'
 import { SESSION_REQUESTS } from './requests/session.ts'
+import { SPOILT_REQUESTS } from './requests/spoilt.ts'
 import { TXN_REQUESTS } from './requests/txn.ts'
 import { get, type Request } from './requests.ts'
 import { SideBySide } from './side-by-side.ts'
@@ -63,6 +64,7 @@ const TABLES: Record<string, readonly Request[]> = {
   operators: OPERATOR_REQUESTS,
   'the cache': CACHE_REQUESTS,
   "the agent's own": AGENT_REQUESTS,
+  'bodies of which one thing is wrong': SPOILT_REQUESTS,
   'bodies of more than a MiB': LARGE_REQUESTS,
   'methods, paths, headers and what is not there': PROTOCOL_REQUESTS,
   [`chance among what is written less often, seed ${SEED}`]: randomNewer(SEED, RANDOM_REQUESTS),

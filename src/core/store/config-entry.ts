@@ -2,6 +2,7 @@
 import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
 import type { ConfigEntry, ConfigEntryRequest } from '../../model/config-entry.ts'
+import { ConsulError } from '../../model/errors.ts'
 import { checkGraph } from './config-graph.ts'
 import { deleteGateway, updateGateway } from './gateway-services.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
@@ -33,6 +34,8 @@ function upsert(txn: WriteTxn, index: Index, asked: ConfigEntry): void {
   const before = txn.get('config-entries', configKey(asked.Kind, asked.Name))
   const entry: ConfigEntry = { ...asked, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index }
   checkGraph(txn, { kind: entry.Kind, name: entry.Name, next: entry })
+  // Consul's table cannot hold it; its own words for that.
+  if (entry.Name === '') throw new ConsulError('refused', 'failed inserting config entry: object missing primary index')
   putConfigEntry(txn, index, entry)
 }
 

@@ -53,6 +53,7 @@ export interface ChainQuestion {
 
 /** @throws ConsulError refused, when the entries contradict each other */
 export function compileChain(question: ChainQuestion, entries: ChainEntries): CompiledDiscoveryChain {
+  if (question.service === '') throw graphFault('serviceName is required')
   return new Compiler(question, entries).compile()
 }
 

@@ -36,6 +36,7 @@ import {
   weakStruct,
   weakText,
   weakTextOf,
+  weakUint32,
 } from './weak-decode.ts'
 
 const texts = weakList(weakText)
@@ -51,8 +52,15 @@ const expose = weakStruct<ExposeConfig>({
   ),
 })
 
-/** What every kind has. The indexes may be given, and are passed over. */
+/** What every kind has. The indexes may be given, spelt just so, and are passed over. */
 const ENTRY = { Name: weakText, Meta: textMap, CreateIndex: passedOver, ModifyIndex: passedOver }
+
+const INDEXES: readonly string[] = ['CreateIndex', 'ModifyIndex']
+const LOWER_INDEXES: readonly string[] = INDEXES.map((name) => name.toLowerCase())
+
+function isMisspeltIndex(name: string): boolean {
+  return !INDEXES.includes(name) && LOWER_INDEXES.includes(name.toLowerCase())
+}
 
 function passedOver(): number {
   return 0
@@ -93,9 +101,9 @@ const destination = weakStruct<RouteDestination>(
     Namespace: weakText,
     PrefixRewrite: weakText,
     RequestTimeout: weakDuration,
-    NumRetries: weakInt,
+    NumRetries: weakUint32,
     RetryOnConnectFailure: weakBool,
-    RetryOnStatusCodes: weakList(weakInt),
+    RetryOnStatusCodes: weakList(weakUint32),
   },
   {
     service_subset: 'ServiceSubset',
@@ -221,7 +229,7 @@ export function readEntry(body: unknown, found: Findings = nothingFound()): Conf
   const entry: ConfigEntry = (ENTRIES[kindGiven] as Weak<ConfigEntry>)(raw, '', found)
   const fault = faultText(found)
   if (fault !== undefined) return fault
-  const unknown = found.unused.map((name) =>
+  const unknown = [...found.unused, ...Object.keys(raw).filter(isMisspeltIndex)].map((name) =>
     name.toLowerCase().endsWith('namespace')
       ? `invalid config key ${JSON.stringify(name)}, namespaces are a consul enterprise feature`
       : `invalid config key ${JSON.stringify(name)}`,

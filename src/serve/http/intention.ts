@@ -11,7 +11,7 @@ import {
   NO_INTENTION,
 } from '../../model/intention.ts'
 import { inside, jsonArray, jsonObject, jsonText } from '../../wire/json.ts'
-import { type Decode, int, struct, text, textMap, uint64 } from '../../wire/json-decode.ts'
+import { type Decode, int, struct, text, textMap, textOf, uint64 } from '../../wire/json-decode.ts'
 import { intentionJson } from '../../wire/json-mesh.ts'
 import { badRequest, HttpError } from './errors.ts'
 import { type Exchange, json, jsonCompact } from './exchange.ts'
@@ -164,8 +164,8 @@ const intentionBody = struct<Omit<Intention, 'Hash'> & { Hash: string }>(
     SourceName: text,
     DestinationNS: text,
     DestinationName: text,
-    SourceType: text,
-    Action: text,
+    SourceType: textOf('structs.IntentionSourceType'),
+    Action: textOf('structs.IntentionAction'),
     DefaultAddr: text,
     DefaultPort: int,
     Meta: textMap,

@@ -34,18 +34,45 @@ export function weakTextOf(type: string): Weak<string> {
 
 export const weakText: Weak<string> = weakTextOf('string')
 
-export const weakInt: Weak<number> = (given, at, found) => {
-  const value = single(given)
-  if (value === null || value === undefined) return 0
-  if (typeof value === 'number') return Math.trunc(value)
-  if (typeof value === 'boolean') return value ? 1 : 0
-  if (typeof value === 'string') {
-    if (/^[+-]?\d+$/.test(value)) return Number(value)
-    found.faults.push(`cannot parse '${at}' as int: strconv.ParseInt: parsing ${quoteGo(value)}: invalid syntax`)
+/** From here on, the processors that Go is built for make the least of all numbers of it. */
+const INT64_END = 2 ** 63
+
+export const weakInt: Weak<number> = weakIntOf('int')
+
+/** @param type Go's name of the type */
+function weakIntOf(type: string): Weak<number> {
+  return (given, at, found) => {
+    const value = single(given)
+    if (value === null || value === undefined) return 0
+    if (typeof value === 'number') return Math.abs(value) < INT64_END ? Math.trunc(value) : -INT64_END
+    if (typeof value === 'boolean') return value ? 1 : 0
+    if (typeof value === 'string') {
+      if (/^[+-]?\d+$/.test(value)) return Number(value)
+      found.faults.push(`cannot parse '${at}' as int: strconv.ParseInt: parsing ${quoteGo(value)}: invalid syntax`)
+      return 0
+    }
+    found.faults.push(`'${at}' expected type '${type}', got unconvertible type '${typeName(value)}'`)
     return 0
   }
-  found.faults.push(`'${at}' expected type 'int', got unconvertible type '${typeName(value)}'`)
-  return 0
+}
+
+const UINT32_END = 2 ** 32
+
+/** A number that is not of 32 bits wraps around; a text that says such a number is refused. */
+export const weakUint32: Weak<number> = (given, at, found) => {
+  const value = single(given)
+  if (typeof value === 'number') {
+    const whole = Math.trunc(value)
+    return Math.abs(whole) < INT64_END ? ((whole % UINT32_END) + UINT32_END) % UINT32_END : 0
+  }
+  if (typeof value === 'string') {
+    const digits = /^\d+$/.test(value)
+    if (digits && Number(value) < UINT32_END) return Number(value)
+    const why = digits ? 'value out of range' : 'invalid syntax'
+    found.faults.push(`cannot parse '${at}' as uint: strconv.ParseUint: parsing ${quoteGo(value)}: ${why}`)
+    return 0
+  }
+  return weakIntOf('uint32')(value, at, found)
 }
 
 export const weakFloat: Weak<number> = (given, at, found) => {
@@ -82,10 +109,12 @@ export const weakBool: Weak<boolean> = (given, at, found) => {
   return false
 }
 
+const weakNanos = weakIntOf('time.Duration')
+
 /** Text like "10s", or nanoseconds. */
 export const weakDuration: Weak<number> = (given, at, found) => {
   const value = single(given)
-  if (typeof value !== 'string') return weakInt(value, at, found)
+  if (typeof value !== 'string') return weakNanos(value, at, found)
   const nanos = parseGoDuration(value)
   if (nanos !== undefined) return nanos
   found.faults.push(`error decoding '${at}': ${goDurationFault(value)}`)
@@ -101,15 +130,18 @@ export function weakList<T>(item: Weak<T>): Weak<T[] | null> {
 }
 
 export function weakMap<T>(item: Weak<T>): Weak<Record<string, T> | null> {
-  return (given, at, found) => {
+  const map: Weak<Record<string, T> | null> = (given, at, found) => {
     const value = single(given)
     if (value === null || value === undefined) return null
+    // A list of maps is all of them in one; a later one wins.
+    if (Array.isArray(value)) return Object.assign({}, ...mapped(value, (each, i) => map(each, `${at}[${i}]`, found)))
     if (!isMap(value)) {
       found.faults.push(`'${at}' expected a map, got '${kindName(value)}'`)
       return null
     }
     return mappedFields(value, (each, name) => item(each, `${at}[${name}]`, found))
   }
+  return map
 }
 
 function mapped<T>(list: readonly unknown[], make: (each: unknown, i: number) => T): T[] {
@@ -201,7 +233,7 @@ export function asMap(value: unknown, at: string, found: Findings): Record<strin
 
 /** One value may stand in a list of its own. */
 function single(value: unknown): unknown {
-  return Array.isArray(value) && value.length <= 1 ? value[0] : value
+  return Array.isArray(value) && value.length === 1 ? value[0] : value
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {
