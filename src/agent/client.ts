@@ -2,13 +2,13 @@
  * A client agent: a member of the LAN without state of its own, which puts every call to a server and asks the next one
  * when that fails. All else it has in common with a server (node.ts). Source: Consul's agent/consul/client.go.
  */
-import { TokenBucket } from '../base/token-bucket.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Args, CallContext, Caller, Method, Reply } from '../model/rpc.ts'
 import type { SnapshotCaller } from '../model/snapshot.ts'
 import { type NodeParts, type RunningNode, runCommon } from './node.ts'
 import { CLIENT_POOL, ConnectionLost, makePool } from './pool.ts'
 import { openPools } from './pools.ts'
+import { reloadedLimit } from './rate-limit.ts'
 import { forwarded, holdUntil, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
 import { runRouter } from './router.ts'
 import { askSnapshot } from './snapshot-stream.ts'
@@ -20,7 +20,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
   const config = { ...parts.config, ports: { ...parts.config.ports, ...pools.ports } }
   const pool = makePool(host, CLIENT_POOL)
   const router = runRouter({ host, pools, area: 'lan', pool, log: log.named('manager') })
-  const limit = new TokenBucket(config.rpcRate, config.rpcMaxBurst, host.now())
+  const limit = reloadedLimit(config, host, parts.reloads.onReload)
   let stopped = false
 
   async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {

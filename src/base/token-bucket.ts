@@ -2,8 +2,8 @@
 import type { Instant } from './units.ts'
 
 export class TokenBucket {
-  readonly #perMs: number
-  readonly #burst: number
+  #perMs: number
+  #burst: number
   #tokens: number
   #at: Instant
 
@@ -16,6 +16,18 @@ export class TokenBucket {
     this.#burst = burst
     this.#tokens = burst
     this.#at = now
+  }
+
+  /** Another limit from now on, as if after a quiet time. Bounds as of the constructor's. */
+  set(perSecond: number, burst: number, now: Instant): void {
+    this.#perMs = perSecond / 1000
+    this.#burst = burst
+    this.#tokens = burst
+    this.#at = now
+  }
+
+  get unlimited(): boolean {
+    return this.#perMs === Number.POSITIVE_INFINITY
   }
 
   /** @returns whether it may happen now */
