@@ -1,7 +1,13 @@
-/** What peers.json may say, in both of its forms, and what it may not. */
+/** What peers.json may say, in both of its forms, and what it may not; and what counts after it was used. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { readPeers } from './recovery.ts'
+import { silentLog } from '../base/log.ts'
+import { memoryRows } from '../core/store/memory.ts'
+import { makeStore } from '../core/store/store.ts'
+import { memoryDisk } from '../host/disk-memory.ts'
+import type { LogDisk } from '../host/host.ts'
+import { ChunkAssembler } from '../wire/chunking.ts'
+import { readPeers, recover } from './recovery.ts'
 
 const read = (value: unknown, protocol = 3) =>
   readPeers(new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)), protocol)
@@ -41,4 +47,36 @@ test('what makes no sense is refused with a reason', () => {
     [' '.repeat((1 << 20) + 1), /bytes/],
   ]
   for (const [value, why, protocol] of refused) assert.throws(() => read(value, protocol), why)
+})
+
+test('the state that is there counts, and no vote is bound by what was there before', async () => {
+  const disk = memoryDisk()
+  await disk.writeFile('raft/peers.info', new Uint8Array(0))
+  const listed = [{ id: 'a', address: '10.0.0.1:8300' }]
+  await disk.writeFile('raft/peers.json', new TextEncoder().encode(JSON.stringify(listed)))
+  const hardState = { term: 4, votedTerm: 4, votedFor: '10.0.0.2:8300', floor: { index: 30, term: 3 } }
+  const snapshot = { index: 8, term: 2, configuration: { servers: [] }, configurationIndex: 1 }
+  const writes: Parameters<LogDisk['write']>[0][] = []
+  const logDisk: LogDisk = {
+    load: () => ({ hardState, entries: [], last: 8 }),
+    write: async (change) => void writes.push(change),
+    close: async () => {},
+  }
+  const recovered = await recover({
+    disk,
+    host: { date: () => 1000, soon: (run) => void setImmediate(run) },
+    opened: {
+      store: makeStore(memoryRows()),
+      saved: { hardState, snapshot, entries: [] },
+      logDisk,
+      snapshots: await disk.openSnapshots(),
+      kept: { newest: 8, before: 0 },
+      chunks: new ChunkAssembler(),
+    },
+    raftProtocol: 3,
+    log: silentLog,
+  })
+  assert.deepEqual(recovered.hardState, { ...hardState, floor: null })
+  assert.deepEqual(writes[0]?.hardState, recovered.hardState)
+  assert.deepEqual(recovered.snapshot?.configuration.servers, [{ ...listed[0], suffrage: 'voter' }])
 })

@@ -96,7 +96,9 @@ async function rewrite(
   configuration: Configuration,
   host: RecoveryParts['host'],
 ): Promise<OpenedState['saved']> {
-  const { hardState, snapshot } = saved
+  const { snapshot } = saved
+  // The operator says what counts: no bound of the votes remains from before.
+  const hardState = { ...saved.hardState, floor: null }
   const entries = usableEntries(snapshot, saved.entries)
   if (snapshot === null && entries.length === 0) {
     const why = 'refused to recover cluster with no initial state, this is probably an operator error'
@@ -117,7 +119,7 @@ async function rewrite(
   }
   kept.before = index
   kept.newest = index
-  await logDisk.write({ truncateFrom: index + 1, entries: [], hardState: null, compactTo: index })
+  await logDisk.write({ truncateFrom: index + 1, entries: [], hardState, compactTo: index })
   return { hardState, snapshot: meta, entries: [] }
 }
 
