@@ -81,10 +81,20 @@ for (const [what, command] of [
       )
     })
 
-    test('the log stands in a file named after the moment of the start', () => {
+    test('node meta is told by the agent', async () => {
+      write('n.json', '{"node_meta": {"k": "x"}}')
+      await agent.http('PUT', '/v1/agent/reload')
+      assert.deepEqual((await json(agent, '/v1/agent/self')).Meta, { 'consul-network-segment': '', k: 'x' })
+    })
+
+    test('the log stands in a file named after the moment of the start', async () => {
       const files = readdirSync(join(folder, 'log'))
       assert.match(files.join(' '), /^agent-\d{19}\.log$/)
-      assert.match(readFileSync(join(folder, 'log', files[0]!), 'utf8'), /^\d{4}-.*\[INFO\] {2}agent/m)
+      // It may be written after the answers that go with it.
+      await until(
+        () => readFileSync(join(folder, 'log', files[0]!), 'utf8'),
+        (text) => /^\d{4}-.*\[INFO\] {2}agent/m.test(text),
+      )
     })
   })
 }

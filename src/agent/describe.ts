@@ -20,6 +20,8 @@ export interface Facts {
   /** What each pool tells of itself. */
   serf: { lan: Record<string, string>; wan: Record<string, string> }
   coordinate: Coordinate
+  /** This node's, as the configuration says now. */
+  meta: Record<string, string>
   local: { services: number; checks: number; ttls: number }
   /** The machine's side of `consul info`. */
   runtime: { arch: string; os: string; cpus: number; version: string }
@@ -114,6 +116,6 @@ export function describeSelf(facts: Facts): Record<string, unknown> {
     Coord: config.gossip.coordinates ? coordinate : null,
     Member: facts.members.lan.find(({ Name }) => Name === config.nodeName),
     Stats: infoSections(facts),
-    Meta: { ...config.nodeMeta, 'consul-network-segment': '' },
+    Meta: facts.meta,
   }
 }

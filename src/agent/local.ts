@@ -45,6 +45,8 @@ export interface RunningLocal {
   reload(config: RuntimeConfig): Promise<void>
   /** Begins to bring what is registered here to the catalog. */
   start(): void
+  /** Of this node, as it reaches the catalog. */
+  meta(): Record<string, string>
   counts(): { services: number; checks: number; ttls: number }
   leaderChanged(): void
   /** Members of the LAN now: with more of them, each compares itself with the catalog less often. */
@@ -264,6 +266,7 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
       driven.tellNow({ kind: 'start' })
       central.start()
     },
+    meta: core.meta,
     counts: () => ({ services: core.services().length, checks: core.checks().length, ttls: core.ttls() }),
     clusterChanged: (nodes) => driven.tell({ kind: 'cluster-size', nodes }),
     leaderChanged() {

@@ -93,6 +93,7 @@ export async function runCommon(parts: CommonParts): Promise<Common> {
     members: { lan: pools.members('lan'), wan: pools.members('wan') },
     serf: { lan: pools.stats('lan'), wan: pools.stats('wan') },
     coordinate: pools.coordinate(),
+    meta: local.meta(),
     local: local.counts(),
     runtime: { arch: goArch(arch()), os: platform(), cpus: cpus().length, version: `node ${process.version}` },
   })

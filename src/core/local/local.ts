@@ -39,6 +39,8 @@ export interface Local extends Core<LocalInput, LocalEffect> {
   /** In the order of registration. */
   services(): { service: NodeService; token: string }[]
   checks(): { check: HealthCheck; token: string }[]
+  /** Of this node, as it reaches the catalog. */
+  meta(): Record<string, string>
   /** How many checks wait for their owners to report. */
   ttls(): number
 }
@@ -149,6 +151,7 @@ export function makeLocal(options: LocalOptions): Local {
       }
       return found
     },
+    meta: () => settings.meta,
     ttls: checks.ttls,
   }
 }

@@ -53,6 +53,8 @@ export class Exchange {
   readonly depth: Depth
   /** Set by endpoints whose failures also carry the index headers, all zero. */
   metaOnFailure = false
+  /** Set when the asker is known to have gone away: nobody hears how it ends. */
+  left = false
 
   constructor(door: Door, request: HttpRequest, path: string, params: Params, rest: string) {
     this.door = door

@@ -232,7 +232,8 @@ suite('failures', () => {
     }
   })
 
-  test('our own mistake is a 500 and an error in the log', async () => {
+  /** A handler whose backend fails as told, and what it wrote to the log. */
+  function failing(fail: { peek(): undefined; call(): Promise<never> }) {
     const records: string[] = []
     const log = makeLog(
       'agent',
@@ -246,17 +247,42 @@ suite('failures', () => {
       date: () => 0,
       soon: (run) => void setImmediate(run),
       random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
-      call: () => Promise.reject(new Error('no')),
       snapshot: () => Promise.reject(new Error('no')),
       cached: () => Promise.reject(new Error('no')),
       measured: new Registry({ prefix: '', host: '', allow: [], block: [], otherwise: true }, 0),
       authorize: () => allowAll,
+      ...fail,
+    })
+    return { handle, records }
+  }
+
+  test('our own mistake is a 500 and an error in the log', async () => {
+    const { handle, records } = failing({
+      call: () => Promise.reject(new Error('no')),
       peek: () => {
         throw new TypeError('broken')
       },
     })
     assert.equal((await handle(aRequest('GET', '/v1/kv/a'))).status, 500)
     assert.deepEqual(records, ['agent.http error Request error', 'agent.http error Unexpected failure'])
+  })
+
+  test('a call that is given up because its asker went away is no error', async () => {
+    for (const goes of [true, false]) {
+      let leave = () => {}
+      const { handle, records } = failing({
+        peek: () => undefined,
+        call: async () => {
+          if (goes) leave()
+          throw new ConsulError('shutting-down')
+        },
+      })
+      const onGone = (run: () => void) => {
+        leave = run
+      }
+      await handle(aRequest('GET', '/v1/kv/a?index=9', { onGone }))
+      assert.deepEqual(records, goes ? [] : ['agent.http error Request error'])
+    }
   })
 
   test('what comes from the cache says so, and how old it is', async () => {

@@ -177,7 +177,8 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
 
   function fail(exchange: Exchange, error: unknown): HttpResponse {
     const { status, text, unexpected } = failureOf(error)
-    if (status >= 500 || status === 403) complain(exchange, text)
+    // A call that was given up because its asker went away is no error.
+    if ((status >= 500 || status === 403) && !exchange.left) complain(exchange, text)
     if (unexpected) log.error('Unexpected failure', { error: error instanceof Error ? error.stack : String(error) })
     const response = plain(status, text)
     if (exchange.metaOnFailure) pushMeta(response.headers, NO_META)

@@ -2,7 +2,7 @@
  * Asking the cluster on behalf of a request: at once when local state can answer, else by a call that is given up when
  * the asker goes away.
  */
-import type { HttpRequest, HttpResponse } from '../../host/host.ts'
+import type { HttpResponse } from '../../host/host.ts'
 import type { QueryMeta, QueryOptions } from '../../model/query.ts'
 import type { Args, CallContext, Gone, Method, Reply } from '../../model/rpc.ts'
 import type { CachedMethod } from '../backend.ts'
@@ -68,17 +68,19 @@ export function askCached<M extends CachedMethod>(
   })
 }
 
-function contextOf({ request }: Exchange): CallContext {
-  return { signal: new Asker(request) }
+function contextOf(exchange: Exchange): CallContext {
+  return { signal: new Asker(exchange) }
 }
 
 /** Whoever waits for the answer to a request. */
 class Asker implements Gone {
   aborted = false
   readonly #told: (() => void)[] = []
+  readonly #exchange: Exchange
 
-  constructor(request: HttpRequest) {
-    request.onGone(() => this.#leave())
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+    exchange.request.onGone(() => this.#leave())
   }
 
   addEventListener(_: 'abort', run: () => void): void {
@@ -92,6 +94,7 @@ class Asker implements Gone {
 
   #leave(): void {
     this.aborted = true
+    this.#exchange.left = true
     for (const run of this.#told.splice(0)) run()
   }
 }
