@@ -29,9 +29,14 @@ export function goDurationFault(given: string): string {
   // This package of Go's puts quotes around the text, and escapes nothing in it.
   const quoted = `"${given}"`
   const tail = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))*(?:\d+\.?\d*|\.\d+)([^\d.]*)/.exec(given)
-  if (tail === null) return `time: invalid duration ${quoted}`
+  if (tail === null || parsesTooLarge(given)) return `time: invalid duration ${quoted}`
   if (tail[1] === '') return `time: missing unit in duration ${quoted}`
   return `time: unknown unit "${tail[1]}" in duration ${quoted}`
+}
+
+/** A duration in every part, and larger than Go can hold. */
+function parsesTooLarge(given: string): boolean {
+  return /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(given)
 }
 
 /** Prints like Go's `Duration.String`: "0s", "1.5ms", "15s", "1m0s", "24h0m0s". */

@@ -139,6 +139,7 @@ suite('types', () => {
     assert.equal(complaint('"x"', duration), 'time: invalid duration "x"')
     assert.equal(complaint('"5"', duration), 'time: missing unit in duration "5"')
     assert.equal(complaint('"5x"', duration), 'time: unknown unit "x" in duration "5x"')
+    assert.equal(complaint('"9999999h"', duration), 'time: invalid duration "9999999h"')
     assert.equal(complaint('"1h5y"', duration), 'time: unknown unit "y" in duration "1h5y"')
   })
 
