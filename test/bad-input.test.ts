@@ -329,9 +329,10 @@ suite('a running agent', () => {
     }
     test('nor a DNS port that is taken over TCP alone', async () => {
       const server = createServer()
-      await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-      const { port } = server.address() as { port: number }
-      const { code, text } = await refused(['-dev'], { ...(await freePorts()), dns: port })
+      const free = await freePorts()
+      const port = free.dns
+      await new Promise<void>((done) => server.listen(port, '127.0.0.1', done))
+      const { code, text } = await refused(['-dev'], free)
       server.close()
       assert.equal(code, 1)
       assert.match(text, new RegExp(`listen tcp 127\\.0\\.0\\.1:${port}: bind: address already in use`))

@@ -11,7 +11,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import { type AgentProcess, freePorts, type Ports, startAgentProcess } from './support/process.ts'
 
 /** Within it a disk that has room again is found out. */
-const ROOM_MS = 30_000
+const ROOM_MS = 60_000
 
 let root: string
 let ports: Ports
@@ -204,7 +204,7 @@ describe('a durable server', () => {
       const dataDir = folder()
       const seen = await filled(dataDir)
       const agent = await start(dataDir, NEVER)
-      assert.match(agent.output(), /restored from snapshot: id=\S+ index=\d+/)
+      await agent.printed(/restored from snapshot: id=\S+ index=\d+/)
       assertKept(seen, await look(agent))
       const info = await get(agent, '/v1/agent/self')
       assert.ok(Number(info.Stats.raft.last_snapshot_index) > 0)
@@ -217,7 +217,7 @@ describe('a durable server', () => {
       const [newest] = newestFirst(snapshots(dataDir))
       truncateSync(join(snapshots(dataDir), newest!, 'state.bin'), 10)
       const agent = await start(dataDir, NEVER)
-      assert.match(agent.output(), new RegExp(`skipping a snapshot that cannot be used: path=\\S*${newest}`))
+      await agent.printed(new RegExp(`skipping a snapshot that cannot be used: path=\\S*${newest}`))
       assertKept(seen, await look(agent))
       await agent.kill()
     })
@@ -230,9 +230,11 @@ describe('a durable server', () => {
       assert.match(told, /incomplete: no snapshot can be used, and the raft log begins with entry \d+\. Restore it/)
     })
 
+    /** But for one that the end of an agent left half written. */
     function newestFirst(path: string): string[] {
       const index = (name: string) => Number(name.split('-')[1])
-      return readdirSync(path).sort((a, b) => index(b) - index(a))
+      const whole = readdirSync(path).filter((name) => !name.includes('.'))
+      return whole.sort((a, b) => index(b) - index(a))
     }
   })
 })
@@ -317,7 +319,7 @@ describe('a full disk', () => {
       while (answer.status === 200 && n < 1000) answer = await write(++n)
       assert.equal(answer.status, 500)
       assert.match(answer.body, /no space|disk is full/i)
-      assert.match(agent.output(), /\[ERROR\] agent\.server\.raft: failed to write the raft log: error=.*no space left/)
+      await agent.printed(/\[ERROR\] agent\.server\.raft: failed to write the raft log: error=.*no space left/)
       const keys = async () => (await get(agent, '/v1/kv/full/?keys')).sort()
       assert.deepEqual(await keys(), [...acknowledged].sort())
       rmSync(ballast)

@@ -112,6 +112,9 @@ suite(`requests that nobody meant, seed ${SEED}`, {
     assert.equal((statuses.get('200') ?? 0) > COUNT / 20, true, JSON.stringify([...statuses]))
     assert.equal((statuses.get('400') ?? 0) > COUNT / 20, true, JSON.stringify([...statuses]))
     assert.equal(agent.child.exitCode, null)
+    // What it has to say of them comes by another way than the answers, in order: it all comes before this.
+    assert.equal((await agent.http('PATCH', '/v1/agent/self?last-of-all')).status, 405)
+    await agent.printed(/last-of-all/)
     const own = agent
       .output()
       .match(/^.*(Unexpected failure|\[ERR\] |TypeError|RangeError|ReferenceError|at .*\.ts:\d+).*$/gm)

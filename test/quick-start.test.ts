@@ -91,8 +91,10 @@ function normalised(agent: AgentProcess): string[] {
   return text.split('\n')
 }
 
-function started(agent: AgentProcess): Promise<void> {
-  return agent.printed(/Node info in sync/)
+/** All of a start is told: of its two threads neither waits for the other to come to its end. */
+async function started(agent: AgentProcess): Promise<void> {
+  await agent.printed(/==> Consul agent running!/)
+  await agent.printed(/Node info in sync/)
 }
 
 const env = (agent: AgentProcess) => ({ CONSUL_HTTP_ADDR: `127.0.0.1:${agent.ports.http}` })

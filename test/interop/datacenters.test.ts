@@ -71,6 +71,12 @@ suite('two datacenters, a real one and ours', { skip, timeout: 400_000 }, () => 
         return (JSON.parse(body) as string[]).length === 2
       })
     }
+    // A leader registers whom it meets in its own time.
+    for (const { name, server } of [ours, theirs]) {
+      await until('its client is in the catalog', async () =>
+        (await server.http('GET', `/v1/health/node/client-${name}`)).body.includes('serfHealth'),
+      )
+    }
   })
   after(async () => {
     await Promise.all(agents.map((agent) => agent.kill()))

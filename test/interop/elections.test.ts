@@ -117,10 +117,11 @@ for (const cast of casts) {
         await quorum.until('another leads', async () => (await quorum.leader()) !== leaving)
         await writing.goesOn()
         await allThere(quorum, await writing.stop())
-        understoodAll(quorum)
       } finally {
         await quorum.stop()
       }
+      // They have said all that they will.
+      understoodAll(quorum)
     })
   })
 }

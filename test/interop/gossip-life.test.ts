@@ -116,6 +116,8 @@ suite('pools of two makers, in the long run', { skip: REAL === undefined && 'the
     assert.match(readFileSync(join(client.folder, 'serf', 'local.snapshot'), 'utf8'), /leave\n$/)
     const alone = await start('ours-client', 'our-client', [], { again: client })
     assert.deepEqual(await alone.members(), { 'our-client': 'alive' })
+    // Whom it remembers it tries before its doors are open.
+    await says(alone, /==> Consul agent running!/)
     assert.doesNotMatch(alone.output(), /Attempting re-join/)
     await alone.kill('SIGKILL')
     const rejoining = await start('ours-client', 'our-client', ['-rejoin', `-join=${back.lan}`], { again: alone })
@@ -161,6 +163,10 @@ suite('pools of two makers, in the long run', { skip: REAL === undefined && 'the
     await allSee(all, expected)
     // What it prints comes by another way than what it answers.
     for (const agent of all) for (const { name } of all) await says(agent, new RegExp(`EventMemberJoin: ${name} `))
+    // The servers bring each other into the WAN besides.
+    for (const agent of all.slice(0, 2)) {
+      for (const name of ['a0.dc1', 'a1.dc1']) await says(agent, new RegExp(`EventMemberJoin: ${name} `))
+    }
     const before = all.map(({ output }) => output().length)
     await new Promise((done) => setTimeout(done, STEADY_MS))
     for (const [i, agent] of all.entries()) {

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
-import { allSee, eventually, hears, KEY, type Member, REAL, start, stopAll } from './gossip-agents.ts'
+import { allSee, eventually, hears, KEY, type Member, REAL, says, start, stopAll } from './gossip-agents.ts'
 
 suite('one pool, two makers', { skip: REAL === undefined && 'the real Consul is not here' }, () => {
   after(stopAll)
@@ -51,6 +51,7 @@ suite('one pool, two makers', { skip: REAL === undefined && 'the real Consul is 
 
       // Nobody else was ever called dead.
       for (const agent of [ours, real]) {
+        await says(agent, /EventMemberFailed: client /)
         const failures = agent.output().match(/EventMemberFailed: \S+/g) ?? []
         assert.deepEqual([...new Set(failures)], ['EventMemberFailed: client'], agent.output())
         // One that is slow to answer is suspected, which it refutes; nobody may be told to be dead.

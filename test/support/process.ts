@@ -16,6 +16,9 @@ export { realConsul } from './real-consul.ts'
 export const ROOT = resolve(import.meta.dirname, '../..')
 export const CONSUL = resolve(ROOT, 'bin/consul')
 const START_TIMEOUT_MS = 60_000
+const PRINTED_TIMEOUT_MS = 60_000
+/** Of what an agent printed, at most so much is told of it when it failed. */
+const TOLD_CHARS_MAX = 20_000
 const POLL_MS = 10
 
 export interface Ports {
@@ -40,7 +43,10 @@ export interface AgentProcess {
   /** Resolves with its exit code, or the signal that ended it. */
   exited: Promise<number | NodeJS.Signals>
   http(method: string, path: string, body?: string | Uint8Array, headers?: Record<string, string>): Promise<Answer>
-  /** Resolves when what it printed matches. */
+  /**
+   * Resolves when what it printed matches: what it prints comes by another way than its answers, and may come after them.
+   * Rejects when it has ended, or a minute has passed, without that.
+   */
   printed(pattern: RegExp): Promise<void>
   kill(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>
 }
@@ -163,12 +169,16 @@ export async function startAgentProcess(
       for (const listener of listeners) listener()
     })
   }
+  // Its pipes may still hold what it said last when the process is gone: nothing more comes once they are closed.
+  let closed = false
   const exited = new Promise<number | NodeJS.Signals>((done) =>
     child.once('close', (code, signal) => {
+      closed = true
       done(code ?? signal!)
       for (const listener of listeners) listener()
     }),
   )
+  const tail = () => printedSoFar.slice(-TOLD_CHARS_MAX)
   const gone = () => child.exitCode !== null || child.signalCode !== null
   const agent: AgentProcess = {
     child,
@@ -178,12 +188,19 @@ export async function startAgentProcess(
     http: (method, path, body, headers) => httpRequest(own.http, method, path, body, headers),
     printed: (pattern) =>
       new Promise((done, fail) => {
+        let late = false
         const look = () => {
           if (pattern.test(printedSoFar)) done()
-          else if (gone()) fail(new Error(`the agent ended without printing ${pattern}:\n${printedSoFar}`))
+          else if (closed || late)
+            fail(new Error(`the agent ${closed ? 'ended without printing' : 'has not printed'} ${pattern}:\n${tail()}`))
           else return
+          clearTimeout(timer)
           listeners.delete(look)
         }
+        const timer = setTimeout(() => {
+          late = true
+          look()
+        }, PRINTED_TIMEOUT_MS)
         listeners.add(look)
         look()
       }),
@@ -197,7 +214,7 @@ export async function startAgentProcess(
   while (!(await leads(agent))) {
     if (gone() || Date.now() > until) {
       await agent.kill()
-      throw new Error(`the agent did not come up:\n${printedSoFar}`)
+      throw new Error(`the agent did not come up:\n${tail()}`)
     }
     await new Promise((done) => setTimeout(done, POLL_MS))
   }
