@@ -111,7 +111,7 @@ suite('events and members over HTTP', () => {
         .map(({ Name }) => Name)
         .sort()
     }
-    const until = Date.now() + 60_000
+    const until = Date.now() + 120_000
     while ((await names(agent)).length < 2 || (await names(other)).length < 2) assert.ok(Date.now() < until)
     assert.deepEqual(await names(agent), ['x', 'z'])
     assert.deepEqual(await names(other), ['x', 'z'])

@@ -6,6 +6,7 @@ import { readPprof } from '../../test/support/pprof.ts'
 import type { ProfileWish } from './host.ts'
 import { openProfiler } from './profiler.ts'
 
+const TRIES = 60
 const profiler = openProfiler()
 const gone = new AbortController()
 const take = async (wish: Partial<ProfileWish> & Pick<ProfileWish, 'kind'>): Promise<Uint8Array> =>
@@ -40,17 +41,19 @@ suite('profiles of this process', () => {
   after(() => kept.splice(0))
 
   test('of the processor: where its time went, with the callers', async () => {
-    const { types, samples, period, durationNanos } = await during(
-      burnsProcessorTime,
-      read({ kind: 'profile', ms: 500 }),
-    )
+    const isBurning = ({ stack }: { stack: string[] }) => stack[0]!.startsWith('burnsProcessorTime ')
+    const look = () => during(burnsProcessorTime, read({ kind: 'profile', ms: 500 }))
+    let found = await look()
+    // On a busy machine the process may not have its turn when the profiler looks.
+    for (let tries = 1; !found.samples.some(isBurning) && tries < TRIES; tries++) found = await look()
+    const { types, samples, period, durationNanos } = found
     assert.deepEqual(types, [
       ['samples', 'count'],
       ['cpu', 'nanoseconds'],
     ])
     assert.deepEqual(period, ['cpu', 'nanoseconds', 10_000_000])
     assert.ok(durationNanos >= 490_000_000n)
-    const burning = samples.filter(({ stack }) => stack[0]!.startsWith('burnsProcessorTime '))
+    const burning = samples.filter(isBurning)
     assert.ok(burning.length > 0)
     assert.ok(burning.every(({ stack }) => stack.length > 1 && /profiler\.test\.ts:\d+$/.test(stack[0]!)))
     assert.ok(burning.reduce((sum, { values }) => sum + values[1]!, 0) > 0)

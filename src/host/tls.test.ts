@@ -20,6 +20,8 @@ const FOLDER = resolve(import.meta.dirname, 'testdata/tls')
 const AUTHORITY = join(FOLDER, 'authority.pem')
 const CERTIFICATES = ['good', 'other-names', 'common-name', 'expired', 'not-yet', 'self', 'self-other-name'] as const
 type Certificate = (typeof CERTIFICATES)[number]
+/** For dozens of handshakes at once, however busy the machine. */
+const AMPLE_MS = 120_000
 
 /** Tries the probes of its argument, and prints what they say. */
 const PROGRAM = `
@@ -69,9 +71,9 @@ suite('probes over TLS', () => {
     const tls = { skipVerify: false, serverName: '', ...more }
     const http = { method: 'GET', headers: {}, body: '', redirects: true, outputMax: 4096 }
     return [
-      { kind: 'http', url: url(host, name), ...http, tls, timeout: 20_000 },
-      { kind: 'grpc', target: at(host, name), tls, timeout: 20_000 },
-      { kind: 'h2ping', address: at(host, name), tls, timeout: 20_000 },
+      { kind: 'http', url: url(host, name), ...http, tls, timeout: AMPLE_MS },
+      { kind: 'grpc', target: at(host, name), tls, timeout: AMPLE_MS },
+      { kind: 'h2ping', address: at(host, name), tls, timeout: AMPLE_MS },
     ]
   }
 
@@ -165,7 +167,7 @@ suite('probes over TLS', () => {
   test('what the other side says before it hangs up is told', async () => {
     const tls = { skipVerify: true, serverName: '' }
     const target = `127.0.0.1:${ports.get('http good')}`
-    const [{ output }] = (await tried([{ kind: 'grpc', target, tls, timeout: 20_000 }], {})) as [ProbeResult]
+    const [{ output }] = (await tried([{ kind: 'grpc', target, tls, timeout: AMPLE_MS }], {})) as [ProbeResult]
     assert.match(output, /"transport: authentication handshake failed: remote error: tls: no application protocol"$/)
   })
 
