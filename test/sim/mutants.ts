@@ -108,6 +108,13 @@ export const MUTANTS = {
     seeds: { from: 50_410, step: 1 },
     patches: [{ file: 'follower.ts', from: '    raft.disown(meta.index)\n', to: '' }],
   },
+  'lost-state-kept': {
+    about: 'who holds a state that was lost waits for a snapshot that reaches beyond it, also where none can',
+    seeds: { from: RESTORES_EVERY, step: RESTORES_EVERY },
+    patches: [
+      { file: 'follower.ts', from: 'const astray = raft.astrayIn === raft.term', to: 'const astray = raft.term < 0' },
+    ],
+  },
   'majority-of-all': {
     about: 'half of the voters count as a majority',
     patches: [
