@@ -11,8 +11,9 @@ import { type AgentProcess, freePorts, type Ports, startAgentProcess } from './s
 
 const WAIT_MS = 60_000
 const LOOK_MS = 50
-/** A member's status. */
+/** Statuses of members. */
 const LEFT = 3
+const FAILED = 4
 
 const SETTINGS = {
   // An election takes its time on a busy machine: who reads meanwhile waits for as long as it may take.
@@ -134,6 +135,18 @@ suite('a client agent whose servers fail', { timeout: 400_000 }, () => {
     const { failed, well } = await reads()
     assert.deepEqual(failed, [])
     assert.ok(well > 0)
+  })
+
+  test('when all servers only stop, whoever asks is told so as soon as gossip has found out', async () => {
+    for (const { child } of servers) child.kill('SIGSTOP')
+    await until('all have failed', async () => {
+      const members = JSON.parse((await ask('GET', '/v1/agent/members')).body) as { Name: string; Status: number }[]
+      return members.filter(({ Status }) => Status === FAILED).length === 3
+    })
+    const answers = await Promise.all([ask('GET', '/v1/kv/led?index=1'), ask('PUT', '/v1/kv/led', 'y')])
+    for (const { status, body } of answers) assert.deepEqual([status, body.trim()], [500, 'No known Consul servers'])
+    for (const { child } of servers) child.kill('SIGCONT')
+    await leader()
   })
 
   test('a client that is killed and started again has what it had, and says so to the catalog', async () => {

@@ -140,6 +140,18 @@ suite('a client agent', { timeout: 180_000 }, () => {
     assert.match((await ask(again, 'GET', '/v1/agent/services')).body, /"kept".*"a"/)
   })
 
+  test('that leaves does not bring itself back into the catalog', async () => {
+    const client = await startClient()
+    await client.ready
+    await client.leave()
+    const there = async () => (await ask(agents[0]!, 'GET', '/v1/catalog/nodes')).body.includes(client.nodeName)
+    while (await there()) await new Promise((done) => setTimeout(done, 20))
+    assert.equal((await ask(client, 'PUT', '/v1/agent/service/register', '{"Name":"late"}')).status, 200)
+    // Over the same connection, and so behind whatever the registration has brought about.
+    assert.equal((await ask(client, 'PUT', '/v1/kv/behind', 'x')).body, 'true')
+    assert.equal(await there(), false)
+  })
+
   // Last: as with Consul, others remember the intruder for a while, and newcomers stumble over it.
   test('with the id of another is not let in', async () => {
     const first = await startClient()

@@ -2,6 +2,7 @@
  * A client agent: a member of the LAN without state of its own, which puts every call to a server and asks the next one
  * when that fails. All else it has in common with a server (node.ts). Source: Consul's agent/consul/client.go.
  */
+import { messageOf } from '../base/message-of.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { Args, CallContext, Caller, Method, Reply } from '../model/rpc.ts'
 import type { SnapshotCaller } from '../model/snapshot.ts'
@@ -12,6 +13,9 @@ import { reloadedLimit } from './rate-limit.ts'
 import { forwarded, holdUntil, inDatacenter, mayRetry, RETRY_FRACTION } from './remote.ts'
 import { runRouter } from './router.ts'
 import { askSnapshot } from './snapshot-stream.ts'
+
+/** How long a server that gossip counts as failed may take to say that it is there. */
+const FAILED_PING_MS = 1_000
 
 export async function startClient(parts: NodeParts): Promise<RunningNode> {
   const { nodeId, host, disk, stopAgent } = parts
@@ -37,13 +41,14 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
       if (!limit.take(host.now())) throw new ConsulError('rate-limited')
       const began = host.now()
       try {
+        if (server.failed) await mustAnswer(server.address)
         return await pool.call(server.address, method, asked, context)
       } catch (error) {
         if (context.signal?.aborted) throw forwarded(error)
         const failure = forwarded(error) as Error
         log.error('RPC failed to server', { method, server: server.address, error: failure.message })
         if (error instanceof ConnectionLost || mayRetry(method, error)) router.failed(server)
-        // Gossip counts all of them as failed: each was asked in case that gossip is late, and none is waited for.
+        // Gossip counts all of them as failed: each was tried in case that gossip is late, and none is waited for.
         if (server.failed && tries >= servers.length && error instanceof ConnectionLost && !error.sent) {
           throw new ConsulError('no-servers', undefined, { cause: error })
         }
@@ -55,12 +60,25 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
     }
   }
 
+  /**
+   * A server that only stopped still takes connections, and would hold a call until its session dies. One that gossip
+   * counts as failed, and may be back, is asked whether it is there before anything else.
+   */
+  async function mustAnswer(address: string): Promise<void> {
+    try {
+      await pool.call(address, 'Status.Ping', {}, { timeoutMs: FAILED_PING_MS })
+    } catch (error) {
+      throw new ConnectionLost(messageOf(error), false, { cause: error })
+    }
+  }
+
   function pause(ms: number): Promise<void> {
     return new Promise((done) => void host.wake(host.now() + ms, done))
   }
 
   async function leave(): Promise<void> {
     log.info('client starting leave')
+    common.local.leaving()
     await pools.leave()
     await common.local.flush()
   }

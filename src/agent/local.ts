@@ -51,6 +51,8 @@ export interface RunningLocal {
   leaderChanged(): void
   /** Members of the LAN now: with more of them, each compares itself with the catalog less often. */
   clusterChanged(nodes: number): void
+  /** From now on nothing is brought to the catalog: the leader takes this node out of it, and nobody must put it back. */
+  leaving(): void
   /** Resolves when all that was registered is on disk. */
   flush(): Promise<void>
   stop(): void
@@ -273,6 +275,7 @@ export async function runLocal(parts: LocalParts): Promise<RunningLocal> {
       driven.tell({ kind: 'leader-changed' })
       central.again()
     },
+    leaving: () => driven.tellNow({ kind: 'stop' }),
     flush: () => files.then(() => {}),
     stop() {
       stopped = true

@@ -262,6 +262,7 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
 
   async function leave(): Promise<void> {
     log.info('server starting leave')
+    local.leaving()
     const { configuration } = replica.status()
     const led = replica.role().leading
     if (led && configuration.servers.some(({ id, suffrage }) => id !== raftId && suffrage === 'voter')) {
