@@ -4,6 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { quoteGo } from '../base/go-quote.ts'
+import { joinHostPort } from '../base/host-port.ts'
 import { messageOf } from '../base/message-of.ts'
 import type { Random } from '../base/random.ts'
 import { systemWords } from '../base/system-words.ts'
@@ -29,6 +30,7 @@ import type { Member } from '../serve/backend.ts'
 import { decodePacket, encodePacket } from '../wire/gossip.ts'
 import { SEAL_BYTES, seal } from '../wire/gossip-crypto.ts'
 import { encodeStream, StreamReader } from '../wire/gossip-stream.ts'
+import { GossipError } from '../wire/gossip-structs.ts'
 import { gossipCodec } from '../wire/serf.ts'
 import { bound } from './bound.ts'
 import { dialWords } from './dial-words.ts'
@@ -235,7 +237,7 @@ export async function openPool(parts: PoolParts): Promise<GossipPool> {
       driven.tell(input)
     }
     const fail = (error: unknown, conn?: Conn) =>
-      finish({ kind: 'stream-failed', id, error: dialWords(error, to) }, conn)
+      finish({ kind: 'stream-failed', id, error: dialWords(error, to) + expectedOf(error, message, to) }, conn)
     host.dial(to, timeoutMs).then((conn) => {
       if (stopped) {
         conn.destroy()
@@ -432,6 +434,12 @@ function startError({ role, pool, bind }: PoolParts, protocol: 'TCP' | 'UDP', er
   const serf = role === 'server' ? `${pool.toUpperCase()} Serf` : `${pool} serf`
   const what = `Failed to start Consul ${role}: Failed to start ${serf}: ${pool === 'lan' ? transport : ''}`
   return new Error(what + listener, { cause: error })
+}
+
+/** What belongs behind the complaint of one that speaks another protocol: most often its port is that of HTTP. */
+function expectedOf(error: unknown, { type }: StreamMessage, { host, port }: GossipAddress): string {
+  const isOther = error instanceof GossipError && error.message.startsWith('received invalid msgType')
+  return isOther && type === 'pushPull' ? `, expected pushPullMsg (6) from=${joinHostPort(host, port)}` : ''
 }
 
 /**

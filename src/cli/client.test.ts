@@ -45,6 +45,68 @@ suite('the address', () => {
   })
 })
 
+suite('who is sent elsewhere', () => {
+  const moved = (status: number, Location: string) => ({ status, headers: { Location }, body: '' })
+  test('goes there, with the same token, and reads where it was to write', async () => {
+    const { env, asked } = await cannedAgent({
+      'GET /v1/catalog/datacenters': moved(301, '/elsewhere?x=1'),
+      'GET /elsewhere?x=1': moved(307, 'here'),
+      'GET /here': { body: ['dc7'] },
+      'PUT /v1/kv/a//b': moved(301, '/v1/kv/a/b'),
+    })
+    assert.deepEqual(await run(ASK, { env: { ...env, CONSUL_HTTP_TOKEN: 't' } }), { code: 0, out: 'dc7\n', err: '' })
+    assert.deepEqual(
+      asked.map(({ url, headers }) => [url, headers['x-consul-token']]),
+      [
+        ['/v1/catalog/datacenters', 't'],
+        ['/elsewhere?x=1', 't'],
+        ['/here', 't'],
+      ],
+    )
+    const { code, err } = await run(['kv', 'put', 'a//b', 'v'], { env })
+    assert.deepEqual([code, err], [1, 'Error! Failed writing data: Unexpected response code: 404 ()\n'])
+    assert.deepEqual(
+      asked.slice(3).map(({ method, url, body }) => [method, url, body]),
+      [
+        ['PUT', '/v1/kv/a//b', 'v'],
+        ['GET', '/v1/kv/a/b', ''],
+      ],
+    )
+  })
+  test('writes elsewhere where it is told to', async () => {
+    const { env, asked } = await cannedAgent({
+      'PUT /v1/kv/a': moved(308, '/v1/kv/b'),
+      'PUT /v1/kv/b': { body: true },
+    })
+    assert.equal((await run(['kv', 'put', 'a', 'v'], { env })).code, 0)
+    assert.deepEqual(
+      asked.map(({ url, body }) => [url, body]),
+      [
+        ['/v1/kv/a', 'v'],
+        ['/v1/kv/b', 'v'],
+      ],
+    )
+  })
+  test('tells another host no token', async () => {
+    const other = await cannedAgent(DATACENTERS)
+    const port = other.address.split(':')[1]
+    const { env } = await cannedAgent({
+      'GET /v1/catalog/datacenters': moved(302, `http://localhost:${port}/v1/catalog/datacenters`),
+    })
+    const { code } = await run(ASK, { env: { ...env, CONSUL_HTTP_TOKEN: 't', CONSUL_HTTP_AUTH: 'u:p' } })
+    assert.equal(code, 0)
+    const [{ headers }] = other.asked as [(typeof other.asked)[number]]
+    assert.deepEqual([headers['x-consul-token'], headers.authorization], [undefined, undefined])
+  })
+  test('gives up where it is sent about for ever', async () => {
+    const { env, asked } = await cannedAgent({ 'GET /v1/catalog/datacenters': moved(301, '/v1/catalog/datacenters') })
+    const { code, err } = await run(ASK, { env })
+    assert.equal(code, 1)
+    assert.match(err, /stopped after 10 redirects\n$/)
+    assert.equal(asked.length, 10)
+  })
+})
+
 suite('who asks', () => {
   const tokenOf = async (argv: string[], env: Record<string, string>) => {
     const { code } = await run([...ASK, ...argv], { env: { ...agent.env, ...env } })

@@ -106,7 +106,7 @@ function parseEntries(text: string): Entry[] {
   let parsed: unknown
   try {
     parsed = parseJson(text, (key, value, context) =>
-      key === 'flags' && typeof value === 'number' ? BigInt(context?.source ?? value) : value,
+      /^flags$/i.test(key) && typeof value === 'number' ? BigInt(context?.source ?? value) : value,
     )
   } catch (error) {
     throw new ImportError(`Cannot unmarshal data: ${messageOf(error)}`, { cause: error })
@@ -116,7 +116,11 @@ function parseEntries(text: string): Entry[] {
 }
 
 function readEntry(item: unknown): Entry {
-  const fields: Partial<Record<string, unknown>> = typeof item === 'object' && item !== null ? { ...item } : {}
+  // As Go reads it: names in any case, and what is null says nothing.
+  const given = typeof item === 'object' && item !== null ? Object.entries(item) : []
+  const fields: Partial<Record<string, unknown>> = Object.fromEntries(
+    given.filter(([, value]) => value !== null).map(([name, value]) => [name.toLowerCase(), value]),
+  )
   const { key = '', flags = 0n, value = '', namespace } = fields
   if (typeof key !== 'string' || typeof value !== 'string' || typeof flags !== 'bigint') {
     throw new ImportError('Cannot unmarshal data: an entry needs a key and a value as text, and flags as a number')

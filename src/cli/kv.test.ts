@@ -215,6 +215,19 @@ suite('export and import', () => {
       ['hi', ''],
     )
   })
+  test('names may be written in any case, and what is null is as if not said', async () => {
+    const { env, asked } = await agent
+    const stdin = '[{"KEY":"a<b>","Flags":18446744073709551615,"VALUE":"aGk="},{"Key":"b","flags":null,"value":null}]'
+    const { code } = await run(['kv', 'import', '-'], { env, stdin })
+    assert.equal(code, 0)
+    assert.deepEqual(
+      asked.slice(-2).map(({ url, body }) => [url, body]),
+      [
+        ['/v1/kv/a%3Cb%3E?flags=18446744073709551615', 'hi'],
+        ['/v1/kv/b', ''],
+      ],
+    )
+  })
   const refused: [string[], RegExp][] = [
     [[], /^Error! Missing DATA argument\n$/],
     [[''], /^Error! Empty DATA argument\n$/],

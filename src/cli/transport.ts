@@ -24,29 +24,83 @@ export class TransportError extends Error {
 
 /** @param options.tls given for https addresses */
 export function nodeTransport(options: { socket?: string; tls?: TlsOptions }): Transport {
-  return async (asked) => {
-    const target = takeApart(asked.url)
-    try {
-      checkPort(target.port)
-      const settings: RequestOptions = {
-        method: asked.method,
-        path: target.path,
-        headers: { 'Accept-Encoding': 'identity', ...asked.headers },
-        signal: asked.signal,
-        // One command, one request: a connection kept open would only keep the process alive.
-        agent: false,
-        ...(options.socket === undefined
-          ? { host: target.host, port: target.port === '' ? undefined : Number(target.port) }
-          : { socketPath: options.socket, headers: { Host: '127.0.0.1', ...asked.headers } }),
-      }
-      return await exchange(await open(settings, options.tls), asked)
-    } catch (error) {
-      const verb = asked.method[0] + asked.method.slice(1).toLowerCase()
-      throw new TransportError(`${verb} ${quoteGo(asked.url)}: ${goReason(error, target.host, options.socket)}`, {
-        cause: error,
-      })
+  return async (first) => {
+    let asked = first
+    for (let redirects = 0; ; redirects++) {
+      const answer = await askOnce(asked, options)
+      const next = redirected(asked, answer)
+      if (next === undefined) return answer
+      asked = next
+      if (redirects + 1 === REDIRECTS_MAX) throw failure(asked, `stopped after ${REDIRECTS_MAX} redirects`)
     }
   }
+}
+
+/** As many as Go's client follows. */
+const REDIRECTS_MAX = 10
+
+async function askOnce(asked: ApiRequest, options: { socket?: string; tls?: TlsOptions }): Promise<ApiResponse> {
+  const target = takeApart(asked.url)
+  try {
+    checkPort(target.port)
+    const settings: RequestOptions = {
+      method: asked.method,
+      path: target.path,
+      headers: { 'Accept-Encoding': 'identity', ...asked.headers },
+      signal: asked.signal,
+      // One command, one request: a connection kept open would only keep the process alive.
+      agent: false,
+      ...(options.socket === undefined
+        ? { host: target.host, port: target.port === '' ? undefined : Number(target.port) }
+        : { socketPath: options.socket, headers: { Host: '127.0.0.1', ...asked.headers } }),
+    }
+    const tls = asked.url.startsWith('https:') ? (options.tls ?? { verify: true }) : undefined
+    return await exchange(await open(settings, tls), asked)
+  } catch (error) {
+    throw failure(asked, goReason(error, target.host, options.socket), error)
+  }
+}
+
+function failure({ method, url }: ApiRequest, why: string, cause?: unknown): TransportError {
+  return new TransportError(`${method[0]}${method.slice(1).toLowerCase()} ${quoteGo(url)}: ${why}`, { cause })
+}
+
+const TO_A_READ = new Set([301, 302, 303])
+const AS_IT_WAS = new Set([307, 308])
+
+/**
+ * The request that an answer sends its asker to: a server in front of agents may serve them elsewhere, and agents send on
+ * who writes a path with two slashes. What was a write becomes a read, as Go's client has it, and so never happens in a
+ * place that nobody named. Another host is told no secrets.
+ */
+function redirected(asked: ApiRequest, { status, header }: ApiResponse): ApiRequest | undefined {
+  const location = header('Location')
+  if (location === null || location === '') return undefined
+  const toARead = TO_A_READ.has(status)
+  // Of a body that was streamed nothing is left to send.
+  const again = typeof asked.body === 'string' || asked.body instanceof Uint8Array || asked.body === undefined
+  if (!toARead && !(AS_IT_WAS.has(status) && again)) return undefined
+  const url = elsewhere(asked.url, location)
+  const { headers, method, body, ...others } = asked
+  const sameHost = takeApart(url).host === takeApart(asked.url).host
+  const kept = Object.entries(headers).filter(([name]) => sameHost || !/^(authorization|x-consul-token)$/i.test(name))
+  return {
+    ...others,
+    url,
+    method: toARead ? 'GET' : method,
+    headers: Object.fromEntries(kept),
+    ...(toARead ? {} : { body }),
+  }
+}
+
+function elsewhere(url: string, location: string): string {
+  if (/^https?:\/\//.test(location)) return location.replace(/^(https?:\/\/[^/]*)$/, '$1/')
+  const [scheme = ''] = url.split('://')
+  if (location.startsWith('//')) return `${scheme}:${location}`
+  const path = url.indexOf('/', scheme.length + 3)
+  if (location.startsWith('/')) return url.slice(0, path) + location
+  const [folder = ''] = url.split('?')
+  return folder.slice(0, folder.lastIndexOf('/') + 1) + location
 }
 
 /**

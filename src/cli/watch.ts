@@ -117,7 +117,7 @@ async function watch(io: Io, consul: Consul, plan: WatchPlan, args: string[], sh
       },
       failed(error, retryMs) {
         const fields = { type: plan.type, error: messageOf(error), retry: `${retryMs / 1000}s` }
-        io.err(textLine({ level: 'error', name: 'watch', message: 'Watch errored', fields }, Date.now()))
+        io.err(textLine({ level: 'error', name: 'watch.watch', message: 'Watch errored', fields }, Date.now()))
       },
       pause: (ms, signal) =>
         new Promise((resolve) => {

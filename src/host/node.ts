@@ -42,8 +42,10 @@ export function nodeHost(log: Log): Host {
     exchange: async (...asked) => (await import('./exchange.ts')).exchangeMessage(...asked),
     // Only joining by name asks for it.
     lookup: async (name) => {
-      const { lookup } = await import('node:dns/promises')
-      return (await lookup(name, { all: true, order: 'verbatim' })).map(({ address }) => address)
+      const [{ lookUp }, { lookup }] = await Promise.all([import('./lookup.ts'), import('node:dns/promises')])
+      return lookUp(name, async (asked) =>
+        (await lookup(asked, { all: true, order: 'verbatim' })).map(({ address }) => address),
+      )
     },
     // The disk brings the embedded engine with it: dev mode never pays for loading that.
     disk: async (path) => {

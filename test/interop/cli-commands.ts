@@ -86,6 +86,11 @@ const KV: CliCommand[] = [
   },
   {
     args: ['kv', 'import', '-'],
+    input: '[{"KEY":"imp/c","Flags":5,"VALUE":"eA==","other":1},{"Key":"imp/d","flags":null,"value":null}]',
+    compare: 'all',
+  },
+  {
+    args: ['kv', 'import', '-'],
     input: '{',
     compare: 'outcome',
     reason: 'what is wrong with JSON is told in other words',

@@ -64,6 +64,32 @@ services deregister -id=tended
 maint -http-addr=127.0.0.1:1
 reload
 reload -http-addr=127.0.0.1:1
+join
+join 1
+join 127.1
+join 256.1.1.1 1:8301
+join 127.0.0.1:x
+join 127.0.0.1:
+join :8301
+join 127.0.0.1/24
+join 127.0.0.1:1 [::1]:1
+join /127.0.0.1:1
+join -wan 127.0.0.1:1
+force-leave
+force-leave nobody
+force-leave -prune nobody
+kv put twice//cut v
+kv get twice//cut
+kv delete twice//cut
+kv put ../above v
+kv get a/../b
+event -name=x -node=(
+event -name=x -service=(
+event -name=x -tag=t
+monitor -log-level=x
+exec
+rtt a
+rtt a b
 `
 
 export const LIFE_COMMANDS: readonly CliCommand[] = LINES.trim()
