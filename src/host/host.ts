@@ -25,6 +25,19 @@ export interface Listener {
   close(): Promise<void>
 }
 
+/** One address of one of this machine's interfaces. */
+export interface NetworkInterface {
+  name: string
+  address: string
+  family: 4 | 6
+  /** Reached from this machine alone. */
+  internal: boolean
+  /** Of the address, those that name the network. */
+  bits: number
+  /** The default route goes out by this interface. */
+  outward: boolean
+}
+
 export interface HttpRequest {
   method: string
   /** As on the request line, undecoded: path and query. */
@@ -248,7 +261,7 @@ export interface Host {
   /** A UUID that the system keeps for this machine; undefined when there is none to be read. */
   machineId(): string | undefined
   /** Addresses of this machine's interfaces, for `bind` and `advertise`. */
-  interfaces(): { name: string; address: string; family: 4 | 6; internal: boolean }[]
+  interfaces(): NetworkInterface[]
   /** Absent where nothing can be measured. */
   profiler?: Profiler
   log: Log

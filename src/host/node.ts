@@ -2,12 +2,13 @@
  * The real world as a `Host`: Node's clock, timers, sockets and files. It decides nothing about Consul.
  */
 import { randomBytes } from 'node:crypto'
-import { hostname, networkInterfaces } from 'node:os'
+import { hostname } from 'node:os'
 import type { Log } from '../base/log.ts'
 import { NO_METRICS } from '../base/metrics.ts'
 import type { Random } from '../base/random.ts'
 import type { Host } from './host.ts'
 import { listenHttp } from './http.ts'
+import { interfaces } from './interfaces.ts'
 import { machineId } from './machine-id.ts'
 import { listenMessages, listenUdp } from './net.ts'
 import { openProfiler } from './profiler.ts'
@@ -58,15 +59,7 @@ export function nodeHost(log: Log): Host {
     profiler: openProfiler(),
     hostname,
     machineId,
-    interfaces: () =>
-      Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
-        (addresses ?? []).map(({ address, family, internal }) => ({
-          name,
-          address,
-          family: family === 'IPv6' ? (6 as const) : (4 as const),
-          internal,
-        })),
-      ),
+    interfaces,
     log,
     metrics: NO_METRICS,
   }

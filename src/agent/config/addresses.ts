@@ -41,6 +41,9 @@ export function makeAddressReader(interfaces: readonly Interface[], problems: st
       }
       found.push({ kind: 'ip', ip })
     }
+    if (found.length === 0 && expanded.missing !== undefined) {
+      problems.push(`${key}: error parsing ${quoteGo(text)}: ${expanded.missing}`)
+    }
     return found
   }
   const ips = (key: string, text: string | undefined): string[] => {

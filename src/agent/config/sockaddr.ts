@@ -11,12 +11,32 @@ export interface Interface {
   address: string
   family: 4 | 6
   internal: boolean
+  /** Of the address, those that name the network; 0 when it is not known. */
+  bits?: number
+  /** The default route goes out by this interface. */
+  outward?: boolean
 }
 
-/** @returns the text with every template replaced by what it stands for, or why that cannot be */
-export function expandTemplate(text: string, interfaces: readonly Interface[]): { text: string } | { problem: string } {
+/**
+ * @returns the text with every template replaced by what it stands for, or why that cannot be. A template that finds
+ * nothing stands for nothing, and `missing` says so: whoever finds other addresses in the text can do without it.
+ */
+export function expandTemplate(
+  text: string,
+  interfaces: readonly Interface[],
+): { text: string; missing: string | undefined } | { problem: string } {
+  let missing: string | undefined
+  const expand = (body: string) => {
+    try {
+      return evaluate(body, interfaces)
+    } catch (error) {
+      if (!(error instanceof NothingFound)) throw error
+      missing ??= error.message
+      return ''
+    }
+  }
   try {
-    return { text: text.replace(TEMPLATE, (_, body: string) => evaluate(body, interfaces)) }
+    return { text: text.replace(TEMPLATE, (_, body: string) => expand(body)), missing }
   } catch (error) {
     if (error instanceof TemplateError) return { problem: error.message }
     throw error
@@ -24,6 +44,7 @@ export function expandTemplate(text: string, interfaces: readonly Interface[]): 
 }
 
 class TemplateError extends Error {}
+class NothingFound extends TemplateError {}
 
 const TEMPLATE = /\{\{(.*?)\}\}/gs
 /** A word, a quoted text (either kind), a number, or the bar between two stages. */
@@ -71,16 +92,18 @@ function stageOf([name, ...args]: string[]): Stage {
 
 const UNDERSTOOD =
   'GetPrivateIP, GetPrivateIPs, GetPublicIP, GetPublicIPs, GetInterfaceIP "name", GetInterfaceIPs "name", and ' +
-  'GetAllInterfaces, GetPrivateInterfaces and GetPublicInterfaces with include, exclude, sort, limit, offset, attr and ' +
+  'GetAllInterfaces, GetDefaultInterfaces, GetPrivateInterfaces and GetPublicInterfaces with include, exclude, sort, limit, offset, attr and ' +
   'join are understood, nothing else'
 
 function sourceOf({ name, args }: Stage, interfaces: readonly Interface[]): readonly Interface[] | string {
-  const useful = ipv4First(interfaces.filter(isForwardable))
+  const useful = outwardFirst(interfaces.filter(isForwardable))
   const wanted = name.startsWith('GetInterfaceIP') ? 1 : 0
   if (args.length !== wanted) throw new TemplateError(UNDERSTOOD)
   switch (name) {
     case 'GetAllInterfaces':
       return interfaces
+    case 'GetDefaultInterfaces':
+      return interfaces.filter(({ outward }) => outward === true)
     case 'GetPrivateInterfaces':
       return useful.filter((one) => !one.internal && NOT_PUBLIC.check(one.address, familyOf(one)))
     case 'GetPublicInterfaces':
@@ -96,7 +119,14 @@ function sourceOf({ name, args }: Stage, interfaces: readonly Interface[]): read
     case 'GetInterfaceIP':
       return first(named(useful, args[0]!), `no address on an interface ${quoteGo(args[0]!)}`)
     case 'GetInterfaceIPs':
-      return joined(named(useful, args[0]!), 'address', ' ')
+      return joined(
+        named(
+          interfaces.filter((one) => !isLinkLocal(one)),
+          args[0]!,
+        ),
+        'address',
+        ' ',
+      )
     default:
       throw new TemplateError(UNDERSTOOD)
   }
@@ -127,11 +157,12 @@ function filtered({ name, args }: Stage, list: readonly Interface[]): readonly I
 }
 
 function selector(what: string, value: string): (one: Interface) => boolean {
-  switch (what) {
+  const field = what.toLowerCase()
+  switch (field) {
     case 'name':
     case 'address': {
       const pattern = expression(value)
-      return (one) => pattern.test(one[what])
+      return (one) => pattern.test(one[field])
     }
     case 'network': {
       const list = networks(value)
@@ -168,19 +199,33 @@ const FLAGS: Record<string, (one: Interface) => boolean> = {
   loopback: ({ internal }) => internal,
   forwardable: isForwardable,
   'global unicast': isForwardable,
-  'link-local unicast': (one) => !isForwardable(one) && !one.internal,
+  'link-local unicast': isLinkLocal,
 }
 
 function sorted(list: readonly Interface[], keys: string): Interface[] {
   const orders = keys.split(',').map((key) => {
     const name = key.trim().replace(/^[+-]/, '')
     const sign = key.trim().startsWith('-') ? -1 : 1
-    if (name === 'type') return (a: Interface, b: Interface) => sign * (a.family - b.family)
-    if (name === 'name') return (a: Interface, b: Interface) => sign * (a.name < b.name ? -1 : Number(a.name > b.name))
-    if (name === 'address') return (a: Interface, b: Interface) => sign * byAddress(a, b)
-    throw new TemplateError(`interfaces cannot be sorted by ${quoteGo(name)}: type, name and address are understood`)
+    const order = ORDERS[name]
+    if (order === undefined) {
+      const known = Object.keys(ORDERS).join(', ')
+      throw new TemplateError(`interfaces cannot be sorted by ${quoteGo(name)}: ${known} are understood`)
+    }
+    return (a: Interface, b: Interface) => sign * order(a, b)
   })
   return [...list].sort((a, b) => orders.reduce((found, order) => found || order(a, b), 0))
+}
+
+type Order = (a: Interface, b: Interface) => number
+
+/** Large networks go before small ones, so that an address that came later, for itself alone, is not the first. */
+const ORDERS: Record<string, Order> = {
+  type: (a, b) => a.family - b.family,
+  name: (a, b) => (a.name < b.name ? -1 : Number(a.name > b.name)),
+  address: byAddress,
+  default: (a, b) => Number(b.outward ?? false) - Number(a.outward ?? false),
+  private: (a, b) => Number(isPublic(a)) - Number(isPublic(b)),
+  size: (a, b) => (a.bits ?? 0) - (b.bits ?? 0),
 }
 
 function byAddress(a: Interface, b: Interface): number {
@@ -204,14 +249,14 @@ function joined(list: readonly Interface[], name: string, separator: string): st
 }
 
 function first(list: readonly Interface[], otherwise: string): string {
-  if (list[0] === undefined) throw new TemplateError(otherwise)
+  if (list[0] === undefined) throw new NothingFound(otherwise)
   return list[0].address
 }
 
 /** The name is an expression; who has just that name goes before whose name it is a part of. */
 function named(list: readonly Interface[], name: string): Interface[] {
   const pattern = expression(name)
-  const found = list.filter((one) => pattern.test(one.name))
+  const found = sorted(list, 'type,size').filter((one) => pattern.test(one.name))
   return found.sort((a, b) => Number(b.name === name) - Number(a.name === name))
 }
 
@@ -243,12 +288,16 @@ function familyOf({ family }: Interface): 'ipv4' | 'ipv6' {
   return family === 4 ? 'ipv4' : 'ipv6'
 }
 
-function ipv4First(list: readonly Interface[]): Interface[] {
-  return [...list].sort((a, b) => a.family - b.family)
+function outwardFirst(list: readonly Interface[]): Interface[] {
+  return sorted(list, 'default,type,size')
 }
 
-function isForwardable({ address }: Interface): boolean {
-  return !/^(fe80:|169\.254\.)/i.test(address)
+function isForwardable(one: Interface): boolean {
+  return !one.internal && !isLinkLocal(one)
+}
+
+function isLinkLocal({ address }: Interface): boolean {
+  return /^(fe80:|169\.254\.)/i.test(address)
 }
 
 function isInside(one: Interface): boolean {
