@@ -192,8 +192,8 @@ export function makeCache(host: Pick<Host, 'now' | 'wake'>, caller: Pick<Caller,
         return { reply: entry.reply as Reply<M>, hit: false, ageMs: 0 }
       }
       if (answered) continue
-      // The time that the asker gave is up. With nothing known, the real one stumbles over that, in these words.
-      if (entry.reply === undefined) throw new ConsulError('refused', 'internal error: response type not correct')
+      // The time that the asker gave is up.
+      if (entry.reply === undefined) throw new ConsulError('nothing-cached')
       return { reply: entry.reply as Reply<M>, hit: false, ageMs: 0 }
     }
   }

@@ -17,6 +17,8 @@ export const ERRORS = {
   'not-leader': { text: 'node is not the leader', status: 500 },
   'disk-full': { text: 'the log cannot be written', status: 500 },
   'shutting-down': { text: 'raft is already shutdown', status: 500 },
+  /** The agent's cache had no answer when the asker's time was up: what Consul makes of having nothing. */
+  'nothing-cached': { text: 'internal error: response type not correct', status: 500 },
   /** Arguments that the method refuses; the text is its own. */
   refused: { text: '', status: 500 },
   'bad-request': { text: '', status: 400 },

@@ -53,6 +53,8 @@ export class Exchange {
   readonly depth: Depth
   /** Set by endpoints whose failures also carry the index headers, all zero. */
   metaOnFailure = false
+  /** Set by those whose failures tell that the agent's cache knew nothing. */
+  missOnFailure = false
   /** Set when the asker is known to have gone away: nobody hears how it ends. */
   left = false
 

@@ -233,7 +233,7 @@ suite('failures', () => {
   })
 
   /** A handler whose backend fails as told, and what it wrote to the log. */
-  function failing(fail: { peek(): undefined; call(): Promise<never> }) {
+  function failing(fail: { peek?(): undefined; call?(): Promise<never>; cached?(): Promise<never> }) {
     const records: string[] = []
     const log = makeLog(
       'agent',
@@ -249,6 +249,8 @@ suite('failures', () => {
       random: { float: () => 0, int: () => 0, bytes: () => new Uint8Array() },
       snapshot: () => Promise.reject(new Error('no')),
       cached: () => Promise.reject(new Error('no')),
+      peek: () => undefined,
+      call: () => Promise.reject(new Error('no')),
       measured: new Registry({ prefix: '', host: '', allow: [], block: [], otherwise: true }, 0),
       authorize: () => allowAll,
       ...fail,
@@ -297,6 +299,21 @@ suite('failures', () => {
       headerOf(await makeDoor({ useCache: false }).ask('GET', '/v1/catalog/services?cached'), 'Age'),
       undefined,
     )
+  })
+
+  test('that the cache knew nothing in time is told, but not by those lists of which Consul does not tell it', async () => {
+    const { handle } = failing({ cached: () => Promise.reject(new ConsulError('nothing-cached')) })
+    const told = async (url: string) => {
+      const response = await handle(aRequest('GET', url))
+      return [response.status, response.body, headerOf(response, 'X-Cache')]
+    }
+    const why = 'internal error: response type not correct'
+    for (const url of ['/v1/health/service/a?cached', '/v1/catalog/service/a?cached', '/v1/discovery-chain/a?cached']) {
+      assert.deepEqual(await told(url), [500, why, 'MISS'], url)
+    }
+    for (const url of ['/v1/catalog/services?cached', '/v1/catalog/datacenters?cached']) {
+      assert.deepEqual(await told(url), [500, why, undefined], url)
+    }
   })
 
   test('discovery takes old answers where that is configured and the asker does not say otherwise', async () => {

@@ -182,6 +182,7 @@ export function makeHttpHandler(backend: Backend, options: HttpOptions = {}): Ht
     if (unexpected) log.error('Unexpected failure', { error: error instanceof Error ? error.stack : String(error) })
     const response = plain(status, text)
     if (exchange.metaOnFailure) pushMeta(response.headers, NO_META)
+    if (exchange.missOnFailure) response.headers.push('X-Cache', 'MISS')
     return response
   }
 

@@ -3,6 +3,7 @@
  * the asker goes away.
  */
 import type { HttpResponse } from '../../host/host.ts'
+import { ConsulError } from '../../model/errors.ts'
 import type { QueryMeta, QueryOptions } from '../../model/query.ts'
 import type { Args, CallContext, Gone, Method, Reply } from '../../model/rpc.ts'
 import type { CachedMethod } from '../backend.ts'
@@ -47,6 +48,9 @@ export function askCatalog<M extends IndexedMethod>(
   })
 }
 
+/** Their failures do not tell of the cache. */
+const SILENT_MISSES: ReadonlySet<CachedMethod> = new Set(['Catalog.ListDatacenters', 'Catalog.ListServices'])
+
 /**
  * The same for what the agent's cache keeps: from there when the asker says `?cached` (and http_config.use_cache does not
  * forbid it), with the headers that tell so.
@@ -60,12 +64,19 @@ export function askCached<M extends CachedMethod>(
 ): HttpResponse | Promise<HttpResponse> {
   if (!args.UseCache || !exchange.door.useCache) return otherwise()
   exchange.metaOnFailure = 'Datacenter' in args
-  return exchange.backend.cached(method, args, contextOf(exchange)).then(({ reply, hit, ageMs }) => {
-    const response = finish(exchange, reply)
-    if (hit) response.headers.unshift('Age', (ageMs / 1000).toFixed(0))
-    response.headers.push('X-Cache', hit ? 'HIT' : 'MISS')
-    return response
-  })
+  return exchange.backend.cached(method, args, contextOf(exchange)).then(
+    ({ reply, hit, ageMs }) => {
+      const response = finish(exchange, reply)
+      if (hit) response.headers.unshift('Age', (ageMs / 1000).toFixed(0))
+      response.headers.push('X-Cache', hit ? 'HIT' : 'MISS')
+      return response
+    },
+    (error: unknown) => {
+      exchange.missOnFailure =
+        error instanceof ConsulError && error.code === 'nothing-cached' && !SILENT_MISSES.has(method)
+      throw error
+    },
+  )
 }
 
 function contextOf(exchange: Exchange): CallContext {
