@@ -224,6 +224,9 @@ export const CLI_COMMANDS: readonly CliCommand[] = [
       'catalog',
       'services',
       'leave extra',
+      'join',
+      'force-leave',
+      'exec',
       'kv import -prefix=p -',
     ],
     ...[

@@ -64,7 +64,6 @@ services deregister -id=tended
 maint -http-addr=127.0.0.1:1
 reload
 reload -http-addr=127.0.0.1:1
-join
 join 1
 join 127.1
 join 256.1.1.1 1:8301
@@ -75,7 +74,6 @@ join 127.0.0.1/24
 join 127.0.0.1:1 [::1]:1
 join /127.0.0.1:1
 join -wan 127.0.0.1:1
-force-leave
 force-leave nobody
 force-leave -prune nobody
 kv put twice//cut v
@@ -87,7 +85,6 @@ event -name=x -node=(
 event -name=x -service=(
 event -name=x -tag=t
 monitor -log-level=x
-exec
 rtt a
 rtt a b
 `
