@@ -3,7 +3,7 @@
  * what clients saw must have been possible. Clients reach a server that is cut off no more than its peers do.
  */
 import { after, suite, test } from 'node:test'
-import { anyLeader, type Load, pause, startLoad, untilWritable } from '../support/chaos.ts'
+import { anyLeader, anyTakes, type Load, pause, startLoad, untilWritable } from '../support/chaos.ts'
 import { makeNamespaces, type Namespaces, whyNoNamespaces } from '../support/namespaces.ts'
 import { type Quorum, startQuorum } from '../support/quorum.ts'
 
@@ -36,10 +36,7 @@ suite('three servers between which the network breaks', { timeout: 400_000, skip
     const mute = await anyLeader(quorum)
     const peers = quorum.servers.filter((server) => server !== mute)
     for (const { host } of peers) spaces.deafen(mute.host, host)
-    await quorum.until('another leads', async () => {
-      const replies = await Promise.allSettled(peers.map((peer) => peer.ask('PUT', '/v1/kv/other', 'x', 1000)))
-      return replies.some((reply) => reply.status === 'fulfilled' && reply.value.body.trim() === 'true')
-    })
+    await quorum.until('another leads', () => anyTakes(peers, 'other'))
     await load.goesOn()
     for (const { host } of peers) spaces.hear(mute.host, host)
     await load.goesOn()

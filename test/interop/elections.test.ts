@@ -9,7 +9,7 @@ import { connect } from 'node:net'
 import { suite, test } from 'node:test'
 import { encodeRequest } from '../../src/wire/raft.ts'
 import { realConsul } from '../support/process.ts'
-import { type Kind, type Quorum, type QuorumServer, SERVER_PORT, startQuorum } from '../support/quorum.ts'
+import { ANSWER_MS, type Kind, type Quorum, type QuorumServer, SERVER_PORT, startQuorum } from '../support/quorum.ts'
 
 const skip =
   realConsul() === undefined &&
@@ -140,8 +140,8 @@ test('a follower that stood still comes back without deposing the leader', { tim
       await new Promise((done) => setTimeout(done, STOPPED_MS))
       follower.signal('SIGCONT')
       await quorum.until('the follower has what was written after it', async () => {
-        await leader.ask('PUT', '/v1/kv/after', String(round), 5000)
-        const { body } = await follower.ask('GET', '/v1/kv/after?raw&stale', undefined, 2000)
+        await leader.ask('PUT', '/v1/kv/after', String(round), ANSWER_MS)
+        const { body } = await follower.ask('GET', '/v1/kv/after?raw&stale', undefined, ANSWER_MS)
         return body === String(round)
       })
       if ((await quorum.leader()) === leader && (await termOf(follower)) === term) kept += 1

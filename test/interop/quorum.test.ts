@@ -7,7 +7,7 @@ import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import { type Load, startLoad, untilWritable } from '../support/chaos.ts'
 import { realConsul } from '../support/process.ts'
-import { type Kind, type Quorum, type QuorumServer, SERVER_PORT, startQuorum } from '../support/quorum.ts'
+import { ANSWER_MS, type Kind, type Quorum, type QuorumServer, SERVER_PORT, startQuorum } from '../support/quorum.ts'
 
 const skip = realConsul() === undefined && 'the real Consul is not here'
 const LONG = process.env.PROCONSUL_LONG_TESTS !== undefined
@@ -21,7 +21,7 @@ async function letLead(quorum: Quorum, kind: Kind): Promise<QuorumServer> {
     leader.signal('SIGSTOP')
     const others = quorum.servers.filter((server) => server !== leader)
     await quorum.until('another leads', async () => {
-      const { body } = await others[0]!.ask('GET', '/v1/status/leader', undefined, 1000)
+      const { body } = await others[0]!.ask('GET', '/v1/status/leader', undefined, ANSWER_MS)
       return others.some(({ host }) => JSON.parse(body) === `${host}:${SERVER_PORT}`)
     })
     leader.signal('SIGCONT')
@@ -152,7 +152,7 @@ suite('three servers replaced one by one under writes', { skip, timeout: LONG ? 
 
 async function voters(quorum: Quorum): Promise<string[]> {
   const server = quorum.servers.find(({ up }) => up)!
-  const { body } = await server.ask('GET', '/v1/operator/raft/configuration', undefined, 2000)
+  const { body } = await server.ask('GET', '/v1/operator/raft/configuration', undefined, ANSWER_MS)
   const { Servers } = JSON.parse(body) as { Servers: { Node: string; Voter: boolean }[] }
   return Servers.filter(({ Voter }) => Voter).map(({ Node }) => Node)
 }

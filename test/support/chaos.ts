@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { describe, History } from '../../src/sim/history.ts'
 import { checkLinearizable } from '../../src/sim/linearizable.ts'
-import { HistoryClient, type Quorum, type QuorumServer } from './quorum.ts'
+import { ANSWER_MS, HistoryClient, type Quorum, type QuorumServer } from './quorum.ts'
 
 export const pause = (ms: number) => new Promise<void>((done) => setTimeout(done, ms))
 
@@ -73,13 +73,27 @@ export function startLoad(quorum: Quorum, clients: number, onlyConsistent = fals
   }
 }
 
+/** A server that is stopped or cut off is passed over after it. */
+const LEADER_MS = 2_000
+
 /** Writes succeed: the cluster has found a leader among those that run. */
 export async function untilWritable(quorum: Quorum): Promise<void> {
-  await quorum.until('writes succeed', async () => {
-    const up = quorum.servers.filter((server) => server.up)
-    const replies = await Promise.allSettled(up.map((server) => server.ask('PUT', '/v1/kv/well', 'x', 1000)))
-    return replies.some((reply) => reply.status === 'fulfilled' && reply.value.body.trim() === 'true')
-  })
+  await quorum.until('writes succeed', () =>
+    anyTakes(
+      quorum.servers.filter((server) => server.up),
+      'well',
+    ),
+  )
+}
+
+/** @returns whether one of them has taken a write, without waiting for those that do not answer then */
+export function anyTakes(servers: readonly QuorumServer[], key: string): Promise<boolean> {
+  const takes = async (server: QuorumServer) => {
+    const { body } = await server.ask('PUT', `/v1/kv/${key}`, 'x', ANSWER_MS)
+    if (body.trim() !== 'true') throw new Error(body)
+    return true
+  }
+  return Promise.any(servers.map(takes)).catch(() => false)
 }
 
 /** The one that leads as far as anybody says, asked at any that runs. */
@@ -87,7 +101,7 @@ export async function anyLeader(quorum: Quorum): Promise<QuorumServer> {
   let found: QuorumServer | undefined
   await quorum.until('somebody names a leader', async () => {
     for (const server of quorum.servers.filter(({ up }) => up)) {
-      const reply = await server.ask('GET', '/v1/status/leader', undefined, 500).catch(() => undefined)
+      const reply = await server.ask('GET', '/v1/status/leader', undefined, LEADER_MS).catch(() => undefined)
       const address = reply === undefined ? '' : (JSON.parse(reply.body) as string)
       found = quorum.servers.find(({ host, up }) => up && address.startsWith(`${host}:`))
       if (found !== undefined) return true

@@ -63,8 +63,10 @@ const DEFAULTS = { performance: { raft_multiplier: 1 }, autopilot: { cleanup_dea
 const PORTS = { http: 24_000, dns: 24_001, server: 24_002, lan: 24_003, wan: 24_004 }
 export const SERVER_PORT = PORTS.server
 export const LAN_PORT = PORTS.lan
-const WAIT_MS = 60_000
+const WAIT_MS = 120_000
 const LOOK_MS = 20
+/** Far more than an answer takes that comes at all; one that does not come is asked for again. */
+export const ANSWER_MS = 5_000
 const EXPECTED = 3
 
 /** @param kinds of the servers that begin the cluster, three of them */
@@ -128,7 +130,9 @@ export async function startQuorum(kinds: Kind[], options: QuorumOptions = {}): P
       let found: QuorumServer | undefined
       await until('all name one leader', async () => {
         const up = servers.filter((server) => server.up)
-        const named = await Promise.all(up.map((server) => server.ask('GET', '/v1/status/leader', undefined, 1000)))
+        const named = await Promise.all(
+          up.map((server) => server.ask('GET', '/v1/status/leader', undefined, ANSWER_MS)),
+        )
         const [first] = named
         found = servers.find(({ host }) => JSON.parse(first!.body) === `${host}:${PORTS.server}`)
         return found?.up === true && named.every(({ body }) => body === first!.body)
@@ -143,7 +147,7 @@ export async function startQuorum(kinds: Kind[], options: QuorumOptions = {}): P
   for (const [n, kind] of kinds.entries()) add(kind, `${kind}-${n + 1}`).start()
   try {
     await until('the cluster takes writes at each server', async () => {
-      const puts = servers.map((server) => server.ask('PUT', `/v1/kv/started/${server.name}`, 'yes', 2000))
+      const puts = servers.map((server) => server.ask('PUT', `/v1/kv/started/${server.name}`, 'yes', ANSWER_MS))
       return (await Promise.all(puts)).every(({ body }) => body.trim() === 'true')
     })
     return quorum
