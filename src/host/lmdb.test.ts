@@ -77,7 +77,7 @@ suite('rows on disk', () => {
     const script = `
       import { openLmdbRows } from ${JSON.stringify(import.meta.resolve('./lmdb.ts'))}
       const rows = await openLmdbRows(${JSON.stringify(path)})
-      for (let i = 1; i <= 20; i++) rows.write((txn) => txn.setCounter('kvs', i), i)
+      for (let i = 1; i <= 20; i++) rows.write((txn) => txn.put('index', { Key: 'kvs', Value: i }), i)
       process.kill(process.pid, 'SIGKILL')
     `
     const run = spawnSync(process.execPath, ['--input-type=module', '-e', script])

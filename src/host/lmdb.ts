@@ -177,18 +177,6 @@ class Writer extends Reader implements WriteTxn {
     for (const key of keys) this.delete(table, key)
   }
 
-  setCounter(name: string, value: number): void {
-    this.put('index', { Key: name, Value: value })
-  }
-
-  raiseCounter(name: string, value: number): void {
-    if (this.counter(name) < value) this.setCounter(name, value)
-  }
-
-  deleteCounter(name: string): void {
-    this.delete('index', counterKey(name))
-  }
-
   /** Takes back all changes, the last one first. */
   undo(): void {
     const changes = this.changes ?? []
@@ -429,18 +417,6 @@ class ReplacementWriter implements WriteTxn {
 
   deleteUnder(table: TableName, prefix: string): void {
     this.later(() => this.writer.deleteUnder(table, prefix))
-  }
-
-  setCounter(name: string, value: number): void {
-    this.later(() => this.writer.setCounter(name, value))
-  }
-
-  raiseCounter(name: string, value: number): void {
-    this.later(() => this.writer.raiseCounter(name, value))
-  }
-
-  deleteCounter(name: string): void {
-    this.later(() => this.writer.deleteCounter(name))
   }
 
   private later(write: () => void): void {

@@ -4,6 +4,7 @@ import { suite, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { putConfigEntry } from '../core/store/config-entry.ts'
+import { setCounter } from '../core/store/counters.ts'
 import { memoryRows } from '../core/store/memory.ts'
 import { sampleConfigEntries, sampleMeshRows } from '../core/store/mesh-samples.ts'
 import type { ReadTxn, Rows, TableName } from '../core/store/rows.ts'
@@ -226,8 +227,8 @@ function sampleRows(): Rows {
         for (const row of list) txn.put(table as TableName, row)
     }
     for (const entry of sampleConfigEntries()) putConfigEntry(txn, entry.ModifyIndex, entry)
-    txn.setCounter('kvs', 44)
-    txn.setCounter('service.web', 9)
+    setCounter(txn, 'kvs', 44)
+    setCounter(txn, 'service.web', 9)
   })
   return rows
 }

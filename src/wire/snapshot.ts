@@ -6,10 +6,12 @@
  * Both directions work in pieces of some 64 KiB, so that nobody waits long for the event loop: the writer is a
  * generator, the reader is pushed chunks of any size.
  */
+
 import { Buffer } from 'node:buffer'
 import type { Index } from '../base/units.ts'
 import { BOOTSTRAP_COUNTER, tokenOfLegacy, withHash } from '../core/store/acl.ts'
 import { putConfigEntry } from '../core/store/config-entry.ts'
+import { setCounter } from '../core/store/counters.ts'
 import type { ReadTxn, WriteTxn } from '../core/store/rows.ts'
 import { putSession } from '../core/store/session.ts'
 import { AUTOPILOT_KEY, CA_CONFIG_KEY, nodeKey, nodePrefix } from '../core/store/tables.ts'
@@ -255,7 +257,7 @@ export class StateReader {
         return
       case RECORDS.Index: {
         const { Key, Value } = indexEntry.read(from)
-        txn.setCounter(Key, Value)
+        setCounter(txn, Key, Value)
         return
       }
       case RECORDS.FederationState: {
@@ -270,7 +272,7 @@ export class StateReader {
         txn.put('acl-tokens', tokenOfLegacy(legacyAcl.read(from)))
         return
       case RECORDS.LegacyBootstrap:
-        txn.setCounter(BOOTSTRAP_COUNTER, legacyBootstrap.read(from).ModifyIndex)
+        setCounter(txn, BOOTSTRAP_COUNTER, legacyBootstrap.read(from).ModifyIndex)
         return
       case RECORDS.AclPolicy:
         txn.put('acl-policies', aclPolicy.read(from))

@@ -2,6 +2,7 @@
  * The rules of the log commands of access control: what they do to tokens, policies, roles, binding rules and auth
  * methods. What a token may do is decided in core/acl. Source: Consul's agent/consul/state/acl.go.
  */
+
 import { blake2b256 } from '../../base/blake2b.ts'
 import { bytesFromText } from '../../base/text.ts'
 import type { Index } from '../../base/units.ts'
@@ -26,6 +27,7 @@ import {
 import type { Result } from '../../model/command.ts'
 import { ConsulError } from '../../model/errors.ts'
 import { ZERO_TIME } from '../../model/time.ts'
+import { raiseCounter, setCounter } from './counters.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { aclNamePrefix, authMethodTokensPrefix, exactKey, fold } from './tables.ts'
 
@@ -105,7 +107,7 @@ function bootstrap(txn: WriteTxn, index: Index, token: AclToken, reset: Index, o
     if (error instanceof ConsulError) throw refused(`failed inserting bootstrap token: ${error.message}`)
     throw error
   }
-  txn.setCounter(BOOTSTRAP_COUNTER, index)
+  setCounter(txn, BOOTSTRAP_COUNTER, index)
   return DONE
 }
 
@@ -193,7 +195,7 @@ function setToken(txn: WriteTxn, index: Index, asked: AclToken, options: TokenOp
 /** Also for tokens of a snapshot. */
 function putToken(txn: WriteTxn, token: AclToken): void {
   txn.put('acl-tokens', token)
-  txn.raiseCounter(TOKEN_COUNTER, token.ModifyIndex)
+  raiseCounter(txn, TOKEN_COUNTER, token.ModifyIndex)
 }
 
 function deleteToken(txn: WriteTxn, index: Index, token: AclToken): void {
@@ -201,7 +203,7 @@ function deleteToken(txn: WriteTxn, index: Index, token: AclToken): void {
     throw refused('Deletion of the builtin anonymous token is not permitted')
   }
   txn.delete('acl-tokens', exactKey(token.SecretID))
-  txn.raiseCounter(TOKEN_COUNTER, index)
+  raiseCounter(txn, TOKEN_COUNTER, index)
 }
 
 function usesNewFields(token: AclToken): boolean {
@@ -295,7 +297,7 @@ function setPolicy(txn: WriteTxn, index: Index, policy: AclPolicy): void {
     if (other.ID !== policy.ID) throw refused(`A policy with name "${policy.Name}" already exists`)
   }
   txn.put('acl-policies', { ...policy, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index })
-  txn.raiseCounter(POLICY_COUNTER, index)
+  raiseCounter(txn, POLICY_COUNTER, index)
 }
 
 export function applyPolicyDelete(txn: WriteTxn, index: Index, ids: string[] | null): Result {
@@ -306,7 +308,7 @@ export function applyPolicyDelete(txn: WriteTxn, index: Index, ids: string[] | n
       throw refused('Deletion of the builtin global-management policy is not permitted')
     }
     txn.delete('acl-policies', fold(id))
-    txn.raiseCounter(POLICY_COUNTER, index)
+    raiseCounter(txn, POLICY_COUNTER, index)
   }
   return DONE
 }
@@ -326,14 +328,14 @@ function setRole(txn: WriteTxn, index: Index, role: AclRole, allowMissingLinks: 
   const { links } = resolvedLinks(role.Policies, 'policy', 'policies', 'Role', { allowMissingLinks }, policyName(txn))
   checkIdentities('Role', role)
   txn.put('acl-roles', { ...role, Policies: links, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index })
-  txn.raiseCounter(ROLE_COUNTER, index)
+  raiseCounter(txn, ROLE_COUNTER, index)
 }
 
 export function applyRoleDelete(txn: WriteTxn, index: Index, ids: string[] | null): Result {
   for (const id of ids ?? []) {
     if (txn.get('acl-roles', fold(id)) === undefined) continue
     txn.delete('acl-roles', fold(id))
-    txn.raiseCounter(ROLE_COUNTER, index)
+    raiseCounter(txn, ROLE_COUNTER, index)
   }
   return DONE
 }
@@ -348,7 +350,7 @@ export function applyBindingRuleSet(txn: WriteTxn, index: Index, rules: (AclBind
     }
     const before = txn.get('acl-binding-rules', fold(rule.ID))
     txn.put('acl-binding-rules', { ...rule, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index })
-    txn.raiseCounter(BINDING_RULE_COUNTER, index)
+    raiseCounter(txn, BINDING_RULE_COUNTER, index)
   }
   return DONE
 }
@@ -362,7 +364,7 @@ export function applyBindingRuleDelete(txn: WriteTxn, index: Index, ids: string[
 
 function deleteBindingRule(txn: WriteTxn, index: Index, id: string): void {
   txn.delete('acl-binding-rules', fold(id))
-  txn.raiseCounter(BINDING_RULE_COUNTER, index)
+  raiseCounter(txn, BINDING_RULE_COUNTER, index)
 }
 
 export function applyAuthMethodSet(txn: WriteTxn, index: Index, methods: (AclAuthMethod | null)[] | null): Result {
@@ -372,7 +374,7 @@ export function applyAuthMethodSet(txn: WriteTxn, index: Index, methods: (AclAut
     if (method.Type === '') throw refused('Missing ACL Auth Method Type')
     const before = authMethod(txn, method.Name)
     txn.put('acl-auth-methods', { ...method, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index })
-    txn.raiseCounter(AUTH_METHOD_COUNTER, index)
+    raiseCounter(txn, AUTH_METHOD_COUNTER, index)
   }
   return DONE
 }
@@ -388,10 +390,10 @@ export function applyAuthMethodDelete(txn: WriteTxn, index: Index, names: string
     for (const token of [...txn.by('acl-tokens-by-auth-method', authMethodTokensPrefix(method.Name))]) {
       if (token.Local === global) continue
       txn.delete('acl-tokens', exactKey(token.SecretID))
-      txn.raiseCounter(TOKEN_COUNTER, index)
+      raiseCounter(txn, TOKEN_COUNTER, index)
     }
     txn.delete('acl-auth-methods', fold(name))
-    txn.raiseCounter(AUTH_METHOD_COUNTER, index)
+    raiseCounter(txn, AUTH_METHOD_COUNTER, index)
   }
   return DONE
 }

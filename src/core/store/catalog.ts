@@ -6,11 +6,13 @@
  * is what every server of a cluster must refuse alike, and then nothing of the command is kept: a failed result undoes
  * the transaction. Source: Consul's agent/consul/state/catalog.go.
  */
+
 import type { Index } from '../../base/units.ts'
 import { uuidFault } from '../../base/uuid.ts'
 import type { DeregisterRequest, Node, NodeService, RegisterRequest } from '../../model/catalog.ts'
 import type { Result } from '../../model/command.ts'
 import { SERF_HEALTH } from '../../model/health.ts'
+import { deleteCounter, raiseCounter, setCounter } from './counters.ts'
 import { addToWildcards, dropFromWildcards } from './gateway-services.ts'
 import { deleteCheck, ensureCheck, raiseServicesOfNode } from './health.ts'
 import { metadataFault } from './metadata.ts'
@@ -84,7 +86,7 @@ export function ensureNode(txn: WriteTxn, index: Index, wanted: Node): string | 
   before ??= txn.get('nodes', nodeKey(wanted.Node))
   if (before !== undefined && sameNode(before, wanted)) return undefined
   txn.put('nodes', { ...wanted, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index })
-  txn.setCounter('nodes', index)
+  setCounter(txn, 'nodes', index)
   raiseServicesOfNode(txn, index, wanted.Node)
   return undefined
 }
@@ -124,7 +126,7 @@ export function ensureService(txn: WriteTxn, index: Index, nodeName: string, wan
   }
   txn.put('services', { Node: nodeName, Service: service })
   addToWildcards(txn, index, service)
-  txn.raiseCounter('services', index)
+  raiseCounter(txn, 'services', index)
   raiseServiceCounters(txn, index, service)
   return undefined
 }
@@ -137,15 +139,15 @@ export function deleteService(txn: WriteTxn, index: Index, nodeName: string, id:
   for (const check of [...txn.by('checks-by-node-service', nodeServicePrefix(nodeName, id))]) {
     deleteCheck(txn, index, nodeName, check.CheckID)
   }
-  txn.setCounter('checks', index)
+  setCounter(txn, 'checks', index)
   txn.delete('services', key)
-  txn.raiseCounter('services', index)
-  txn.raiseCounter(kindCounter(service.Kind), index)
+  raiseCounter(txn, 'services', index)
+  raiseCounter(txn, kindCounter(service.Kind), index)
   if (hasInstances(txn, service.Service)) {
-    txn.raiseCounter(serviceCounter(service.Service), index)
+    raiseCounter(txn, serviceCounter(service.Service), index)
   } else {
-    txn.deleteCounter(serviceCounter(service.Service))
-    txn.setCounter(LAST_EXTINCTION, index)
+    deleteCounter(txn, serviceCounter(service.Service))
+    setCounter(txn, LAST_EXTINCTION, index)
     dropFromWildcards(txn, index, service.Service)
   }
 }
@@ -165,9 +167,9 @@ export function deleteNode(txn: WriteTxn, index: Index, name: string): void {
   for (const check of [...txn.prefix('checks', nodePrefix(name))]) deleteCheck(txn, index, name, check.CheckID)
   for (const coordinate of [...txn.prefix('coordinates', nodePrefix(name))]) {
     txn.delete('coordinates', coordinateKey(coordinate.Node, coordinate.Segment))
-    txn.setCounter('coordinates', index)
+    setCounter(txn, 'coordinates', index)
   }
   txn.delete('nodes', key)
-  txn.setCounter('nodes', index)
+  setCounter(txn, 'nodes', index)
   for (const session of sessionsOfNode(txn, name)) destroySession(txn, index, session.ID)
 }

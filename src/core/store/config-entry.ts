@@ -1,9 +1,11 @@
 /** The rules of the log command ConfigEntry. Source: Consul's agent/consul/state/config_entry.go. */
+
 import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
 import type { ConfigEntry, ConfigEntryRequest } from '../../model/config-entry.ts'
 import { ConsulError } from '../../model/errors.ts'
 import { checkGraph } from './config-graph.ts'
+import { raiseCounter, setCounter } from './counters.ts'
 import { deleteGateway, updateGateway } from './gateway-services.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { configKey, configPrefix } from './tables.ts'
@@ -43,7 +45,7 @@ function upsert(txn: WriteTxn, index: Index, asked: ConfigEntry): void {
 export function putConfigEntry(txn: WriteTxn, index: Index, entry: ConfigEntry): void {
   if (entry.Kind === 'ingress-gateway' || entry.Kind === 'terminating-gateway') updateGateway(txn, index, entry)
   txn.put('config-entries', entry)
-  txn.raiseCounter(CONFIG_COUNTER, index)
+  raiseCounter(txn, CONFIG_COUNTER, index)
 }
 
 function deleteEntry(txn: WriteTxn, index: Index, { Kind, Name }: ConfigEntry): void {
@@ -52,7 +54,7 @@ function deleteEntry(txn: WriteTxn, index: Index, { Kind, Name }: ConfigEntry): 
   if (Kind === 'ingress-gateway' || Kind === 'terminating-gateway') deleteGateway(txn, index, Name)
   checkGraph(txn, { kind: Kind, name: Name, next: undefined })
   txn.delete('config-entries', key)
-  txn.setCounter(CONFIG_COUNTER, index)
+  setCounter(txn, CONFIG_COUNTER, index)
 }
 
 export function configEntry(txn: ReadTxn, kind: string, name: string): { Index: Index; Entry: ConfigEntry | null } {

@@ -1,7 +1,9 @@
 /** The rules of the log commands of the mesh's certificate authority. Source: Consul's agent/consul/state/connect_ca.go. */
+
 import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
 import type { CaConfiguration, CaLeafRequest, CaProviderState, CaRequest, CaRoot } from '../../model/connect-ca.ts'
+import { setCounter } from './counters.ts'
 import type { WriteTxn } from './rows.ts'
 import { CA_CONFIG_KEY, exactKey } from './tables.ts'
 
@@ -34,7 +36,7 @@ export function applyConnectCA(txn: WriteTxn, index: Index, body: CaRequest): Re
       return { kind: 'bool', value: true }
     case 'increment-provider-serial': {
       const serial = (txn.counter(SERIAL_COUNTER) || txn.counter(PROVIDER_COUNTER)) + 1
-      txn.setCounter(SERIAL_COUNTER, serial)
+      setCounter(txn, SERIAL_COUNTER, serial)
       return { kind: 'number', value: serial }
     }
     default:
@@ -90,7 +92,7 @@ function setRoots(txn: WriteTxn, index: Index, { Roots, Index: seen }: CaRequest
     }
     txn.put('ca-roots', created)
   }
-  txn.setCounter(ROOTS_COUNTER, index)
+  setCounter(txn, ROOTS_COUNTER, index)
   return { kind: 'bool', value: true }
 }
 
@@ -99,7 +101,7 @@ function setProviderState(txn: WriteTxn, index: Index, state: CaProviderState): 
     return { kind: 'failed', message: 'failed updating built-in CA state: object missing primary index' }
   const before = txn.get('ca-provider-state', exactKey(state.ID))
   txn.put('ca-provider-state', { ...state, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index })
-  txn.setCounter(PROVIDER_COUNTER, index)
+  setCounter(txn, PROVIDER_COUNTER, index)
   return { kind: 'bool', value: true }
 }
 
@@ -107,5 +109,5 @@ function setProviderState(txn: WriteTxn, index: Index, state: CaProviderState): 
 function deleteProviderState(txn: WriteTxn, id: string): void {
   if (txn.get('ca-provider-state', exactKey(id)) === undefined) return
   txn.delete('ca-provider-state', exactKey(id))
-  txn.setCounter(PROVIDER_COUNTER, txn.counter(PROVIDER_COUNTER))
+  setCounter(txn, PROVIDER_COUNTER, txn.counter(PROVIDER_COUNTER))
 }

@@ -1,11 +1,13 @@
 /**
  * Network coordinates of nodes: the batch command and the reads. Source: Consul's agent/consul/state/coordinate.go.
  */
+
 import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
 import type { Coordinate, IndexedCoordinates, NodeCoordinate } from '../../model/coordinate.ts'
 import type { Found } from '../../model/query.ts'
 import { orNull } from './catalog-reads.ts'
+import { setCounter } from './counters.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { nodeKey, nodePrefix } from './tables.ts'
 
@@ -16,7 +18,7 @@ export function applyCoordinates(txn: WriteTxn, index: Index, batch: NodeCoordin
     if (txn.get('nodes', nodeKey(update.Node)) === undefined) continue
     txn.put('coordinates', update)
   }
-  txn.setCounter('coordinates', index)
+  setCounter(txn, 'coordinates', index)
   return { kind: 'done' }
 }
 

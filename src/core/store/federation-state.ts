@@ -1,7 +1,9 @@
 /** What datacenters tell of their mesh gateways. Source: Consul's agent/consul/state/federation_state.go. */
+
 import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
 import type { FederationStateRequest } from '../../model/federation-state.ts'
+import { setCounter } from './counters.ts'
 import type { WriteTxn } from './rows.ts'
 import { fold } from './tables.ts'
 
@@ -22,12 +24,12 @@ export function applyFederationState(txn: WriteTxn, index: Index, { Op, State }:
         // Only what was replicated from the primary says where it stands there.
         PrimaryModifyIndex: State.PrimaryModifyIndex || index,
       })
-      txn.setCounter(COUNTER, index)
+      setCounter(txn, COUNTER, index)
       return { kind: 'bool', value: true }
     case 'delete':
       if (existing === undefined) return { kind: 'done' }
       txn.delete('federation-states', fold(datacenter))
-      txn.setCounter(COUNTER, index)
+      setCounter(txn, COUNTER, index)
       return { kind: 'done' }
     default:
       return { kind: 'failed', message: `invalid federation state operation type: ${String(Op)}` }

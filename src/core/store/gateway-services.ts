@@ -3,10 +3,12 @@
  * "*", from the instances that there are. In no snapshot: whoever restores one derives them again.
  * Source: Consul's agent/consul/state/catalog.go, from `updateGatewayServices` on.
  */
+
 import type { Index } from '../../base/units.ts'
 import type { NodeService } from '../../model/catalog.ts'
 import { type IngressGateway, type TerminatingGateway, WILDCARD } from '../../model/config-entry.ts'
 import type { GatewayService } from '../../model/gateway.ts'
+import { raiseCounter } from './counters.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { deepEqual } from './same.ts'
 import { configKey, gatewayServiceKey, serviceNamePrefix } from './tables.ts'
@@ -24,12 +26,12 @@ export function updateGateway(txn: WriteTxn, index: Index, entry: IngressGateway
     if (mapping.Service.Name === WILDCARD) addAllServices(txn, index, mapping)
     putMapping(txn, index, mapping)
   }
-  txn.raiseCounter(GATEWAY_COUNTER, index)
+  raiseCounter(txn, GATEWAY_COUNTER, index)
 }
 
 export function deleteGateway(txn: WriteTxn, index: Index, gateway: string): void {
   for (const row of [...gatewayMappings(txn, gateway)]) txn.delete('gateway-services', keyOf(row))
-  txn.raiseCounter(GATEWAY_COUNTER, index)
+  raiseCounter(txn, GATEWAY_COUNTER, index)
 }
 
 /** An instance was registered: gateways that say "*" now have its service. */
@@ -45,7 +47,7 @@ export function dropFromWildcards(txn: WriteTxn, index: Index, service: string):
   for (const row of [...gatewaysOf(txn, service)]) {
     if (!row.FromWildcard) continue
     txn.delete('gateway-services', keyOf(row))
-    txn.raiseCounter(GATEWAY_COUNTER, index)
+    raiseCounter(txn, GATEWAY_COUNTER, index)
   }
 }
 
@@ -121,7 +123,7 @@ function putMapping(txn: WriteTxn, index: Index, mapping: GatewayService): void 
   const before = txn.get('gateway-services', keyOf(mapping))
   if (before !== undefined && sameMapping(before, mapping)) return
   txn.put('gateway-services', { ...mapping, CreateIndex: before?.CreateIndex ?? index, ModifyIndex: index })
-  txn.raiseCounter(GATEWAY_COUNTER, index)
+  raiseCounter(txn, GATEWAY_COUNTER, index)
 }
 
 function sameMapping(a: GatewayService, b: GatewayService): boolean {

@@ -3,8 +3,10 @@
  * of the services it speaks for, and to the sessions it holds up (fsm-and-snapshot.md sections 2 and 3).
  * Source: Consul's agent/consul/state/catalog.go, `ensureCheckTxn` and `deleteCheckTxn`.
  */
+
 import type { Index } from '../../base/units.ts'
 import type { HealthCheck } from '../../model/health.ts'
+import { raiseCounter, setCounter } from './counters.ts'
 import type { WriteTxn } from './rows.ts'
 import { deepEqual, sameCheck } from './same.ts'
 import { kindCounter, raiseServiceCounters, serviceCounter } from './service-counters.ts'
@@ -41,7 +43,7 @@ export function ensureCheck(txn: WriteTxn, index: Index, wanted: HealthCheck): s
   if (check.Status === 'critical') destroySessions(txn, index, check)
   // The row object stays when nothing differs: readers take its identity for its content.
   if (before === undefined || !deepEqual(before, check)) txn.put('checks', check)
-  txn.setCounter('checks', index)
+  setCounter(txn, 'checks', index)
   return undefined
 }
 
@@ -52,14 +54,14 @@ export function deleteCheck(txn: WriteTxn, index: Index, nodeName: string, check
   if (check === undefined) return
   if (check.ServiceID === '') {
     raiseServicesOfNode(txn, index, check.Node)
-    txn.raiseCounter('services', index)
+    raiseCounter(txn, 'services', index)
   } else {
-    txn.raiseCounter(serviceCounter(check.ServiceName), index)
+    raiseCounter(txn, serviceCounter(check.ServiceName), index)
     const service = txn.get('services', serviceKey(check.Node, check.ServiceID))
-    if (service !== undefined) txn.raiseCounter(kindCounter(service.Service.Kind), index)
+    if (service !== undefined) raiseCounter(txn, kindCounter(service.Service.Kind), index)
   }
   txn.delete('checks', key)
-  txn.setCounter('checks', index)
+  setCounter(txn, 'checks', index)
   destroySessions(txn, index, check)
 }
 

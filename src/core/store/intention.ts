@@ -1,9 +1,11 @@
 /** The rules of the log command Intention, and the reads. Source: Consul's agent/consul/state/intention.go. */
+
 import { byteKey } from '../../base/text.ts'
 import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
 import { WILDCARD } from '../../model/config-entry.ts'
 import type { Intention, IntentionMatchEntry, IntentionQueryMatch, IntentionRequest } from '../../model/intention.ts'
+import { setCounter } from './counters.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { fold, intentionEndsPrefix } from './tables.ts'
 
@@ -20,7 +22,7 @@ export function applyIntention(txn: WriteTxn, index: Index, { Op, Intention: ask
     case 'delete':
       if (asked !== null && txn.get('intentions', fold(asked.ID)) !== undefined) {
         txn.delete('intentions', fold(asked.ID))
-        txn.setCounter(INTENTION_COUNTER, index)
+        setCounter(txn, INTENTION_COUNTER, index)
       }
       return { kind: 'done' }
     default:
@@ -43,7 +45,7 @@ function setIntention(txn: WriteTxn, index: Index, asked: Intention | null): Res
     CreateIndex: before?.CreateIndex ?? index,
     ModifyIndex: index,
   })
-  txn.setCounter(INTENTION_COUNTER, index)
+  setCounter(txn, INTENTION_COUNTER, index)
   return { kind: 'done' }
 }
 

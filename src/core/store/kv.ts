@@ -8,6 +8,7 @@ import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
 import type { DirEntry, IndexedDirEntries, IndexedKeyList, KVSRequest } from '../../model/kv.ts'
 import type { Found } from '../../model/query.ts'
+import { setCounter } from './counters.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 import { SliceCounter, type Slices } from './slices.ts'
 import { kvKey, sessionKey } from './tables.ts'
@@ -61,7 +62,7 @@ export function kvDelete(txn: WriteTxn, index: Index, key: string): void {
   if (txn.get('kvs', row) === undefined) return
   bury(txn, index, key)
   txn.delete('kvs', row)
-  txn.setCounter('kvs', index)
+  setCounter(txn, 'kvs', index)
 }
 
 /** @returns true also when the key is absent, whatever index was asked for */
@@ -79,7 +80,7 @@ export function kvDeleteTree(txn: WriteTxn, index: Index, prefix: string): void 
   if (txn.prefix('kvs', under)[Symbol.iterator]().next().done === true) return
   txn.deleteUnder('kvs', under)
   if (prefix !== '') bury(txn, index, prefix)
-  txn.setCounter('kvs', index)
+  setCounter(txn, 'kvs', index)
 }
 
 export function kvLock(txn: WriteTxn, index: Index, entry: DirEntry): Result {
@@ -143,12 +144,12 @@ function store(
     CreateIndex: existing === undefined ? index : existing.CreateIndex,
     ModifyIndex: index,
   })
-  txn.setCounter('kvs', index)
+  setCounter(txn, 'kvs', index)
 }
 
 function bury(txn: WriteTxn, index: Index, key: string): void {
   txn.put('tombstones', { Key: key, Index: index })
-  txn.setCounter('tombstones', index)
+  setCounter(txn, 'tombstones', index)
 }
 
 /** Null and empty are equal here, as for Consul: overwriting one by the other changes nothing. */

@@ -130,18 +130,6 @@ class Writer extends Reader implements WriteTxn {
     }
   }
 
-  setCounter(name: string, value: number): void {
-    this.put('index', { Key: name, Value: value })
-  }
-
-  raiseCounter(name: string, value: number): void {
-    if (this.counter(name) < value) this.setCounter(name, value)
-  }
-
-  deleteCounter(name: string): void {
-    this.delete('index', counterKey(name))
-  }
-
   /** Takes back all changes, the last one first. */
   undo(): void {
     const changes = this.changes ?? []

@@ -3,12 +3,14 @@
  * for a template a beginning; the longest wins. What a template makes of a name is in query-template.ts.
  * Source: Consul's agent/consul/state/prepared_query.go.
  */
+
 import { quoteGo } from '../../base/go-flags.ts'
 import type { Index } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
 import { ConsulError } from '../../model/errors.ts'
 import type { IndexedPreparedQueries, PreparedQuery, PreparedQueryRequest } from '../../model/prepared-query.ts'
 import type { Found, QuerySource } from '../../model/query.ts'
+import { setCounter } from './counters.ts'
 import { sessionIdError } from './kv.ts'
 import { compileTemplate, isTemplate, renderTemplate } from './query-template.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
@@ -64,14 +66,14 @@ function setQuery(txn: WriteTxn, index: Index, query: PreparedQuery): string | u
     if (typeof compiled === 'string') return `failed compiling template: ${compiled}`
   }
   txn.put('prepared-queries', { ...query, CreateIndex: existing?.CreateIndex ?? index, ModifyIndex: index })
-  txn.setCounter(COUNTER, index)
+  setCounter(txn, COUNTER, index)
   return undefined
 }
 
 function deleteQuery(txn: WriteTxn, index: Index, id: string): void {
   if (txn.get('prepared-queries', queryKey(id)) === undefined) return
   txn.delete('prepared-queries', queryKey(id))
-  txn.setCounter(COUNTER, index)
+  setCounter(txn, COUNTER, index)
 }
 
 /** Queries end with the session that they are bound to. */

@@ -1,10 +1,12 @@
 /** What every engine behind the port `Rows` must do; each engine's test runs it over itself. */
+
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom } from '../../base/random.ts'
 import { byteKey } from '../../base/text.ts'
 import type { DirEntry } from '../../model/kv.ts'
+import { deleteCounter, raiseCounter, setCounter } from './counters.ts'
 import { sampleMeshRows } from './mesh-samples.ts'
 import type { ReadTxn, Rows, Tables, WriteTxn } from './rows.ts'
 import { sampleCheck, sampleEntry, sampleNode, sampleQuery, sampleService, sampleSession } from './samples.ts'
@@ -169,7 +171,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
       rows.write((txn) => {
         txn.put('kvs', sampleEntry('x'))
         txn.put('tombstones', { Key: 'x', Index: 9 })
-        txn.setCounter('x', 3)
+        setCounter(txn, 'x', 3)
       })
       rows.read((txn) => {
         assert.equal([...txn.prefix('kvs', '')].length, 1)
@@ -233,18 +235,18 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
 
     withRows('counters are set, raised and deleted, without regard to case', (rows) => {
       rows.write((txn) => {
-        txn.setCounter('nodes', 9)
-        txn.raiseCounter('nodes', 7)
-        txn.raiseCounter('service.Web', 4)
-        txn.raiseCounter('service.web', 5)
+        setCounter(txn, 'nodes', 9)
+        raiseCounter(txn, 'nodes', 7)
+        raiseCounter(txn, 'service.Web', 4)
+        raiseCounter(txn, 'service.web', 5)
       })
       rows.read((txn) => {
         assert.equal(txn.counter('nodes'), 9)
         assert.equal(txn.counter('service.WEB'), 5)
       })
       rows.write((txn) => {
-        txn.setCounter('nodes', 3)
-        txn.deleteCounter('Service.web')
+        setCounter(txn, 'nodes', 3)
+        deleteCounter(txn, 'Service.web')
       })
       assert.equal(
         rows.read((txn) => txn.counter('nodes')),
@@ -316,7 +318,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
       rows.write((txn) => {
         txn.put('kvs', sampleEntry('a', { Flags: 1n, Session: SESSION }))
         txn.put('kvs', sampleEntry('b'))
-        txn.setCounter('kvs', 2)
+        setCounter(txn, 'kvs', 2)
       }, 2)
       const changes: Change[] = []
       const fail = () =>
@@ -327,7 +329,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
             txn.delete('kvs', 'b')
             txn.put('kvs', sampleEntry('c'))
             txn.put('services', sampleService('n', 'web'))
-            txn.setCounter('kvs', 3)
+            setCounter(txn, 'kvs', 3)
             assert.equal(txn.get('kvs', 'b'), undefined)
             throw new Error('no')
           },
@@ -373,7 +375,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
           txn.delete('kvs', 'b')
           txn.delete('kvs', 'absent')
           txn.put('kvs', sampleEntry('c'))
-          txn.setCounter('kvs', 4)
+          setCounter(txn, 'kvs', 4)
         },
         4,
         changes,
@@ -432,7 +434,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
       rows.write((txn) => {
         for (let i = 0; i < 300; i++)
           txn.put('kvs', sampleEntry(`k${i}`, { Value: Uint8Array.of(1), Session: SESSION }))
-        txn.setCounter('kvs', 1)
+        setCounter(txn, 'kvs', 1)
       }, 1)
       const snapshot = rows.snapshot()
       const walk = snapshot.prefix('kvs', 'k')[Symbol.iterator]()
@@ -441,7 +443,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
         for (let i = 0; i < 300; i += 2) txn.put('kvs', sampleEntry(`k${i}`, { Value: Uint8Array.of(2) }))
         for (let i = 1; i < 300; i += 2) txn.delete('kvs', `k${i}`)
         for (let i = 0; i < 300; i++) txn.put('kvs', sampleEntry(`new${i}`))
-        txn.setCounter('kvs', 2)
+        setCounter(txn, 'kvs', 2)
       }, 2)
       let rest = 0
       for (let step = walk.next(); !step.done; step = walk.next()) {
@@ -467,7 +469,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
     withRows('a replacement is seen at once and whole, or not at all', (rows) => {
       rows.write((txn) => {
         txn.put('kvs', sampleEntry('old', { Session: SESSION }))
-        txn.setCounter('kvs', 5)
+        setCounter(txn, 'kvs', 5)
       }, 5)
       const abandoned = rows.replace()
       abandoned.txn.put('kvs', sampleEntry('never'))
@@ -476,7 +478,7 @@ export function rowsSuite(name: string, make: () => Promise<Rows>): void {
       replacement.txn.put('kvs', sampleEntry('new'))
       putEntries(rows, 'meanwhile')
       replacement.txn.put('services', sampleService('n', 'web'))
-      replacement.txn.setCounter('kvs', 9)
+      setCounter(replacement.txn, 'kvs', 9)
       assert.equal(replacement.txn.counter('kvs'), 9)
       assert.deepEqual(
         rows.read((txn) => keysOf(txn.prefix('kvs', ''))),

@@ -116,10 +116,6 @@ export interface WriteTxn extends ReadTxn {
   delete<T extends TableName>(table: T, key: string): void
   /** Deletes all rows whose key starts with `prefix`: cheaper than one by one. */
   deleteUnder(table: TableName, prefix: string): void
-  setCounter(name: string, value: number): void
-  /** Sets the counter unless it is already as high. */
-  raiseCounter(name: string, value: number): void
-  deleteCounter(name: string): void
 }
 
 export interface RowsSnapshot extends ReadTxn {

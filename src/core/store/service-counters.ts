@@ -2,8 +2,10 @@
  * The counters that move with a service: `service.<name>` and `service_kind.<kind>`, and which of the counters answers
  * a read (fsm-and-snapshot.md sections 2 and 4). Source: Consul's agent/consul/state/catalog.go.
  */
+
 import type { Index } from '../../base/units.ts'
 import type { NodeService, ServiceKind } from '../../model/catalog.ts'
+import { raiseCounter } from './counters.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
 
 export const LAST_EXTINCTION = 'service_last_extinction'
@@ -18,8 +20,8 @@ export function kindCounter(kind: ServiceKind): string {
 
 /** An instance of this service, its node or its checks changed. */
 export function raiseServiceCounters(txn: WriteTxn, index: Index, service: NodeService): void {
-  txn.raiseCounter(serviceCounter(service.Service), index)
-  txn.raiseCounter(kindCounter(service.Kind), index)
+  raiseCounter(txn, serviceCounter(service.Service), index)
+  raiseCounter(txn, kindCounter(service.Kind), index)
 }
 
 /**

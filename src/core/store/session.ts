@@ -4,6 +4,7 @@
  *
  * Lock delays run on every server's own clock and are no part of the state: `lockDelays` reads them off a commit.
  */
+
 import type { Index, Nanos } from '../../base/units.ts'
 import { NANOS_PER_SECOND } from '../../base/units.ts'
 import type { Result } from '../../model/command.ts'
@@ -11,6 +12,7 @@ import { ConsulError } from '../../model/errors.ts'
 import type { DirEntry } from '../../model/kv.ts'
 import type { Found } from '../../model/query.ts'
 import type { IndexedSessions, Session, SessionRequest } from '../../model/session.ts'
+import { setCounter } from './counters.ts'
 import { kvDelete, kvRelease, sessionIdError } from './kv.ts'
 import { deleteQueriesOf } from './prepared-query.ts'
 import type { ReadTxn, WriteTxn } from './rows.ts'
@@ -53,7 +55,7 @@ function createSession(txn: WriteTxn, index: Index, asked: Session): Result {
   const malformed = sessionIdError(asked.ID)
   if (malformed !== undefined) return { kind: 'failed', message: `failed inserting session: ${malformed}` }
   putSession(txn, { ...asked, Behavior: behavior, CreateIndex: index, ModifyIndex: index })
-  txn.setCounter('sessions', index)
+  setCounter(txn, 'sessions', index)
   return { kind: 'text', value: asked.ID }
 }
 
@@ -77,7 +79,7 @@ export function destroySession(txn: WriteTxn, index: Index, id: string): void {
   const session = txn.get('sessions', sessionKey(id))
   if (session === undefined) return
   txn.delete('sessions', sessionKey(id))
-  txn.setCounter('sessions', index)
+  setCounter(txn, 'sessions', index)
   const held: DirEntry[] = [...txn.by('kvs-by-session', sessionPrefix(id))]
   for (const entry of held) {
     if (session.Behavior === 'delete') kvDelete(txn, index, entry.Key)

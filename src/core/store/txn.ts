@@ -3,6 +3,7 @@
  * store undoes what was written). All failures are told, not only the first.
  * Source: Consul's agent/consul/state/txn.go.
  */
+
 import { quoteGo } from '../../base/go-flags.ts'
 import type { Index } from '../../base/units.ts'
 import { uuidFault } from '../../base/uuid.ts'
@@ -23,6 +24,7 @@ import type {
   TxnSessionOp,
 } from '../../model/txn.ts'
 import { deleteNode, deleteService, ensureNode, ensureService, nodeById } from './catalog.ts'
+import { setCounter } from './counters.ts'
 import { deleteCheck, ensureCheck } from './health.ts'
 import { applyIntention } from './intention.ts'
 import { kvCas, kvDelete, kvDeleteCas, kvDeleteTree, kvLock, kvSet, kvUnlock } from './kv.ts'
@@ -294,6 +296,6 @@ function runSession(ground: Ground, { Verb, Session }: TxnSessionOp): TxnResult[
     throw new OpFault('failed to delete session: failed deleting session: not found')
   }
   write.delete('sessions', key)
-  write.setCounter('sessions', ground.index)
+  setCounter(write, 'sessions', ground.index)
   return NOTHING
 }
