@@ -25,9 +25,14 @@ const identities = {
   NodeIdentities: list(object({ NodeName: text, Datacenter: text })),
 }
 const granted = { Policies: links, Roles: links, ...identities }
-const OPTIONAL = [
-  ...['Policies', 'Roles', 'ServiceIdentities', 'NodeIdentities', 'AuthMethod', 'ExpirationTime'],
-] as (keyof AclToken)[]
+const OPTIONAL: (keyof AclToken)[] = [
+  'Policies',
+  'Roles',
+  'ServiceIdentities',
+  'NodeIdentities',
+  'AuthMethod',
+  'ExpirationTime',
+]
 /** Of a link, either is enough in what is sent. */
 const givenGrants: Record<string, Schema> = {
   Policies: listOrNull(body({ ID: text, Name: text })),
