@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import { connect } from '../api/index.ts'
+import { formatGoDuration } from '../base/go-duration.ts'
 import { TarReader } from '../wire/tar.ts'
 import { cannedAgent, run } from './canned.suite.ts'
 import { gather } from './debug.ts'
@@ -22,9 +23,15 @@ const ANSWERS = {
   'GET /v1/agent/monitor?loglevel=DEBUG': { body: 'a line\nanother\n' },
 }
 const MS = 1e6
+const SHORTEST_MS = 500
+const LONGEST_MS = 32_000
 
 /** Runs it with times that the command line refuses. */
-async function gathered(output: string, wish: { archive: boolean; capture: string[] }, answers: object = ANSWERS) {
+async function gathered(
+  output: string,
+  wish: { archive: boolean; capture: string[]; intervalMs?: number },
+  answers: object = ANSWERS,
+) {
   const agent = await cannedAgent(answers as typeof ANSWERS)
   const lines: string[] = []
   const io = {
@@ -42,36 +49,51 @@ async function gathered(output: string, wish: { archive: boolean; capture: strin
     if (line.startsWith('==> Capture successful')) stop.abort()
     return out(line)
   }
-  const times = { interval: 500 * MS, duration: 60_000 * MS }
-  const code = await gather(io, consul, { ...wish, ...times, output }, stop.signal)
+  const { intervalMs = SHORTEST_MS, ...rest } = wish
+  const times = { interval: intervalMs * MS, duration: 60_000 * MS }
+  const code = await gather(io, consul, { ...rest, ...times, output }, stop.signal)
   return { code, lines, agent }
+}
+
+/** The whole of an agent, and the files of the archive by their names. */
+async function gatheredAll(intervalMs: number) {
+  const output = join(mkdtempSync(join(folder, 'whole-')), 'all')
+  const { code, lines } = await gathered(output, { archive: true, capture: [], intervalMs })
+  const files = new Map<string, string>()
+  let name = ''
+  for (const part of new TarReader().push(gunzipSync(readFileSync(`${output}.tar.gz`)))) {
+    if (part.kind === 'file') {
+      name = part.name.replace(/\/\d+\//, '/<time>/')
+      files.set(name, '')
+    }
+    if (part.kind === 'data') files.set(name, (files.get(name) ?? '') + Buffer.from(part.bytes).toString())
+  }
+  return { code, lines, files, output }
 }
 
 suite('consul debug', () => {
   test('everything but profiles, of an agent that gives none, in one archive', async () => {
-    const output = join(folder, 'all')
-    const { code, lines } = await gathered(output, { archive: true, capture: [] })
+    // What the agent logs is taken up to the interval's end: the answer of a busy machine may come later than that.
+    let intervalMs = SHORTEST_MS
+    let found = await gatheredAll(intervalMs)
+    while (!found.files.get('all/<time>/consul.log') && intervalMs < LONGEST_MS) {
+      intervalMs *= 2
+      found = await gatheredAll(intervalMs)
+    }
+    const { code, lines, files, output } = found
+    const interval = formatGoDuration(intervalMs * MS)
     assert.equal(code, 0)
     assert.equal(existsSync(output), false)
     assert.deepEqual(lines.slice(0, 7), [
       '! [WARN] Unable to capture pprof. Set enable_debug to true on target agent to enable profiling.',
       '==> Starting debugger and capturing static information...',
       "     Agent Version: '1.8.7'",
-      "          Interval: '500ms'",
+      `          Interval: '${interval}'`,
       "          Duration: '1m0s'",
       `            Output: '${output}.tar.gz'`,
       "           Capture: 'metrics, logs, host, agent, cluster'",
     ])
     assert.equal(lines.at(-1), `    Saved debug archive: ${output}.tar.gz`)
-    const files = new Map<string, string>()
-    let name = ''
-    for (const part of new TarReader().push(gunzipSync(readFileSync(`${output}.tar.gz`)))) {
-      if (part.kind === 'file') {
-        name = part.name.replace(/\/\d+\//, '/<time>/')
-        files.set(name, '')
-      }
-      if (part.kind === 'data') files.set(name, (files.get(name) ?? '') + Buffer.from(part.bytes).toString())
-    }
     assert.deepEqual(
       [...files.keys()].sort(),
       ['<time>/consul.log', '<time>/metrics.json', 'agent.json', 'cluster.json', 'host.json', 'index.json'].map(
@@ -82,7 +104,7 @@ suite('consul debug', () => {
     assert.deepEqual(JSON.parse(files.get('all/index.json')!), {
       Version: 1,
       AgentVersion: '1.8.7',
-      Interval: '500ms',
+      Interval: interval,
       Duration: '1m0s',
       Targets: ['metrics', 'logs', 'host', 'agent', 'cluster'],
     })
