@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { Registry } from '../base/metrics.ts'
 import { NANOS_PER_MS } from '../base/units.ts'
 import { ConsulError } from '../model/errors.ts'
 import { makeCache } from './cache.ts'
@@ -9,8 +10,10 @@ function setUp() {
   let now = 1000
   const alarms: { at: number; run: () => void }[] = []
   const calls: { args: Record<string, unknown>; answer(reply: unknown): void; fail(error: Error): void }[] = []
+  const metrics = new Registry({ prefix: '', host: '', allow: [], block: [], otherwise: true }, 0)
   const cache = makeCache(
     {
+      metrics,
       now: () => now,
       wake(at, run) {
         const alarm = { at, run }
@@ -29,6 +32,14 @@ function setUp() {
   return {
     cache,
     calls,
+    /** What was counted, without what all of it begins with. */
+    counted: () =>
+      Object.fromEntries(
+        metrics
+          .series()
+          .filter(({ kind, total }) => kind === 'counter' && total.sum > 0)
+          .map(({ name, total }) => [name.replace('consul.cache.', ''), total.sum]),
+      ),
     async answer(reply: object) {
       calls.shift()!.answer({ KnownLeader: true, LastContact: 0, ...reply })
       await settle()
@@ -67,6 +78,27 @@ suite('the agent’s cache', () => {
     assert.deepEqual([again.hit, again.ageMs, again.reply.Index], [true, 0, 7])
     await answer({ Index: 9, Nodes: [] })
     assert.equal((await cache.get('Health.ServiceNodes', WEB)).reply.Index, 9)
+  })
+
+  test('counts what it had, what it had not, and how asking went', async () => {
+    const { cache, answer, fail, counted } = setUp()
+    const first = cache.get('Health.ServiceNodes', WEB)
+    await answer({ Index: 7 })
+    await first
+    await cache.get('Health.ServiceNodes', WEB)
+    const next = cache.get('Health.ServiceNodes', { ...WEB, MinQueryIndex: 7 })
+    const failed = assert.rejects(next)
+    await fail()
+    await failed
+    assert.deepEqual(counted(), {
+      'health-services.miss_new': 1,
+      'health-services.miss_block': 1,
+      'health-services.hit': 1,
+      'health-services.fetch_success': 1,
+      'health-services.fetch_error': 1,
+      fetch_success: 1,
+      fetch_error: 1,
+    })
   })
 
   test('lets those wait who know the index, until an answer or their time', async () => {

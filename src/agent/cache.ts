@@ -10,6 +10,7 @@ import { ConsulError } from '../model/errors.ts'
 import type { QueryMeta, QueryOptions } from '../model/query.ts'
 import type { Args, CallContext, Caller, Gone, Reply } from '../model/rpc.ts'
 import type { CachedMethod, CachedReply } from '../serve/backend.ts'
+import { cacheMeters } from './meters.ts'
 
 /** Kept fresh in the background, or asked for anew when too old. */
 const REFRESHED: Record<CachedMethod, boolean> = {
@@ -54,9 +55,10 @@ export interface AgentCache {
   stop(): void
 }
 
-export function makeCache(host: Pick<Host, 'now' | 'wake'>, caller: Pick<Caller, 'call'>): AgentCache {
+export function makeCache(host: Pick<Host, 'now' | 'wake' | 'metrics'>, caller: Pick<Caller, 'call'>): AgentCache {
   /** Asked for longest ago first. */
   const entries = new Map<string, Entry>()
+  const meters = cacheMeters(host.metrics, () => entries.size)
   let stopped = false
 
   function touch(key: string): Entry {
@@ -99,6 +101,7 @@ export function makeCache(host: Pick<Host, 'now' | 'wake'>, caller: Pick<Caller,
     if (refreshed) Object.assign(asked, { MinQueryIndex: entry.index, MaxQueryTime: REFRESH_WAIT_NANOS })
     caller.call(method, asked, { signal: entry.gone.signal }).then(
       (reply) => {
+        meters.fetched(method, true)
         entry.fetching = false
         entry.failures = 0
         entry.lostAt = null
@@ -109,6 +112,7 @@ export function makeCache(host: Pick<Host, 'now' | 'wake'>, caller: Pick<Caller,
         if (refreshed) again(method, args, entry, 0)
       },
       (error: unknown) => {
+        meters.fetched(method, false)
         entry.fetching = false
         entry.failures += 1
         entry.lostAt ??= host.now()
@@ -122,8 +126,10 @@ export function makeCache(host: Pick<Host, 'now' | 'wake'>, caller: Pick<Caller,
   function again<M extends CachedMethod>(method: M, args: Args<M>, entry: Entry, inMs: number): void {
     const run = () => {
       if (stopped || entries.get(entry.key) !== entry) return
-      if (entry.waiting.size === 0 && host.now() - entry.askedAt > IDLE_MS_MAX) drop(entry.key, entry)
-      else fetch(method, args, entry)
+      if (entry.waiting.size === 0 && host.now() - entry.askedAt > IDLE_MS_MAX) {
+        drop(entry.key, entry)
+        meters.expired.add(1)
+      } else fetch(method, args, entry)
     }
     if (inMs === 0) run()
     else host.wake(host.now() + inMs, run)
@@ -177,9 +183,11 @@ export function makeCache(host: Pick<Host, 'now' | 'wake'>, caller: Pick<Caller,
       const entry = touch(key)
       const now = host.now()
       if (entry.reply !== undefined && isFresh(entry, options, refreshed, first, now)) {
+        if (first) meters.hit(method)
         const since = refreshed ? entry.lostAt : entry.fetchedAt
         return { reply: entry.reply as Reply<M>, hit: first, ageMs: since === null ? 0 : now - since }
       }
+      if (first) meters.missed(method, (options.MinQueryIndex ?? 0) > 0)
       fetch(method, args, entry)
       let answered: boolean
       try {

@@ -25,7 +25,14 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
   const pool = makePool(host, CLIENT_POOL)
   const router = runRouter({ host, pools, area: 'lan', pool, log: log.named('manager') })
   const limit = reloadedLimit(config, host, parts.reloads.onReload)
+  const exceeded = host.metrics.counter('client.rpc.exceeded')
   let stopped = false
+
+  function refuseExcess(): void {
+    if (limit.take(host.now())) return
+    exceeded.add(1)
+    throw new ConsulError('rate-limited')
+  }
 
   async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {
     let until = host.now() + config.rpcHoldTimeout
@@ -38,7 +45,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
       const servers = router.of(config.datacenter)
       const server = servers[0]
       if (server === undefined) throw new ConsulError('no-servers')
-      if (!limit.take(host.now())) throw new ConsulError('rate-limited')
+      refuseExcess()
       const began = host.now()
       try {
         if (server.failed) await mustAnswer(server.address)
@@ -46,6 +53,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
       } catch (error) {
         if (context.signal?.aborted) throw forwarded(error)
         const failure = forwarded(error) as Error
+        host.metrics.counter('client.rpc.failed', { server: server.name }).add(1)
         log.error('RPC failed to server', { method, server: server.address, error: failure.message })
         if (error instanceof ConnectionLost || mayRetry(method, error)) router.failed(server)
         // Gossip counts all of them as failed: each was tried in case that gossip is late, and none is waited for.
@@ -87,7 +95,7 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
   const snapshot: SnapshotCaller = async (request, archive) => {
     const server = router.of(config.datacenter)[0]
     if (server === undefined) throw new ConsulError('no-servers')
-    if (!limit.take(host.now())) throw new ConsulError('rate-limited')
+    refuseExcess()
     try {
       return await askSnapshot(host, server.address, request, archive)
     } catch (error) {

@@ -4,6 +4,7 @@
  * (protocol/rpc.md section 5), and asked again across an election where that is safe. What a method means is in core/methods.
  */
 import type { Log } from '../base/log.ts'
+import type { Instrument } from '../base/metrics.ts'
 import { type Instant, NANOS_PER_MS } from '../base/units.ts'
 import { type Authorizer, allowAll } from '../core/acl/authorizer.ts'
 import type { Elsewhere, Env, FoundOnce, MethodTable, Once, Read, Surroundings, Write } from '../core/methods/table.ts'
@@ -203,16 +204,27 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
 
   async function verify(): Promise<void> {
     const began = host.now()
+    meters.verified.add(1)
     await replica.verify()
     meters.consistentRead.add(host.now() - began)
   }
 
-  async function read<M extends Method>(meaning: Read<M>, args: Args<M>, context: CallContext): Promise<Reply<M>> {
+  async function read<M extends Method>(
+    method: M,
+    meaning: Read<M>,
+    args: Args<M>,
+    context: CallContext,
+  ): Promise<Reply<M>> {
     const options = args as QueryOptions
+    const counts = meters.lookup(method)
     meters.query.add(1)
     if (needsQuorum(options)) await verify()
     const can = authorize(options.Token)
-    if (!options.MinQueryIndex) return withMeta<M>(await reads.find(meaning, args, can, context.signal))
+    if (!options.MinQueryIndex) {
+      const found = await reads.find(meaning, args, can, context.signal)
+      counts?.(args, found)
+      return withMeta<M>(found)
+    }
     const asked = Math.min(options.MaxQueryTime || config.defaultQueryTime, config.maxQueryTime)
     const jitter = Math.floor(host.random.float() * WAIT_JITTER_STEPS) / WAIT_JITTER_STEPS
     const waitMs = Math.ceil((asked / NANOS_PER_MS) * (1 + jitter * WAIT_JITTER_FRACTION))
@@ -220,7 +232,9 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     const wait = { fresh, until: host.now() + waitMs, signal: context.signal }
     const ended = meters.blocks()
     try {
-      return withMeta<M>(await reads.findFresh(meaning, args, can, wait))
+      const found = await reads.findFresh(meaning, args, can, wait)
+      counts?.(args, found)
+      return withMeta<M>(found)
     } finally {
       ended()
     }
@@ -269,9 +283,12 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     } as Reply<M>
   }
 
+  function timedRead<T>(method: Method, run: () => Promise<T>): Promise<T> {
+    return timed(meters.tookRead(method), run)
+  }
+
   /** Only calls whose cost operators watch. */
-  function timed<T>(method: Method, run: () => Promise<T>): Promise<T> {
-    const meter = meters.took(method)
+  function timed<T>(meter: Instrument | undefined, run: () => Promise<T>): Promise<T> {
     if (meter === undefined) return run()
     const began = host.now()
     // Not `finally`, which takes three more turns of the microtask queue.
@@ -310,15 +327,17 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     const meaning = methods[method]
     switch (meaning.kind) {
       case 'read':
-        if (maySeeStale(args)) return read(meaning, args, context)
-        return atLeader(method, args, context, () => read(meaning, args, context))
+        if (maySeeStale(args)) return timedRead(method, () => read(method, meaning, args, context))
+        return atLeader(method, args, context, () => timedRead(method, () => read(method, meaning, args, context)))
       case 'once':
-        if (maySeeStale(args)) return once(meaning, args, context)
-        return atLeader(method, args, context, () => once(meaning, args, context))
+        if (maySeeStale(args)) return timedRead(method, () => once(meaning, args, context))
+        return atLeader(method, args, context, () => timedRead(method, () => once(meaning, args, context)))
       case 'write':
-        return atLeader(method, args, context, () => timed(method, () => write(meaning, args)))
+        return atLeader(method, args, context, () => timed(meters.took(method), () => write(meaning, args)))
       case 'act': {
-        const here = () => act(acts, method as ActMethod, args) as Reply<typeof method>
+        const run = () => act(acts, method as ActMethod, args) as Reply<typeof method>
+        const meter = meters.took(method)
+        const here = meter === undefined ? run : () => timed(meter, async () => run())
         const leaders = LEADERS_ACTS.has(method) || (LEADERS_READS.has(method) && !maySeeStale(args as QueryOptions))
         return leaders ? atLeader(method, args, context, here) : here()
       }
@@ -335,13 +354,21 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
       if (!(ready || maySeeStale(args)) || needsQuorum(options)) return undefined
       if (elsewhere(args) !== undefined) return undefined
       if (meaning.kind === 'once') {
+        const began = host.now()
         const found = runOnce(meaning, args)
-        return isElsewhere(found) ? undefined : withContact<typeof method>(found)
+        if (isElsewhere(found)) return undefined
+        meters.tookRead(method)?.add(host.now() - began)
+        return withContact<typeof method>(found)
       }
       const can = authorize(options.Token)
       meters.query.add(1)
+      const timer = meters.tookRead(method)
+      const began = timer === undefined ? 0 : host.now()
       const found = reads.peek(meaning, args, can)
-      return found !== undefined && passed(found, options) ? withMeta<typeof method>(found) : undefined
+      if (found === undefined || !passed(found, options)) return undefined
+      meters.lookup(method)?.(args, found)
+      timer?.add(host.now() - began)
+      return withMeta<typeof method>(found)
     },
 
     setReady(value) {

@@ -8,6 +8,7 @@ import type { Role } from '../core/raft/messages.ts'
 import type { RaftStatus } from '../core/raft/raft.ts'
 import type { Command } from '../model/command.ts'
 import type { Method } from '../model/rpc.ts'
+import type { CachedMethod } from '../serve/backend.ts'
 
 /** Of commands as they are applied: `fsm.` and these, with the operation as a label where there is one. */
 const FSM_NAMES: Partial<Record<Command['type'], string>> = {
@@ -26,7 +27,7 @@ const FSM_NAMES: Partial<Record<Command['type'], string>> = {
   FederationState: 'federation_state',
 }
 
-/** Of calls that the leader carries out. */
+/** Of calls whose cost operators watch. */
 const CALL_NAMES: Partial<Record<Method, string>> = {
   'KVS.Apply': 'kvs.apply',
   'Catalog.Register': 'catalog.register',
@@ -34,12 +35,31 @@ const CALL_NAMES: Partial<Record<Method, string>> = {
   'Session.Apply': 'session.apply',
   'Session.Renew': 'session.renew',
   'Txn.Apply': 'txn.apply',
-  'Txn.Read': 'txn.read',
   'PreparedQuery.Apply': 'prepared-query.apply',
-  'PreparedQuery.Execute': 'prepared-query.execute',
   'ConfigEntry.Apply': 'config_entry.apply',
+  'ConfigEntry.Delete': 'config_entry.delete',
   'Intention.Apply': 'intention.apply',
 }
+
+/** Of reads whose cost operators watch. A blocking one's includes its waiting. */
+const READ_NAMES: Partial<Record<Method, string>> = {
+  'Txn.Read': 'txn.read',
+  'PreparedQuery.Execute': 'prepared-query.execute',
+  'PreparedQuery.ExecuteRemote': 'prepared-query.execute_remote',
+  'PreparedQuery.Explain': 'prepared-query.explain',
+  'ConfigEntry.Get': 'config_entry.get',
+  'ConfigEntry.List': 'config_entry.list',
+  'ConfigEntry.ResolveServiceConfig': 'config_entry.resolve_service_config',
+  'DiscoveryChain.Get': 'discovery_chain.get',
+}
+
+/** Of reads that look for the instances of a service. */
+const LOOKUPS: Partial<Record<Method, 'catalog' | 'health'>> = {
+  'Catalog.ServiceNodes': 'catalog',
+  'Health.ServiceNodes': 'health',
+}
+/** More names of services come of those who make them up, and are not counted. */
+const SERVICES_MAX = 2_000
 
 export interface ReplicaMeters {
   /** Entries were offered to the log. */
@@ -103,19 +123,43 @@ export interface DispatchMeters {
   /** What carrying out a call took, where that is counted. */
   took(method: Method): Instrument | undefined
   crossDatacenter(datacenter: string): void
+  /** The same of reads. */
+  tookRead(method: Method): Instrument | undefined
+  /** Whoever is to be told of the answers to this method, for it looks for instances of services. */
+  lookup(method: Method): Lookup | undefined
+  /** A majority was asked whether the leader still is one. */
+  verified: Instrument
   /** A blocking read begins to wait. @returns to be called when it ends */
   blocks(): () => void
 }
 
+/** @param args the question @param reply what was found */
+export type Lookup = (args: unknown, reply: unknown) => void
+
+interface LookupArgs {
+  ServiceName: string
+  ServiceTags?: readonly string[] | null
+  Connect?: boolean
+  Ingress?: boolean
+}
+
 export function dispatchMeters(metrics: Metrics): DispatchMeters {
-  const calls = new Map<Method, Instrument>()
-  for (const [method, name] of Object.entries(CALL_NAMES)) calls.set(method as Method, metrics.sample(name))
+  const named = (names: Partial<Record<Method, string>>) =>
+    new Map(Object.entries(names).map(([method, name]) => [method as Method, metrics.sample(name)]))
+  const calls = named(CALL_NAMES)
+  const reads = named(READ_NAMES)
+  const lookups = new Map(
+    Object.entries(LOOKUPS).map(([method, group]) => [method as Method, countLookups(metrics, group)]),
+  )
   let blocking = 0
   metrics.gauge('rpc.queries_blocking', () => blocking)
   return {
     query: metrics.counter('rpc.query'),
     consistentRead: metrics.sample('rpc.consistentRead'),
     took: (method) => calls.get(method),
+    tookRead: (method) => reads.get(method),
+    lookup: (method) => lookups.get(method),
+    verified: metrics.counter('raft.verify_leader'),
     crossDatacenter: (datacenter) => metrics.counter('rpc.cross-dc', { datacenter }).add(1),
     blocks() {
       blocking += 1
@@ -123,6 +167,88 @@ export function dispatchMeters(metrics: Metrics): DispatchMeters {
         blocking -= 1
       }
     },
+  }
+}
+
+/** How often each service was looked for, with which tags, and how often in vain. */
+function countLookups(metrics: Metrics, group: 'catalog' | 'health'): Lookup {
+  const counted = (kind: string) => {
+    const services = new Map<string, { query: Instrument; missing: Instrument }>()
+    return (service: string) => {
+      let found = services.get(service)
+      if (found === undefined && services.size < SERVICES_MAX) {
+        const counter = (what: string) => metrics.counter(`${group}.${kind}.${what}`, { service })
+        found = { query: counter('query'), missing: counter('not-found') }
+        services.set(service, found)
+      }
+      return found
+    }
+  }
+  const kinds = { service: counted('service'), connect: counted('connect'), ingress: counted('ingress') }
+  const list = group === 'catalog' ? 'ServiceNodes' : 'Nodes'
+  return (args, reply) => {
+    const { ServiceName: service, ServiceTags: tags, Connect, Ingress } = args as LookupArgs
+    const kind = Ingress ? 'ingress' : Connect ? 'connect' : 'service'
+    const counters = kinds[kind](service)
+    if (counters === undefined) return
+    counters.query.add(1)
+    if (tags?.length) {
+      // Of several, a label holds the last one in order.
+      const tag = tags.reduce((last, each) => (each > last ? each : last))
+      metrics.counter(`${group}.${kind}.query-tags`, { service, tag }).add(1)
+    }
+    if (!(reply as Record<string, readonly unknown[] | null>)[list]?.length) counters.missing.add(1)
+  }
+}
+
+/** What the agent's cache does, under Consul's names for what it keeps. */
+export interface CacheMeters {
+  hit(method: CachedMethod): void
+  /** @param waits for a newer one than there is */
+  missed(method: CachedMethod, waits: boolean): void
+  fetched(method: CachedMethod, well: boolean): void
+  /** Nobody asked for it any more. */
+  expired: Instrument
+}
+
+const CACHE_NAMES: Record<CachedMethod, string> = {
+  'Catalog.ListDatacenters': 'catalog-datacenters',
+  'Catalog.ListServices': 'catalog-list-services',
+  'Catalog.NodeServices': 'node-services',
+  'Catalog.ServiceNodes': 'catalog-services',
+  'DiscoveryChain.Get': 'compiled-discovery-chain',
+  'Health.ServiceNodes': 'health-services',
+  'PreparedQuery.Execute': 'prepared-query',
+}
+
+/** @param size how many answers it keeps */
+export function cacheMeters(metrics: Metrics, size: () => number): CacheMeters {
+  const counted = (what: string) => {
+    const counters = new Map<CachedMethod, Instrument>()
+    return (method: CachedMethod) => {
+      let counter = counters.get(method)
+      if (counter === undefined) {
+        counter = metrics.counter(`consul.cache.${CACHE_NAMES[method]}.${what}`)
+        counters.set(method, counter)
+      }
+      counter.add(1)
+    }
+  }
+  const [ofAll, ofAllBadly] = [
+    metrics.counter('consul.cache.fetch_success'),
+    metrics.counter('consul.cache.fetch_error'),
+  ]
+  const [missedNew, missedNext] = [counted('miss_new'), counted('miss_block')]
+  const [fetched, fetchedBadly] = [counted('fetch_success'), counted('fetch_error')]
+  metrics.gauge('consul.cache.entries_count', size)
+  return {
+    hit: counted('hit'),
+    missed: (method, waits) => (waits ? missedNext : missedNew)(method),
+    fetched(method, well) {
+      ;(well ? ofAll : ofAllBadly).add(1)
+      ;(well ? fetched : fetchedBadly)(method)
+    },
+    expired: metrics.counter('consul.cache.evict_expired'),
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { NO_METRICS } from '../base/metrics.ts'
 import type { Caller } from '../model/rpc.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { limitedCaller, reloadedLimit } from './rate-limit.ts'
@@ -9,7 +10,7 @@ const LIMITED = { code: 'rate-limited' }
 
 suite('the limit of calls', () => {
   let at = 0
-  const host = { now: () => at }
+  const host = { now: () => at, metrics: NO_METRICS }
   const answers: Caller = {
     call: () => Promise.resolve(NOBODY_ASKED),
     peek: () => NOBODY_ASKED,

@@ -23,10 +23,14 @@ export function reloadedLimit(
 }
 
 /** The same caller, which refuses what is over the limit. */
-export function limitedCaller(caller: Caller, host: Pick<Host, 'now'>, limit: TokenBucket): Caller {
+export function limitedCaller(caller: Caller, host: Pick<Host, 'now' | 'metrics'>, limit: TokenBucket): Caller {
+  const exceeded = host.metrics.counter('client.rpc.exceeded')
   return {
-    call: (method, args, context) =>
-      limit.take(host.now()) ? caller.call(method, args, context) : Promise.reject(new ConsulError('rate-limited')),
+    call(method, args, context) {
+      if (limit.take(host.now())) return caller.call(method, args, context)
+      exceeded.add(1)
+      return Promise.reject(new ConsulError('rate-limited'))
+    },
     // What is declined here is asked for by `call`, and counted there.
     peek: (method, args) => (limit.unlimited ? caller.peek(method, args) : undefined),
   }

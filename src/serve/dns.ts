@@ -4,7 +4,7 @@
  * goes wrong inside is SERVFAIL outside. With replies at hand (`peek`) the answer comes at once, without a promise.
  */
 
-import type { Nanos } from '../base/units.ts'
+import { NANOS_PER_MS, type Nanos } from '../base/units.ts'
 import {
   type ClientSubnet,
   type Edns,
@@ -55,6 +55,8 @@ const CLEARED_ON_REFUSAL = FLAG.authoritative | FLAG.zero | 0xf
  * seconds, and UDP has no other limit: some kilobytes each must not become gigabytes.
  */
 export const WAITING_MAX = 4096
+/** From here on a reply counts as stale, in nanoseconds: five seconds without a word of the leader. */
+const STALE_NANOS_MIN = 5_000 * NANOS_PER_MS
 
 /** Counts beyond these are no honest question. Source: miekg/dns, its default acceptance. */
 function plausible(counts: Counts): boolean {
@@ -65,6 +67,7 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
   const around = { random: backend.random, measure: measureMessage, unixTime: 0 }
   let waiting = 0
   const names = backend.measured.sample('dns.domain_query', { node: backend.self.nodeName })
+  const staleReplies = backend.measured.counter('dns.stale_queries')
   const addresses = backend.measured.sample('dns.ptr_query', { node: backend.self.nodeName })
 
   function handle(bytes: Uint8Array, network: Network, asker: string): DnsReply {
@@ -127,11 +130,20 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
         step = resolution.throw(error)
         continue
       }
-      if (reply !== undefined) step = resolution.next(reply)
-      else if (waiting < WAITING_MAX) return runLater(resolution, ask)
+      if (reply !== undefined) {
+        countStale(ask, reply)
+        step = resolution.next(reply)
+      } else if (waiting < WAITING_MAX) return runLater(resolution, ask)
       else step = resolution.throw(new ConsulError('rate-limited'))
     }
     return step.value
+  }
+
+  /** A server answered that has long not heard from the leader, and that was good enough. */
+  function countStale(ask: Ask, reply: Answered): void {
+    if (ask.method === 'Recurse' || !('LastContact' in reply)) return
+    const { LastContact } = reply
+    if (LastContact > STALE_NANOS_MIN && LastContact <= options.zone.maxStaleMs * NANOS_PER_MS) staleReplies.add(1)
   }
 
   async function runLater(resolution: Resolution, first: Ask): Promise<Answer> {
@@ -150,6 +162,7 @@ export function makeDns(backend: Backend, options: DnsOptions): Dns {
       let failure: unknown
       try {
         reply = await fetchReply(ask)
+        countStale(ask, reply)
       } catch (error) {
         failure = error
       }

@@ -301,6 +301,30 @@ suite('failures', () => {
     )
   })
 
+  test('requests of the catalog are counted by how they end', async () => {
+    const door = makeDoor()
+    const counts = () =>
+      Object.fromEntries(
+        door.measured
+          .series()
+          .filter(({ name, total }) => /client\.(api|rpc\.error)/.test(name) && total.sum > 0)
+          .map(({ name, total }) => [name.replace(/^.*client\./, ''), total.sum]),
+      )
+    await door.ask('GET', '/v1/catalog/nodes')
+    await door.ask('GET', '/v1/catalog/nodes?filter=((')
+    await door.ask('GET', '/v1/catalog/nodes?wait=x')
+    await door.ask('GET', '/v1/catalog/nodes?dc=none')
+    await door.ask('GET', '/v1/catalog/connect/web')
+    await door.ask('PUT', '/v1/catalog/nodes')
+    assert.deepEqual(counts(), {
+      'api.catalog_connect_service_nodes': 1,
+      'api.catalog_nodes': 4,
+      'api.success.catalog_nodes': 1,
+      'api.success.catalog_service_nodes': 1,
+      'rpc.error.catalog_nodes': 2,
+    })
+  })
+
   test('that the cache knew nothing in time is told, but not by those lists of which Consul does not tell it', async () => {
     const { handle } = failing({ cached: () => Promise.reject(new ConsulError('nothing-cached')) })
     const told = async (url: string) => {

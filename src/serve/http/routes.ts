@@ -40,6 +40,7 @@ import {
 } from './catalog.ts'
 import { applyConfig, config, discoveryChain } from './config.ts'
 import { coordinateDatacenters, coordinateNode, coordinateNodes, coordinateUpdate } from './coordinate.ts'
+import { counted } from './counted.ts'
 import { fireEvent, listEvents } from './event.ts'
 import type { Endpoint } from './exchange.ts'
 import { checksInState, connectHealth, ingressHealth, nodeChecks, serviceChecks, serviceHealth } from './health.ts'
@@ -124,16 +125,16 @@ export const ROUTES: readonly Route[] = [
   route('/v1/agent/service/register', PUT, serviceRegister),
   route('/v1/agent/service/deregister/', PUT, serviceDeregister),
   route('/v1/agent/service/maintenance/', PUT, serviceMaintenance),
-  route('/v1/catalog/register', PUT, register),
-  route('/v1/catalog/connect/', GET, connectNodes),
-  route('/v1/catalog/deregister', PUT, deregister),
-  route('/v1/catalog/datacenters', GET, datacenters),
-  route('/v1/catalog/nodes', GET, nodes),
-  route('/v1/catalog/services', GET, services),
-  route('/v1/catalog/service/', GET, serviceNodes),
-  route('/v1/catalog/node/', GET, nodeServices),
-  route('/v1/catalog/node-services/', GET, nodeServiceList),
-  route('/v1/catalog/gateway-services/', GET, gatewayServices),
+  route('/v1/catalog/register', PUT, counted('catalog_register', register)),
+  route('/v1/catalog/connect/', GET, counted('catalog_service_nodes', connectNodes, 'catalog_connect_service_nodes')),
+  route('/v1/catalog/deregister', PUT, counted('catalog_deregister', deregister)),
+  route('/v1/catalog/datacenters', GET, counted('catalog_datacenters', datacenters)),
+  route('/v1/catalog/nodes', GET, counted('catalog_nodes', nodes)),
+  route('/v1/catalog/services', GET, counted('catalog_services', services)),
+  route('/v1/catalog/service/', GET, counted('catalog_service_nodes', serviceNodes)),
+  route('/v1/catalog/node/', GET, counted('catalog_node_services', nodeServices)),
+  route('/v1/catalog/node-services/', GET, counted('catalog_node_service_list', nodeServiceList)),
+  route('/v1/catalog/gateway-services/', GET, counted('catalog_gateway_services', gatewayServices)),
   route('/v1/config/', ['GET', 'DELETE'], config),
   route('/v1/config', PUT, applyConfig),
   route('/v1/connect/ca/configuration', ['GET', 'PUT']),
