@@ -8,6 +8,7 @@ import { type AddressInfo, createServer as createTcp, type Server as TcpServer }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import type { Probe, ProbeResult } from '../model/check-run.ts'
 import { tryProbe } from './probes.ts'
 
@@ -35,6 +36,16 @@ suite('HTTP probes', () => {
   const server = createHttp((request, response) => {
     const { url, method, headers } = request
     if (url === '/slow') return
+    if (url === '/pressed' || url === '/pressed-cut') {
+      const pressed = gzipSync('a line of the answer\n'.repeat(3_000), { level: 0 })
+      response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': pressed.length })
+      if (url === '/pressed') return void response.end(pressed)
+      response.write(pressed.subarray(0, 50_000), () => response.destroy())
+      return
+    }
+    if (url === '/long-header') {
+      return void response.writeHead(200, { 'x-long': 'x'.repeat(100_000) }).end('a line of the answer\n')
+    }
     if (url === '/stall') return void response.write('half')
     if (url === '/cut') {
       response.writeHead(200, { 'content-length': 100 })
@@ -113,6 +124,19 @@ suite('HTTP probes', () => {
     assert.deepEqual(stalled, { status: 'passing', output: `HTTP GET ${base}/stall: 200 OK Output: half` })
   })
 
+  test('pressed answers are read, also when they break off, and long headers are taken', async () => {
+    const text = 'a line of the answer\n'
+    for (const path of ['/pressed', '/pressed-cut', '/long-header']) {
+      const { status, output } = await run(http(path, { outputMax: 100_000 }))
+      assert.equal(status, 'passing', path)
+      assert.ok(output.startsWith(`HTTP GET ${base}${path}: 200 OK Output: ${text}`), output.slice(0, 200))
+    }
+    const asked = { 'Accept-Encoding': ['gzip, br'] }
+    const { output } = await run(http('/pressed', { headers: asked, outputMax: 100_000 }))
+    assert.ok(output.includes('Output: \x1f'), output.slice(0, 200))
+    assert.doesNotMatch((await run(http('/echo', { method: 'HEAD' }))).output, /accept-encoding/)
+  })
+
   test('failures are critical and say what is wrong', async () => {
     const nowhere = DESERTED
     const outputs = [
@@ -132,9 +156,27 @@ suite('HTTP probes', () => {
       ],
     ] as const
     for (const [probe, output] of outputs) assert.deepEqual(await run(probe), { status: 'critical', output })
-    for (const more of [{ url: 'http://[::1' }, { method: 'A B' }, { headers: { 'a b': ['c'] } }]) {
-      assert.equal((await run(http('/200', more))).status, 'critical')
+    const odd: [Partial<HttpProbe>, string][] = [
+      [{ method: 'A B' }, 'net/http: invalid method "A B"'],
+      [{ headers: { 'a b': ['c'] } }, `Get "${base}/200": net/http: invalid header field name "a b"`],
+      [{ headers: { a: ['b', 'c\n'] } }, `Get "${base}/200": net/http: invalid header field value "c\\n" for key a`],
+    ]
+    for (const [more, output] of odd) {
+      assert.deepEqual(await run(http('/200', more)), { status: 'critical', output })
     }
+    assert.equal((await run(http('', { url: 'http://[::1' }))).status, 'critical')
+  })
+
+  test('a server that answers with an alert of TLS is shown to be none of HTTP', async () => {
+    const alert = createTcp((socket) => {
+      socket.on('error', () => {})
+      socket.once('data', () => socket.end(Buffer.from('15030100020216', 'hex')))
+    })
+    const url = `http://${await listening(alert)}/`
+    const { output } = await run(http('', { url }))
+    alert.close()
+    const said = 'net/http: HTTP/1.x transport connection broken: malformed HTTP response'
+    assert.equal(output, `Get "${url}": ${said} "\\x15\\x03\\x01\\x00\\x02\\x02\\x16"`)
   })
 
   test('whoever is no longer waited for gives up', async () => {

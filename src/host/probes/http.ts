@@ -12,7 +12,10 @@ import {
   STATUS_CODES,
 } from 'node:http'
 import { request as tlsRequest } from 'node:https'
+import { createGunzip } from 'node:zlib'
+import { quoteGo } from '../../base/go-quote.ts'
 import { systemWords } from '../../base/system-words.ts'
+import { textFromBytes } from '../../base/text.ts'
 import type { Probe, ProbeResult } from '../../model/check-run.ts'
 import { dialTls } from '../tls.ts'
 import { Tail } from './tail.ts'
@@ -21,6 +24,8 @@ import { dialFault, fieldsOf } from './words.ts'
 const USER_AGENT = 'Consul Health Check'
 const ACCEPT = 'text/plain, text/*, */*'
 const REDIRECTS_MAX = 10
+/** Of an answer: what Go's net/http takes. */
+const HEADER_BYTES_MAX = 10 << 20
 /** A connection for each request. */
 const AGENT = new Agent({ keepAlive: false })
 
@@ -79,19 +84,28 @@ export function tryHttp(probe: HttpProbe, gone: AbortSignal): Promise<ProbeResul
       }
       const taken = { response, body: new Tail(probe.outputMax) }
       answer = taken
-      response.on('data', (chunk: Uint8Array) => taken.body.add(chunk))
-      response.on('close', () => finish(taken))
+      const unpacked = isPressed(response) ? response.pipe(createGunzip()) : undefined
+      const plain = unpacked ?? response
+      plain.on('data', (chunk: Uint8Array) => taken.body.add(chunk))
+      plain.on('error', () => {})
+      // What breaks off has still told its status.
+      plain.on('close', () => finish(taken))
+      if (unpacked === undefined) return
       response.on('error', () => {})
+      response.on('close', () => response.complete || unpacked.end())
     }
 
     async function send(): Promise<void> {
       const { url: to, method, body } = hop
       const fault = schemeFault(to)
       if (fault !== undefined) return critical(fault)
+      if (!TOKEN.test(method)) return end({ status: 'critical', output: `net/http: invalid method ${quoteGo(method)}` })
+      const headerFault = headersFault(probe.headers)
+      if (headerFault !== undefined) return critical(headerFault)
       let url: URL | undefined
       try {
         url = new URL(to)
-        const options = { method, headers: headersOf(probe, hop) }
+        const options = { method, headers: headersOf(probe, hop), maxHeaderSize: HEADER_BYTES_MAX }
         const sent =
           url.protocol === 'https:' ? await sendTls(url, options) : plainRequest(url, { ...options, agent: AGENT })
         const at = url
@@ -130,8 +144,28 @@ function headersOf(probe: HttpProbe, { method, body, count, url }: Hop): Record<
   }
   if (!names.has('user-agent')) headers['User-Agent'] = USER_AGENT
   if (!names.has('accept')) headers.Accept = ACCEPT
+  if (!names.has('accept-encoding') && !names.has('range') && method !== 'HEAD') headers['Accept-Encoding'] = 'gzip'
   if (body !== '' || (method !== 'GET' && method !== 'HEAD')) headers['Content-Length'] = `${Buffer.byteLength(body)}`
   return headers
+}
+
+/** Whoever asks for pressed answers by a header of its own is given them as they are, as Go does. */
+function isPressed({ headers, req }: IncomingMessage & { req?: ClientRequest }): boolean {
+  return headers['content-encoding']?.toLowerCase() === 'gzip' && req?.getHeader('accept-encoding') === 'gzip'
+}
+
+/** RFC 9110's names of methods and fields. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~\w]+$/
+/** Control characters, of which a value may hold the tab alone. */
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/
+
+function headersFault(headers: HttpProbe['headers']): string | undefined {
+  for (const [name, values] of Object.entries(headers)) {
+    if (!TOKEN.test(name)) return `net/http: invalid header field name ${quoteGo(name)}`
+    const wrong = values.find((value) => CONTROL.test(value))
+    if (wrong !== undefined) return `net/http: invalid header field value ${quoteGo(wrong)} for key ${name}`
+  }
+  return undefined
 }
 
 function hostOf(url: string): string {
@@ -166,6 +200,9 @@ function verb(method: string): string {
   return method.slice(0, 1) + method.slice(1).toLowerCase()
 }
 
+/** What Node's parser calls an answer whose first line is none of HTTP's. */
+const NO_HTTP = new Set(['HPE_INVALID_CONSTANT', 'HPE_INVALID_VERSION', 'HPE_INVALID_STATUS'])
+
 function faultOf(url: URL, error: unknown): string {
   const { code, syscall } = fieldsOf(error)
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'EPROTO') {
@@ -174,6 +211,12 @@ function faultOf(url: URL, error: unknown): string {
   if (syscall === 'connect' || syscall === 'getaddrinfo' || error instanceof AggregateError) {
     const port = url.port || (url.protocol === 'https:' ? '443' : '80')
     return dialFault('tcp', `${url.hostname}:${port}`, error)
+  }
+  // Such as a server that speaks TLS, which answers with an alert.
+  if (code !== undefined && NO_HTTP.has(code)) {
+    const [line = ''] = textFromBytes(fieldsOf(error).rawPacket ?? new Uint8Array()).split('\n', 1)
+    const quoted = quoteGo(line.replace(/\r$/, ''))
+    return `net/http: HTTP/1.x transport connection broken: malformed HTTP response ${quoted}`
   }
   if (code === 'ECONNRESET' && syscall === undefined) return 'EOF'
   return systemWords(error)

@@ -18,6 +18,8 @@ interface SystemFields {
   address?: string
   port?: number
   hostname?: string
+  /** Of what Node's parser could not read. */
+  rawPacket?: Uint8Array
 }
 
 export function fieldsOf(error: unknown): SystemFields {
