@@ -313,15 +313,20 @@ export function makeDispatch(parts: DispatchParts): Dispatch {
     return meaning.reply(result, proposal.command, index, can)
   }
 
+  /** A name that askers make up is no datacenter. */
+  function countCrossing(datacenter: string): void {
+    if (router.of(datacenter).length > 0) meters.crossDatacenter(datacenter)
+  }
+
   async function call<M extends Method>(method: M, args: Args<M>, context: CallContext = {}): Promise<Reply<M>> {
     if (PRIMARYS_WRITES.has(method) && config.primaryDatacenter !== config.datacenter) {
       const inPrimary = { ...args, Datacenter: config.primaryDatacenter }
-      meters.crossDatacenter(config.primaryDatacenter)
+      countCrossing(config.primaryDatacenter)
       return callDatacenter({ router, pool }, config.primaryDatacenter, method, inPrimary, context)
     }
     const datacenter = elsewhere(args)
     if (datacenter !== undefined) {
-      meters.crossDatacenter(datacenter)
+      countCrossing(datacenter)
       return callDatacenter({ router, pool }, datacenter, method, args, context)
     }
     const meaning = methods[method]

@@ -12,6 +12,7 @@ import type { Session } from '../model/session.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import { drive } from './drive.ts'
 import type { Duty } from './leadership.ts'
+import { dutyMeters } from './meters.ts'
 import type { Replica } from './replica.ts'
 
 /** The leader's timers: sessions that run out, tombstones that have served. */
@@ -21,12 +22,22 @@ export function leaderDuties(
   store: Store,
   replica: Replica,
 ): Duty & Renewal & Gathering {
-  const sessions = drive(makeSessionTimers(config.datacenter), host, ({ id, command }) => {
-    replica.propose(command).catch(() => sessions.tell({ kind: 'failed', id }))
+  const meters = dutyMeters(host.metrics, () => timers.active())
+  const timers = makeSessionTimers(config.datacenter)
+  const sessions = drive(timers, host, ({ id, command }) => {
+    const began = host.now()
+    replica
+      .propose(command)
+      .catch(() => sessions.tell({ kind: 'failed', id }))
+      .finally(() => meters.sessionEnded.add(host.now() - began))
   })
   const tombstones = drive(makeTombstoneClock(config.datacenter), host, ({ command }) => {
     // A reap that fails is made up for by the next leader, which starts from its last index.
-    replica.propose(command).catch(() => {})
+    const began = host.now()
+    replica
+      .propose(command)
+      .catch(() => {})
+      .finally(() => meters.tombstonesReaped.add(host.now() - began))
   })
   const coordinates = drive(
     makeCoordinateBatches(config.dev ? COORDINATE_ROUND_DEV_MS : undefined),

@@ -13,6 +13,7 @@ import type { Command } from '../model/command.ts'
 import { ConsulError } from '../model/errors.ts'
 import type { RuntimeConfig } from './config/runtime.ts'
 import type { Dispatch } from './dispatch.ts'
+import { leadershipMeters } from './meters.ts'
 import type { Replica, RoleChange } from './replica.ts'
 
 /** Consul's. */
@@ -26,7 +27,7 @@ export interface Duty {
 }
 
 export interface LeadershipParts {
-  host: Pick<Host, 'now' | 'wake'>
+  host: Pick<Host, 'now' | 'wake' | 'metrics'>
   config: Pick<RuntimeConfig, 'autopilot' | 'bootstrapEntries' | 'datacenter' | 'primaryDatacenter'>
   replica: Replica
   store: Store
@@ -46,6 +47,7 @@ export interface Leadership {
 
 export function takeLeadership(parts: LeadershipParts): Leadership {
   const { host, config, replica, store, dispatch, duties, log } = parts
+  const meters = leadershipMeters(host.metrics)
   let leadingTerm = 0
   let announced = ''
   /** Each beginning makes those before it void: it may have been overtaken while it waited. */
@@ -115,7 +117,10 @@ export function takeLeadership(parts: LeadershipParts): Leadership {
 
   async function establish(term: number): Promise<void> {
     const beginning = ++beginnings
+    const began = host.now()
+    meters.barriers.add(1)
     await replica.barrier()
+    meters.barrier.add(host.now() - began)
     if (beginnings !== beginning) return
     await writeEntries()
     if (store.read((txn) => txn.get('autopilot', 'config')) === undefined) {
@@ -149,7 +154,9 @@ export function takeLeadership(parts: LeadershipParts): Leadership {
   }
 
   async function reconcile(): Promise<void> {
+    const began = host.now()
     for (const command of parts.reconcile()) await replica.propose(command)
+    meters.reconcile.add(host.now() - began)
   }
 
   return {

@@ -80,6 +80,8 @@ export function replicaMeters(metrics: Metrics, status: () => RaftStatus, now: (
   const followed = metrics.sample('raft.rpc.appendEntries.storeLogs')
   let stored = 0
   let role: Role = 'follower'
+  // Everybody begins as one.
+  metrics.counter('raft.state.follower').add(1)
   metrics.gauge('raft.last_index', () => status().lastIndex)
   metrics.gauge('raft.applied_index', () => status().appliedIndex)
   metrics.gauge('raft.leader.dispatchNumLogs', () => (role === 'leader' ? stored : Number.NaN))
@@ -167,6 +169,36 @@ export function dispatchMeters(metrics: Metrics): DispatchMeters {
         blocking -= 1
       }
     },
+  }
+}
+
+/** Of how a leader begins. */
+export interface LeadershipMeters {
+  barriers: Instrument
+  barrier: Instrument
+  reconcile: Instrument
+}
+
+export function leadershipMeters(metrics: Metrics): LeadershipMeters {
+  return {
+    barriers: metrics.counter('raft.barrier'),
+    barrier: metrics.sample('leader.barrier'),
+    reconcile: metrics.sample('leader.reconcile'),
+  }
+}
+
+/** Of a leader's timers: how long it took to have it written. */
+export interface DutyMeters {
+  sessionEnded: Instrument
+  tombstonesReaped: Instrument
+}
+
+/** @param sessions how many have a time to live, on the leader */
+export function dutyMeters(metrics: Metrics, sessions: () => number): DutyMeters {
+  metrics.gauge('session_ttl.active', sessions)
+  return {
+    sessionEnded: metrics.sample('session_ttl.invalidate'),
+    tombstonesReaped: metrics.sample('leader.reapTombstones'),
   }
 }
 

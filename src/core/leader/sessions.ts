@@ -34,7 +34,12 @@ export interface SessionExpiry {
   command: Command
 }
 
-export function makeSessionTimers(datacenter: string): Core<SessionTimersInput, SessionExpiry> {
+export interface SessionTimers extends Core<SessionTimersInput, SessionExpiry> {
+  /** How many sessions will end unless they are renewed. */
+  active(): number
+}
+
+export function makeSessionTimers(datacenter: string): SessionTimers {
   const deadlines = new Deadlines<string>()
   /** Attempts made to destroy sessions whose time is up. */
   const attempts = new Map<string, number>()
@@ -111,6 +116,7 @@ export function makeSessionTimers(datacenter: string): Core<SessionTimersInput, 
     },
 
     wakeAt: () => deadlines.next(),
+    active: () => deadlines.size,
   }
 }
 

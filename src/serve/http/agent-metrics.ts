@@ -62,7 +62,7 @@ function prometheusText(list: readonly Series[]): string {
   let last = ''
   for (const series of list) {
     const { kind, labels, total } = series
-    const name = series.name.replaceAll(/[^a-zA-Z0-9_]/g, '_')
+    const name = series.name.replaceAll(/[^a-zA-Z0-9_:]/g, '_')
     const value = kind === 'gauge' ? series.read() : total.sum
     if (Number.isNaN(value) || (kind !== 'gauge' && total.count === 0)) continue
     if (name !== last) lines.push(`# HELP ${name} ${name}`, `# TYPE ${name} ${PROMETHEUS_TYPES[kind]}`)
