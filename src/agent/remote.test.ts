@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { ConsulError, errorFromText } from '../model/errors.ts'
 import { ConnectionLost } from './pool.ts'
-import { mayRetry } from './remote.ts'
+import { callDatacenter, mayRetry } from './remote.ts'
 
 suite('a call that failed is made again', () => {
   test('whatever it was, when nothing can have happened', () => {
@@ -30,6 +30,29 @@ suite('a call that failed is made again', () => {
   test('never, when it was refused', () => {
     for (const error of [new ConsulError('permission-denied'), new ConsulError('refused', 'no'), new Error('a bug')]) {
       assert.equal(mayRetry('KVS.Get', error), false, error.message)
+    }
+  })
+})
+
+suite('a call for another datacenter', () => {
+  const servers = (...failed: boolean[]) => ({
+    of: () => failed.map((one, i) => ({ name: `s${i}`, address: `s${i}:1`, failed: one })) as never,
+    failed: () => {},
+  })
+  const ask = (router: ReturnType<typeof servers>, call: () => Promise<never>) =>
+    callDatacenter({ router, pool: { call } }, 'dc2', 'KVS.Get', {} as never, {})
+  const lost = () => Promise.reject(new ConnectionLost('refused', false))
+
+  test('has no path to one that nobody knows, and says otherwise of one whose servers are all gone', async () => {
+    await assert.rejects(ask(servers(), lost), { code: 'no-path-to-datacenter', message: 'No path to datacenter' })
+    for (const known of [servers(true), servers(false), servers(false, false, true)]) {
+      await assert.rejects(ask(known, lost), { code: 'datacenter-unreachable', message: /No path to datacenter$/ })
+    }
+  })
+
+  test('is told apart also by what another server says', () => {
+    for (const code of ['no-path-to-datacenter', 'datacenter-unreachable'] as const) {
+      assert.equal(errorFromText(`rpc error making call: ${new ConsulError(code).message}`).code, code)
     }
   })
 })

@@ -46,7 +46,7 @@ export function inDatacenter<A>(args: A, datacenter: string): A {
 
 /**
  * Calls a server of another datacenter, the next one when the first cannot be reached.
- * @throws ConsulError no-path-to-datacenter at once, when nobody there is known or all have failed
+ * @throws ConsulError at once: no-path-to-datacenter when nobody there is known, datacenter-unreachable when all have failed
  */
 export async function callDatacenter<M extends Method>(
   { router, pool }: { router: Pick<Router, 'of' | 'failed'>; pool: Pick<Pool, 'call'> },
@@ -56,7 +56,8 @@ export async function callDatacenter<M extends Method>(
   context: CallContext,
 ): Promise<Reply<M>> {
   let cause: unknown
-  for (const server of router.of(datacenter)) {
+  const servers = router.of(datacenter)
+  for (const server of servers) {
     if (server.failed) break
     try {
       return await pool.call(server.address, method, args, context)
@@ -68,5 +69,6 @@ export async function callDatacenter<M extends Method>(
       cause = error
     }
   }
-  throw new ConsulError('no-path-to-datacenter', undefined, { cause })
+  const code = servers.length === 0 ? 'no-path-to-datacenter' : 'datacenter-unreachable'
+  throw new ConsulError(code, undefined, { cause })
 }

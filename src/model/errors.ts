@@ -4,6 +4,11 @@
  */
 export const ERRORS = {
   'no-leader': { text: 'No cluster leader', status: 500 },
+  /** The datacenter is known, and none of its servers answers. Stands before the text that it contains. */
+  'datacenter-unreachable': {
+    text: 'Remote DC has no server currently reachable: No path to datacenter',
+    status: 500,
+  },
   'no-path-to-datacenter': { text: 'No path to datacenter', status: 500 },
   'no-servers': { text: 'No known Consul servers', status: 500 },
   'permission-denied': { text: 'Permission denied', status: 403 },
