@@ -56,6 +56,19 @@ suite('definitions of the configuration', () => {
     assert.deepEqual(local.checks(), ['own=critical'])
   })
 
+  test('of two definitions of one service the later counts, with the checks of both', () => {
+    const local = play()
+    const first = registration(service('a'), check('c'), check(''))
+    const services = [first, registration(service('b')), registration(service('a', { Port: 81 }), check(''))]
+    for (let times = 0; times < 2; times++) {
+      local.load({ services })
+      assert.deepEqual(local.services(), ['a:81', 'b:80'])
+      assert.deepEqual(local.checks(), ['c=critical', 'service:a:2=critical', 'service:a=critical'])
+    }
+    local.load({ services: services.slice(1) })
+    assert.deepEqual(local.checks(), ['service:a=critical'])
+  })
+
   test('a check that stays keeps its status', () => {
     const local = play()
     const both = { services: [registration(service('a'), check('of-a'))], checks: [check('own')] }

@@ -286,7 +286,7 @@ export function makeRegistry(context: LocalContext, state: LocalState, checks: C
   }
 
   function load(now: Instant, { services, checks: sole }: LocalDefinitions): Refusal {
-    const wanted = new Map(services.map((one) => [one.service.ID || one.service.Service, one]))
+    const wanted = byId(services)
     const wantedChecks = new Set(sole.map(({ check }) => check.CheckID))
     for (const [id, { checks: own }] of wanted) for (const name of namedChecks(id, own).keys()) wantedChecks.add(name)
     const stays = (id: string) => wanted.has(id) || (state.service(id) && !state.services.get(id)?.definition)
@@ -387,6 +387,25 @@ function sameDefaults(a: CentralDefaults | undefined, b: CentralDefaults): boole
 
 function noReason(what: 'Node' | 'Service'): string {
   return `Maintenance mode is enabled for this ${what.toLowerCase()}, but no reason was provided. This is a default message.`
+}
+
+/** Of two definitions with the same id the last one counts, with the checks of both. */
+function byId(services: readonly LocalServiceRegistration[]): Map<string, LocalServiceRegistration> {
+  const found = new Map<string, LocalServiceRegistration>()
+  for (const one of services) {
+    const id = one.service.ID || one.service.Service
+    const before = found.get(id)
+    if (before === undefined) {
+      found.set(id, one)
+      continue
+    }
+    const checks = new Map([...namedChecks(id, before.checks), ...namedChecks(id, one.checks)])
+    found.set(id, {
+      ...one,
+      checks: [...checks].map(([CheckID, given]) => ({ ...given, check: { ...given.check, CheckID } })),
+    })
+  }
+  return found
 }
 
 /** A service's checks by their ids. Of two with the same id, the last one counts. */
