@@ -159,3 +159,29 @@ suite('a client agent', { timeout: 180_000 }, () => {
     await assert.rejects(startClient({ node_id: first.nodeId }), /conflicting node ID/)
   })
 })
+
+suite('an agent whose definitions are refused', { timeout: 120_000 }, () => {
+  for (const server of [true, false]) {
+    test(`lets go of all that it held: ${server ? 'a server' : 'a client'}`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'proconsul-refused-'))
+      const { serfLan, serfWan, server: rpc } = await freePorts()
+      const start = (services: object[]) =>
+        startAgent({
+          config: {
+            node_name: 'x',
+            bind_addr: '127.0.0.1',
+            data_dir: folder,
+            server,
+            bootstrap: server,
+            ports: { http: 0, dns: -1, serf_lan: serfLan, serf_wan: serfWan, server: rpc },
+            services,
+          },
+        })
+      const check = { args: ['true'], interval: '1s' }
+      await assert.rejects(start([{ name: 'web', check }]), /Scripts are disabled on this agent/)
+      const agent = await start([{ name: 'web' }])
+      await agent.stop()
+      rmSync(folder, { recursive: true, force: true })
+    })
+  }
+})

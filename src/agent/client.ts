@@ -114,6 +114,13 @@ export async function startClient(parts: NodeParts): Promise<RunningNode> {
     snapshot,
     facts: () => ({ kind: 'client', servers: servers() }),
     leave,
+  }).catch(async (error: unknown) => {
+    // A service or check of the configuration was refused.
+    log.info('shutting down client')
+    pool.stop()
+    router.stop()
+    await pools.stop()
+    throw error
   })
   const { local, backend } = common
   // Whatever did not come through before may come through now.

@@ -195,6 +195,18 @@ async function startServing(parts: ServerParts, port: ServerPort): Promise<Runni
     snapshot,
     facts: () => ({ kind: 'server', raft: replica.status(), datacenters: router.datacenters().length || 1 }),
     leave,
+  }).catch(async (error: unknown) => {
+    // A service or check of the configuration was refused.
+    log.info('shutting down server')
+    dispatch.stop()
+    await pools.stop()
+    pool.stop()
+    router.stop()
+    offCommit()
+    duties.stop()
+    await replica.stop()
+    await store.close()
+    throw error
   })
   const { local, backend } = common
   const catalog = reconcileDuty({
