@@ -112,6 +112,28 @@ suite('event streams', () => {
     assert.equal(stream.push('z'), false)
   })
 
+  test('are for those who would rather have them than JSON', async () => {
+    const door = makeDoor()
+    const typeFor = async (accept: string) => {
+      let leave = () => {}
+      const request = aRequest('GET', '/v1/catalog/nodes', { headers: { accept } })
+      request.onGone = (run) => {
+        leave = run
+      }
+      const { headers } = await door.handle(request)
+      leave()
+      return headers[headers.indexOf('Content-Type') + 1]
+    }
+    const events = ['text/event-stream', '*/*, text/event-stream', 'application/json;q=0.5, text/event-stream;q=0.9']
+    for (const accept of events) assert.equal(await typeFor(accept), 'text/event-stream', accept)
+    const json = [
+      'application/json, text/event-stream',
+      'text/event-stream; q=0.1, application/json',
+      'text/event-stream;q=0',
+    ]
+    for (const accept of json) assert.equal(await typeFor(accept), 'application/json', accept)
+  })
+
   test('tell that a key is not there', async () => {
     const door = makeDoor()
     const response = await door.handle(

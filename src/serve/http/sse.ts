@@ -25,11 +25,22 @@ const EVENT_CHARS_MAX = 4 << 20
 export function wantsEvents({ method, request }: Exchange, { pattern }: Pick<Route, 'pattern'>): boolean {
   if (method !== 'GET') return false
   const accepted = request.header('accept')
-  if (accepted === undefined || !EVENT_STREAM.test(accepted)) return false
+  if (accepted === undefined || !prefersEvents(accepted)) return false
   return DESCRIPTIONS[pattern]?.GET?.blocks === true
 }
 
-const EVENT_STREAM = /(^|,)\s*text\/event-stream\s*(;|,|$)/i
+const EVENT_STREAM = /(?:^|,)\s*text\/event-stream\s*(;[^,]*)?(?:,|$)/i
+const JSON_BODY = /(?:^|,)\s*application\/json\s*(;[^,]*)?(?:,|$)/i
+const QUALITY = /;\s*q\s*=\s*([\d.]+)/i
+
+/** Who takes JSON as gladly gets that, as from Consul. */
+function prefersEvents(accepted: string): boolean {
+  const quality = (type: RegExp) => {
+    const found = type.exec(accepted)
+    return found === null ? 0 : Number(QUALITY.exec(found[1] ?? '')?.[1] ?? 1)
+  }
+  return quality(EVENT_STREAM) > quality(JSON_BODY)
+}
 
 /** @returns the endpoint's plain answer when it is a failure, or nothing that one could wait for */
 export async function eventStream(exchange: Exchange, endpoint: Endpoint): Promise<HttpResponse> {
