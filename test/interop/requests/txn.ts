@@ -180,6 +180,8 @@ const REFUSED: Request[] = [
     [{ KV: {} }],
     [{ Check: { Verb: 'set', Check: { Node: 'x', Definition: { Interval: 'x' } } } }],
     [{ Check: { Verb: 'set', Check: { Node: '{node}', CheckID: 'd', Definition: { Interval: 5, Unknown: 1 } } } }],
+    // The agent knows of no such check, and would take it away when it next looks: each of them in its own time.
+    [{ Check: { Verb: 'delete', Check: { Node: '{node}', CheckID: 'd' } } }],
     many(64),
     many(65),
     [kv('set', 'large', { Value: value('x'.repeat(300_000)) })],
