@@ -12,7 +12,7 @@ import type { JoinConfig } from './config/runtime.ts'
 import type { GossipPool, PoolName } from './gossip.ts'
 
 export interface JoinsParts {
-  host: Pick<Host, 'now' | 'wake' | 'log'>
+  host: Pick<Host, 'now' | 'wake' | 'log' | 'ready'>
   lan: Pick<GossipPool, 'join'>
   /** A client agent is in none. */
   wan: Pick<GossipPool, 'join'> | undefined
@@ -41,6 +41,7 @@ export function makeJoins({ host, lan, wan, wishes, stopAgent }: JoinsParts): Jo
       if (target === undefined) throw new Error('Must be a server to join WAN cluster')
       const joined = await target.join(addresses)
       host.log.info(`(${area}) joined`, { number_of_nodes: joined })
+      if (pool === 'lan') host.ready?.()
       return joined
     } catch (error) {
       const why = messageOf(error)
@@ -104,6 +105,8 @@ export function makeJoins({ host, lan, wan, wishes, stopAgent }: JoinsParts): Jo
         host.log.info(`${what} completed. Initial agents synced with`, { agent_count: joined })
       }
       for (const pool of ['lan', 'wan'] as const) retry(pool, wishes[pool])
+      // Whoever is to join others is ready once it has; the real one stays silent without.
+      if (wishes.lan.atStart.length + wishes.lan.retry.length === 0) host.ready?.()
     },
     stop() {
       stopped = true

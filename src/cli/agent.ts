@@ -30,13 +30,14 @@ For a first look, with everything in memory:
 }
 
 async function run(io: Io, argv: string[]): Promise<number> {
-  const host = nodeHost(
+  const bare = nodeHost(
     makeLog(
       'agent',
       (record) => output.sink(record),
       () => level,
     ),
   )
+  const host = { ...bare, ...(io.env.NOTIFY_SOCKET && { ready: () => void tellReady(io.env.NOTIFY_SOCKET, bare.log) }) }
   let loaded: ReturnType<typeof loadConfig>
   const load = () => loadConfig({ args: argv, hostname: host.hostname(), interfaces: host.interfaces() })
   try {
@@ -221,3 +222,9 @@ async function withPidFile(path: string, start: () => Promise<RunningAgent>): Pr
 }
 
 export const commands = { agent }
+
+/** Loaded by those alone whose service manager wants to know. */
+async function tellReady(socket: string | undefined, log: Log): Promise<void> {
+  const ready = await import('../host/ready.ts')
+  ready.tellReady(socket, (error) => log.debug('systemd notify failed', { error }))
+}

@@ -262,6 +262,8 @@ export interface Host {
   machineId(): string | undefined
   /** Addresses of this machine's interfaces, for `bind` and `advertise`. */
   interfaces(): NetworkInterface[]
+  /** Tells whoever started this process that it does its work now; absent where nobody wants to know. */
+  ready?(): void
   /** Absent where nothing can be measured. */
   profiler?: Profiler
   log: Log
