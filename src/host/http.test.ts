@@ -535,6 +535,14 @@ suite('unix sockets', () => {
     await listener.close()
   })
 
+  test('in a folder that is not there are not to be had', async () => {
+    const bind = { host: `unix://${join(folder, 'none', 'x.sock')}`, port: 0 }
+    await assert.rejects(
+      listenHttp(bind, () => 0, echo),
+      { code: 'ENOENT' },
+    )
+  })
+
   test('say what is wrong with the wish', async () => {
     const bind = { host: `unix://${join(folder, 'x.sock')}`, port: 0 }
     const wish = { user: '', group: '', mode: '' }

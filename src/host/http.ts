@@ -6,8 +6,9 @@
  * Consul's users have in their keys, and it costs more time and memory (docs/architecture.md has figures). Behaviour
  * towards clients follows Go's net/http, which Consul's clients know (https://pkg.go.dev/net/http#Server).
  */
-import { chmod, chown, readFile, rm } from 'node:fs/promises'
+import { chmod, chown, readFile, rm, stat } from 'node:fs/promises'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { messageOf } from '../base/message-of.ts'
 import type { Millis } from '../base/units.ts'
 import { HeldBodies } from './held-bodies.ts'
@@ -52,7 +53,11 @@ export async function listenHttp(
 
   const path = bind.host.startsWith(UNIX) ? bind.host.slice(UNIX.length) : undefined
   // What an agent before has left there is in the way.
-  if (path !== undefined) await rm(path, { force: true })
+  if (path !== undefined) {
+    await rm(path, { force: true })
+    // Node calls a missing folder a lack of permission.
+    await stat(dirname(path))
+  }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(path === undefined ? { host: bind.host, port: bind.port } : { path }, () => {
