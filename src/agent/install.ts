@@ -53,14 +53,9 @@ export function makeSource(parts: InstallParts): SnapshotSource {
   }
 
   async function stored(index: Index): Promise<OutgoingSnapshot | null> {
-    const measure = await snapshots.open()
-    if (measure === null || decodeMeta(measure.meta).index !== index) return null
-    let size = 0
-    for await (const chunk of measure.state) size += chunk.length
-    // The file is read from its start again; the newest may be another one by now.
     const found = await snapshots.open()
     if (found === null || decodeMeta(found.meta).index !== index) return null
-    return { size, chunks: () => found.state, release: () => {} }
+    return { size: found.size, chunks: () => found.state, release: () => {} }
   }
 
   /** Of the state as it stands, where none on disk can be used. */

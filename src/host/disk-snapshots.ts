@@ -41,9 +41,9 @@ export async function openSnapshotDisk(folder: string, log: Log): Promise<Snapsh
       for (const name of await snapshotNames(folder)) {
         const path = join(folder, name)
         try {
-          await verify(path)
+          const size = await verify(path)
           const meta = new Uint8Array(await readFile(join(path, META)))
-          return { meta, state: readChunks(join(path, STATE)) }
+          return { meta, state: readChunks(join(path, STATE)), size }
         } catch (error) {
           log.warn('skipping a snapshot that cannot be used', { path, error: messageOf(error) })
         }
@@ -147,14 +147,25 @@ function compareNames(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** @throws when a file is missing or is not what was written */
-async function verify(path: string): Promise<void> {
+/**
+ * @returns the length of the state
+ * @throws when a file is missing or is not what was written
+ */
+async function verify(path: string): Promise<number> {
   const lines = (await readFile(join(path, SUMS), 'utf8')).split('\n')
-  for (const name of [META, STATE]) {
+  await measure(META)
+  return measure(STATE)
+
+  async function measure(name: string): Promise<number> {
     const sum = createHash('sha256')
-    for await (const chunk of readChunks(join(path, name))) sum.update(chunk)
+    let size = 0
+    for await (const chunk of readChunks(join(path, name))) {
+      sum.update(chunk)
+      size += chunk.length
+    }
     if (!lines.includes(`${sum.digest('hex')}  ${name}`))
       throw new DiskError('corrupt', `the checksum of ${name} does not match`)
+    return size
   }
 }
 

@@ -157,9 +157,16 @@ export interface LogDisk {
 }
 
 /** A snapshot of the state on disk: its meta data and its bytes (the content of `state.bin`). */
+export interface StoredSnapshot {
+  meta: Uint8Array
+  state: AsyncIterable<Uint8Array>
+  /** Of the state, in bytes. */
+  size: number
+}
+
 export interface SnapshotDisk {
   /** Newest usable snapshot, its checksum verified; older or broken ones are named in `skipped`. */
-  open(): Promise<{ meta: Uint8Array; state: AsyncIterable<Uint8Array> } | null>
+  open(): Promise<StoredSnapshot | null>
   /**
    * Atomic: a crash leaves the old ones. Keeps the newest two.
    * @param alone keeps this one and no other, also where others are newer by their names; what began to be saved before

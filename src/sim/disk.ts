@@ -155,7 +155,13 @@ export class SimDisk {
     return {
       open: async () => {
         const found = this.snapshots[this.rotten ? 1 : 0]
-        return found === undefined ? null : { meta: found.meta, state: each(found.state) }
+        return found === undefined
+          ? null
+          : {
+              meta: found.meta,
+              state: each(found.state),
+              size: found.state.reduce((sum, { length }) => sum + length, 0),
+            }
       },
       save: async (_name, meta, state, alone = false) => {
         const began = this.swept
