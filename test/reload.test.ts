@@ -87,6 +87,18 @@ for (const [what, command] of [
       assert.deepEqual((await json(agent, '/v1/agent/self')).Meta, { 'consul-network-segment': '', k: 'x' })
     })
 
+    test('it shows what it has measured when it is told to', async () => {
+      const end = Date.now() + WAIT_MS
+      // There is something to show once the first interval is over.
+      for (let shown = false; !shown && Date.now() < end; ) {
+        agent.child.kill('SIGUSR1')
+        await new Promise((done) => setTimeout(done, 200))
+        shown = /^\[\d{4}-.* UTC\]\[G\] 'consul\..*runtime\.alloc_bytes': \d+\.\d{3}$/m.test(agent.output())
+      }
+      await agent.printed(/\[C\] '[^\n]*': Count: \d+ /)
+      assert.deepEqual(await names(agent), ['a', 'b'])
+    })
+
     test('the log stands in a file named after the moment of the start', async () => {
       const files = readdirSync(join(folder, 'log'))
       assert.match(files.join(' '), /^agent-\d{19}\.log$/)

@@ -3,6 +3,7 @@
  * this file returns; everything with a meaning of Consul's own is decided further down.
  */
 import { joinHostPort } from '../base/host-port.ts'
+import type { Interval } from '../base/metrics.ts'
 import { type Index, type Instant, NANOS_PER_MS } from '../base/units.ts'
 import type { Address, Host } from '../host/host.ts'
 import { ConsulError } from '../model/errors.ts'
@@ -42,6 +43,8 @@ const READY_PAUSE_MS = 50
 export interface StartOptions {
   /** Called once it is known who this agent is, before it does anything that others can see. */
   identified?(nodeId: string): void
+  /** Called once the agent measures itself, with what gives the numbers of the last interval that has ended. */
+  measuring?(latest: () => Interval): void
   /** Reads the configuration again from where it came. Throws what is wrong with it. */
   reread?(): RuntimeConfig | Promise<RuntimeConfig>
   /** Called with what a reload has brought, once all of it holds. */
@@ -62,6 +65,7 @@ export async function startAgentOn(config: RuntimeConfig, bare: Host, options: S
     const telemetry = await startTelemetry(config.telemetry, bare)
     closers.push(async () => telemetry.stop())
     const measured = telemetry.registry
+    options.measuring?.(() => measured.latest())
     const host = { ...bare, metrics: measured }
     const nodeId = await findNodeId(config, host, disk)
     options.identified?.(nodeId)

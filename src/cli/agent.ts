@@ -10,6 +10,7 @@ import type { RuntimeConfig } from '../agent/config/runtime.ts'
 import { CONSUL_API_VERSION } from '../agent/version.ts'
 import { type Log, makeLog } from '../base/log.ts'
 import { messageOf } from '../base/message-of.ts'
+import type { Interval } from '../base/metrics.ts'
 import { nodeHost } from '../host/node.ts'
 import { live, type RunningAgent, type Signal } from './agent-life.ts'
 import { type AgentOutput, makeAgentOutput } from './agent-output.ts'
@@ -62,6 +63,10 @@ async function run(io: Io, argv: string[]): Promise<number> {
     },
   })
   for (const warning of warnings) host.log.warn(warning)
+  let latest: (() => Interval) | undefined
+  // Also because Node would open its debugger at the first of them, and end at the other.
+  process.on('SIGUSR1', () => void showMetrics(io, latest))
+  process.on('SIGUSR2', () => {})
   return live({
     log: host.log,
     leaveOn: { SIGINT: !config.skipLeaveOnInterrupt, SIGTERM: config.leaveOnTerminate },
@@ -88,7 +93,10 @@ async function run(io: Io, argv: string[]): Promise<number> {
         const { startAgentOn } = await import('../agent/agent.ts')
         await watches.compile(config)
         return await withPidFile(config.pidFile, async () => {
-          const agent = await startAgentOn(config, host, { identified, reread, reloaded })
+          const measuring = (read: () => Interval) => {
+            latest = read
+          }
+          const agent = await startAgentOn(config, host, { identified, measuring, reread, reloaded })
           watches.address = agent.http
           watches.run()
           return {
@@ -227,4 +235,10 @@ export const commands = { agent }
 async function tellReady(socket: string | undefined, log: Log): Promise<void> {
   const ready = await import('../host/ready.ts')
   ready.tellReady(socket, (error) => log.debug('systemd notify failed', { error }))
+}
+
+async function showMetrics(io: Io, latest: (() => Interval) | undefined): Promise<void> {
+  if (latest === undefined) return
+  const { metricsText } = await import('./metrics-text.ts')
+  io.err(metricsText(latest()))
 }
